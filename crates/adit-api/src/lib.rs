@@ -1,0 +1,1 @@
+//! The REST API: Cloudflare's v4, tunnel part.

@@ -1,0 +1,1 @@
+//! The connector: cloudflared's half of a tunnel.

@@ -1,0 +1,8 @@
+//! What Adit decides, without I/O and without a clock, and the ports to those who act.
+//!
+//! [`port`] holds the traits that the binary passes between API, edge and store, and the plain values that
+//! cross them. The other modules are decisions: may this connector register ([`registration`]), where does this
+//! host name go ([`routes`]), which connection carries the next request ([`choice`]), may this tunnel go
+//! ([`lifecycle`]).
+
+pub mod port;

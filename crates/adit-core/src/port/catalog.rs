@@ -1,0 +1,387 @@
+//! The API's objects, as the store keeps them.
+
+use std::net::IpAddr;
+
+use adit_model::{
+    AccountId, ApiTokenId, ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, HostPattern, Hostname,
+    Location, RecordId, Timestamp, TunnelId, TunnelKey, TunnelName, TunnelSecret, TunnelStatus, ZoneId,
+};
+use async_trait::async_trait;
+
+use super::ChangeNumber;
+
+/// The store could not do what it was asked, for no fault of the caller. The cause is in `source`.
+#[derive(Debug, thiserror::Error)]
+#[error("the store failed while it was to {doing}")]
+pub struct StoreError {
+    /// What was to be done, such as `create a tunnel`.
+    pub doing: &'static str,
+    /// Why it failed.
+    #[source]
+    pub cause: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// Why the store refused a change.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// A live tunnel of the account has this name.
+    #[error("a tunnel named {0:?} exists already")]
+    NameTaken(TunnelName),
+    /// No such tunnel in the account (or a deleted one, where a live one is needed).
+    #[error("tunnel not found")]
+    NoTunnel,
+    /// No such zone, or not this account's.
+    #[error("zone not found")]
+    NoZone,
+    /// No such record in the zone.
+    #[error("record not found")]
+    NoRecord,
+    /// The host name has an A, AAAA or CNAME record already.
+    #[error("an A, AAAA, or CNAME record with that host already exists")]
+    HostTaken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Who does something, for the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// `token:<id>`, `user:<email>` or `system`.
+    pub name: String,
+    /// The address the request came from; `None` for the process itself.
+    pub address: Option<IpAddr>,
+    /// The request's id, to join the audit log with the access log.
+    pub request_id: String,
+}
+
+/// A tunnel as the API shows it, with its live connections.
+#[derive(Debug, Clone)]
+pub struct Tunnel {
+    /// Account and id.
+    pub key: TunnelKey,
+    /// Its name.
+    pub name: TunnelName,
+    /// Who owns its configuration.
+    pub config_source: ConfigSource,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was deleted.
+    pub deleted_at: Option<Timestamp>,
+    /// Its state, computed from connections and history.
+    pub status: TunnelStatus,
+    /// Since when at least one connection is up; `None` if none is.
+    pub active_since: Option<Timestamp>,
+    /// Since when no connection is up; `None` if one is. Equals `created_at` before the first one.
+    pub inactive_since: Option<Timestamp>,
+    /// Its live connectors, oldest first, each with its live connections.
+    pub connectors: Vec<ConnectorRecord>,
+}
+
+/// A live connector of a tunnel.
+#[derive(Debug, Clone)]
+pub struct ConnectorRecord {
+    /// The process.
+    pub id: ConnectorId,
+    /// Its version.
+    pub version: String,
+    /// Its platform.
+    pub arch: String,
+    /// Its features.
+    pub features: Vec<String>,
+    /// Its first registration.
+    pub run_at: Timestamp,
+    /// Its live connections, by index.
+    pub connections: Vec<ConnectionRecord>,
+}
+
+/// A live connection.
+#[derive(Debug, Clone)]
+pub struct ConnectionRecord {
+    /// The connection.
+    pub id: ConnectionId,
+    /// Its number within the connector.
+    pub index: ConnectionIndex,
+    /// Where the edge stands.
+    pub location: Location,
+    /// The address it was dialled from.
+    pub origin_ip: IpAddr,
+    /// When it was registered.
+    pub opened_at: Timestamp,
+}
+
+/// What a new tunnel is made of.
+#[derive(Debug, Clone)]
+pub struct NewTunnel {
+    /// Its account.
+    pub account: AccountId,
+    /// Its name.
+    pub name: TunnelName,
+    /// Who owns its configuration.
+    pub config_source: ConfigSource,
+    /// Its secret.
+    pub secret: TunnelSecret,
+}
+
+/// Which tunnels to list; every condition given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct TunnelFilter {
+    /// Exactly this id.
+    pub id: Option<TunnelId>,
+    /// Exactly this name.
+    pub name: Option<String>,
+    /// The name starts so.
+    pub include_prefix: Option<String>,
+    /// The name does not start so.
+    pub exclude_prefix: Option<String>,
+    /// Only deleted, only live, or both.
+    pub deleted: Option<bool>,
+    /// Existed at that moment: made at or before it, not deleted before it.
+    pub existed_at: Option<Timestamp>,
+    /// Computed status.
+    pub status: Option<TunnelStatus>,
+}
+
+/// Which part of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageRequest {
+    /// From 1.
+    pub page: u32,
+    /// 1 to 1000.
+    pub per_page: u32,
+}
+
+impl PageRequest {
+    /// How many items come before this page.
+    #[must_use]
+    pub const fn offset(self) -> u64 {
+        (self.page.saturating_sub(1) as u64) * (self.per_page as u64)
+    }
+}
+
+/// Part of a list, newest first; empty past the end.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// The items of this page.
+    pub items: Vec<T>,
+    /// How many match over all pages.
+    pub total: u64,
+}
+
+/// A zone: a domain under which an account may put public host names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zone {
+    /// Its id.
+    pub id: ZoneId,
+    /// Its owner.
+    pub account: AccountId,
+    /// Its owner's name.
+    pub account_name: String,
+    /// Its domain.
+    pub name: Hostname,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Which zones to list.
+#[derive(Debug, Clone, Default)]
+pub struct ZoneFilter {
+    /// Exactly this domain.
+    pub name: Option<Hostname>,
+}
+
+/// The record types that a tunnel needs and that keep a host name to themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DnsRecordKind {
+    /// An alias; to `<tunnel id>.cfargotunnel.com` and proxied, it is a public route.
+    Cname,
+    /// An IPv4 address.
+    A,
+    /// An IPv6 address.
+    Aaaa,
+}
+
+impl DnsRecordKind {
+    /// The name in the API and the store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cname => "CNAME",
+            Self::A => "A",
+            Self::Aaaa => "AAAA",
+        }
+    }
+}
+
+/// A DNS record of a zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsRecord {
+    /// Its id.
+    pub id: RecordId,
+    /// Its zone.
+    pub zone: ZoneId,
+    /// Its type.
+    pub kind: DnsRecordKind,
+    /// Its full name, or a wildcard.
+    pub name: HostPattern,
+    /// Its target: a host name, in canonical form for a CNAME, or an address.
+    pub content: String,
+    /// Whether the edge answers for it. Only a proxied CNAME to a tunnel is a public route.
+    pub proxied: bool,
+    /// Seconds, or 1 for automatic.
+    pub ttl: u32,
+    /// The operator's remark; empty if none.
+    pub comment: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub modified_at: Timestamp,
+}
+
+/// What a record is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDnsRecord {
+    /// Its type.
+    pub kind: DnsRecordKind,
+    /// Its full name, or a wildcard.
+    pub name: HostPattern,
+    /// Its target.
+    pub content: String,
+    /// Whether the edge answers for it.
+    pub proxied: bool,
+    /// Seconds, or 1 for automatic.
+    pub ttl: u32,
+    /// The operator's remark.
+    pub comment: String,
+}
+
+/// Which records to list.
+#[derive(Debug, Clone, Default)]
+pub struct DnsRecordFilter {
+    /// Exactly this name.
+    pub name: Option<HostPattern>,
+    /// Only this type.
+    pub kind: Option<DnsRecordKind>,
+    /// Exactly this target.
+    pub content: Option<String>,
+    /// Only proxied, only not, or both.
+    pub proxied: Option<bool>,
+}
+
+/// What a request proves itself with.
+#[derive(Debug, Clone, Copy)]
+pub enum ApiCredential<'a> {
+    /// The value of an API token.
+    Token(&'a str),
+    /// An email address and its global key.
+    Key {
+        /// The address.
+        email: &'a str,
+        /// The key.
+        key: &'a str,
+    },
+}
+
+/// An API token as the store knows it: never its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiToken {
+    /// Its id.
+    pub id: ApiTokenId,
+    /// Its name.
+    pub name: String,
+    /// The account it acts in.
+    pub account: AccountId,
+}
+
+/// Who a credential belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoginCredential {
+    /// A token of one account.
+    Token(ApiToken),
+    /// A user, who may act in every account.
+    User {
+        /// The address.
+        email: String,
+    },
+}
+
+/// The store as the API sees it. Every change is durable before the call returns, in one transaction with its
+/// audit record, and is told to the edges: [`ChangeNumber`] says from where on they know it.
+#[async_trait]
+pub trait Catalog: Send + Sync {
+    /// Whose credential this is; `None` if nobody's. Compared by hash, in constant time.
+    async fn authenticate(&self, credential: ApiCredential<'_>) -> Result<Option<LoginCredential>, StoreError>;
+
+    /// Whether there is such an account.
+    async fn account_exists(&self, account: AccountId) -> Result<bool, StoreError>;
+
+    /// Makes a tunnel with a new id.
+    async fn create_tunnel(&self, new: NewTunnel, actor: &Actor) -> Result<(Tunnel, ChangeNumber), CatalogError>;
+
+    /// One tunnel, deleted or not.
+    async fn tunnel(&self, key: TunnelKey) -> Result<Option<Tunnel>, StoreError>;
+
+    /// The tunnels that match, newest first.
+    async fn tunnels(
+        &self,
+        account: AccountId,
+        filter: &TunnelFilter,
+        page: PageRequest,
+    ) -> Result<Page<Tunnel>, StoreError>;
+
+    /// The secret of a live tunnel; [`CatalogError::NoTunnel`] if it is deleted or unknown.
+    async fn tunnel_secret(&self, key: TunnelKey) -> Result<TunnelSecret, CatalogError>;
+
+    /// Marks a tunnel deleted. Deleting a deleted one changes nothing and returns it.
+    async fn delete_tunnel(&self, key: TunnelKey, actor: &Actor) -> Result<(Tunnel, ChangeNumber), CatalogError>;
+
+    /// The number of the newest committed change.
+    async fn change_number(&self) -> Result<ChangeNumber, StoreError>;
+
+    /// One zone.
+    async fn zone(&self, zone: ZoneId) -> Result<Option<Zone>, StoreError>;
+
+    /// The zones of these accounts (of all, if `None`) that match, newest first.
+    async fn zones(
+        &self,
+        account: Option<AccountId>,
+        filter: &ZoneFilter,
+        page: PageRequest,
+    ) -> Result<Page<Zone>, StoreError>;
+
+    /// One record of a zone.
+    async fn dns_record(&self, zone: ZoneId, record: RecordId) -> Result<Option<DnsRecord>, StoreError>;
+
+    /// The records of a zone that match, by name.
+    async fn dns_records(
+        &self,
+        zone: ZoneId,
+        filter: &DnsRecordFilter,
+        page: PageRequest,
+    ) -> Result<Page<DnsRecord>, StoreError>;
+
+    /// Adds a record; [`CatalogError::HostTaken`] if its name has one.
+    async fn create_dns_record(
+        &self,
+        zone: ZoneId,
+        new: NewDnsRecord,
+        actor: &Actor,
+    ) -> Result<(DnsRecord, ChangeNumber), CatalogError>;
+
+    /// Replaces what a record says; its id and time of making stay.
+    async fn update_dns_record(
+        &self,
+        zone: ZoneId,
+        record: RecordId,
+        new: NewDnsRecord,
+        actor: &Actor,
+    ) -> Result<(DnsRecord, ChangeNumber), CatalogError>;
+
+    /// Removes a record.
+    async fn delete_dns_record(
+        &self,
+        zone: ZoneId,
+        record: RecordId,
+        actor: &Actor,
+    ) -> Result<ChangeNumber, CatalogError>;
+}

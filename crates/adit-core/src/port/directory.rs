@@ -1,0 +1,82 @@
+//! What the edge knows of the store, so that neither registration nor a request needs the database.
+
+use std::fmt;
+
+use adit_model::{ConfigSource, ConfigVersion, HostPattern, SecretDigest, TunnelKey};
+use async_trait::async_trait;
+
+use super::StoreError;
+
+/// How far the store's history has been read. Rises with every committed change; 0 is before the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ChangeNumber(pub u64);
+
+impl fmt::Display for ChangeNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What the edge knows of one tunnel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TunnelEntry {
+    /// A deleted tunnel takes no connections; its routes answer as if no connector ran.
+    pub deleted: bool,
+    /// Who owns the ingress configuration.
+    pub config_source: ConfigSource,
+    /// The newest remote configuration.
+    pub config_version: ConfigVersion,
+    /// What a connector's secret is compared with.
+    pub secret: SecretDigest,
+}
+
+/// A public host name and the tunnel that serves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostRoute {
+    /// One name, or all below one.
+    pub pattern: HostPattern,
+    /// Where requests go.
+    pub tunnel: TunnelKey,
+}
+
+/// Everything at one change number.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// Every tunnel, deleted ones included while they are kept.
+    pub tunnels: Vec<(TunnelKey, TunnelEntry)>,
+    /// Every public route; no pattern appears twice.
+    pub hosts: Vec<HostRoute>,
+}
+
+/// The present state of one thing that changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A tunnel was made or changed; `None` if it is no longer kept.
+    Tunnel(TunnelKey, Option<TunnelEntry>),
+    /// A public host name points elsewhere; `None` if nowhere.
+    Host(HostPattern, Option<TunnelKey>),
+}
+
+/// What happened after a change number.
+#[derive(Debug, Clone)]
+pub enum Changes {
+    /// These, in order; applying them leads to `upto`.
+    Since {
+        /// The changes, oldest first. Never empty.
+        changes: Vec<Change>,
+        /// The number they lead to.
+        upto: ChangeNumber,
+    },
+    /// The history no longer reaches back that far: take a new snapshot.
+    TooOld,
+}
+
+/// The edge's view of the store.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// Everything, and the number that [`Directory::changes`] goes on from.
+    async fn snapshot(&self) -> Result<(Snapshot, ChangeNumber), StoreError>;
+
+    /// Waits until something happened after `after`, then tells what. Cancelling the call loses nothing.
+    async fn changes(&self, after: ChangeNumber) -> Result<Changes, StoreError>;
+}

@@ -1,0 +1,1 @@
+//! The edge: where connectors dial in and public traffic enters.

@@ -1,0 +1,21 @@
+//! Ids, names, statuses and other values that every part of Adit speaks in.
+//!
+//! Each type is parsed once, at the border, and can be trusted inside. Nothing here does I/O or reads a clock.
+//! Start with [`TunnelKey`], the name of a tunnel everywhere below the border.
+
+mod hostname;
+mod ids;
+mod location;
+mod secret;
+mod timestamp;
+mod tunnel;
+
+pub use hostname::{HostPattern, Hostname, HostnameError};
+pub use ids::{
+    AccountId, ApiTokenId, BootId, ConnectionId, ConnectionIndex, ConnectorId, IdError, NodeId, RecordId,
+    TunnelId, TunnelKey, ZoneId,
+};
+pub use location::{Location, LocationError};
+pub use secret::{SecretDigest, ShortSecret, TunnelSecret};
+pub use timestamp::Timestamp;
+pub use tunnel::{ConfigSource, ConfigVersion, TransportProtocol, TunnelName, TunnelNameError, TunnelStatus};

@@ -1,0 +1,123 @@
+//! What a tunnel is called and how it fares.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// A tunnel's name: 1 to 255 characters, kept as given, unique among the live tunnels of an account.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct TunnelName(String);
+
+/// Why a text is not a tunnel name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TunnelNameError {
+    /// Nothing in it.
+    #[error("name must not be empty")]
+    Empty,
+    /// Longer than 255 characters.
+    #[error("name must not be longer than 255 characters")]
+    TooLong,
+    /// A control character, which would garble a terminal or a log.
+    #[error("name must not contain control characters")]
+    Control,
+}
+
+impl TunnelName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for TunnelName {
+    type Err = TunnelNameError;
+
+    fn from_str(text: &str) -> Result<Self, TunnelNameError> {
+        if text.trim().is_empty() {
+            return Err(TunnelNameError::Empty);
+        }
+        if text.chars().count() > 255 {
+            return Err(TunnelNameError::TooLong);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(TunnelNameError::Control);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for TunnelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who owns a tunnel's ingress configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConfigSource {
+    /// The connector: a file or flags beside it.
+    #[default]
+    Local,
+    /// The API: configuration is pushed to connectors.
+    Cloudflare,
+}
+
+/// The version of a remote configuration; the first known one is 0, none is -1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ConfigVersion(pub i32);
+
+impl Default for ConfigVersion {
+    fn default() -> Self {
+        Self(-1)
+    }
+}
+
+/// A tunnel's state as the v4 API names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TunnelStatus {
+    /// No connection was ever registered.
+    Inactive,
+    /// At least one live connection, and not degraded.
+    Healthy,
+    /// Serves, with fewer connections than a connector had registered.
+    Degraded,
+    /// Had connections before, none now.
+    Down,
+}
+
+/// What a connection runs over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TransportProtocol {
+    /// QUIC with ALPN `argotunnel`.
+    Quic,
+    /// HTTP/2 over TLS over TCP, the edge being the HTTP/2 client.
+    Http2,
+}
+
+impl fmt::Display for TransportProtocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Quic => "quic",
+            Self::Http2 => "http2",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_kept_as_given_within_its_limits() {
+        assert_eq!(" blog ".parse::<TunnelName>().unwrap().as_str(), " blog ");
+        assert_eq!("  ".parse::<TunnelName>(), Err(TunnelNameError::Empty));
+        assert_eq!("é".repeat(256).parse::<TunnelName>(), Err(TunnelNameError::TooLong));
+        assert_eq!("a\nb".parse::<TunnelName>(), Err(TunnelNameError::Control));
+    }
+}

@@ -1,0 +1,1 @@
+//! Durable state: SQLite behind the ports of adit-core.

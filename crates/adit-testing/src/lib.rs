@@ -1,0 +1,1 @@
+//! Harness, fixtures and scripted peers for tests.

@@ -1,0 +1,1 @@
+//! The bytes between connector and edge: preambles, heads, serialised headers, tokens.
