@@ -44,12 +44,19 @@ impl From<capnp::NotInSchema> for MessageError {
 /// # Errors
 /// [`MessageError::TooLarge`] as soon as the table tells.
 pub fn message_length(bytes: &[u8]) -> Result<Option<usize>, MessageError> {
-    let Some(count) = word(bytes, 0) else { return Ok(None) };
-    let segments = count.checked_add(1).filter(|n| *n <= MAX_SEGMENTS).ok_or(MessageError::TooLarge)?;
+    let Some(count) = word(bytes, 0) else {
+        return Ok(None);
+    };
+    let segments = count
+        .checked_add(1)
+        .filter(|n| *n <= MAX_SEGMENTS)
+        .ok_or(MessageError::TooLarge)?;
     let table = (4 + 4 * segments as usize).next_multiple_of(8);
     let mut total = table;
     for segment in 0..segments as usize {
-        let Some(words) = word(bytes, 4 + 4 * segment) else { return Ok(None) };
+        let Some(words) = word(bytes, 4 + 4 * segment) else {
+            return Ok(None);
+        };
         total = (words as usize)
             .checked_mul(8)
             .and_then(|size| total.checked_add(size))
@@ -88,7 +95,10 @@ pub(crate) fn open(mut message: &[u8]) -> Result<Reader<impl capnp::message::Rea
         traversal_limit_in_words: Some(2 * MAX_MESSAGE_BYTES / 8),
         nesting_limit: 16,
     };
-    Ok(capnp::serialize::read_message_from_flat_slice(&mut message, options)?)
+    Ok(capnp::serialize::read_message_from_flat_slice(
+        &mut message,
+        options,
+    )?)
 }
 
 #[cfg(test)]
@@ -100,14 +110,20 @@ mod tests {
     #[test]
     fn the_length_counts_table_and_segments() {
         assert_eq!(message_length(&[0, 0, 0, 0, 5, 0, 0, 0]), Ok(Some(8 + 40)));
-        assert_eq!(message_length(&[1, 0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0]), Ok(Some(16 + 48)));
+        assert_eq!(
+            message_length(&[1, 0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0]),
+            Ok(Some(16 + 48))
+        );
         assert_eq!(message_length(&[1, 0, 0, 0, 5, 0, 0, 0, 1]), Ok(None));
     }
 
     #[test]
     fn an_oversized_table_is_refused_before_it_is_read() {
         assert_eq!(message_length(&[0xFF; 4]), Err(MessageError::TooLarge));
-        assert_eq!(message_length(&[0, 0, 0, 0, 0, 0, 1, 0]), Err(MessageError::TooLarge));
+        assert_eq!(
+            message_length(&[0, 0, 0, 0, 0, 0, 1, 0]),
+            Err(MessageError::TooLarge)
+        );
     }
 
     proptest! {

@@ -43,7 +43,9 @@ impl ResponseSource {
             flow_rate_limited: bool,
         }
         match serde_json::from_slice::<Meta>(value) {
-            Ok(meta) if meta.src == "cloudflared" => Self::Connector { flow_limited: meta.flow_rate_limited },
+            Ok(meta) if meta.src == "cloudflared" => Self::Connector {
+                flow_limited: meta.flow_rate_limited,
+            },
             Ok(_) | Err(_) => Self::Origin,
         }
     }
@@ -55,7 +57,10 @@ mod tests {
 
     #[test]
     fn the_meta_header_tells_origin_from_connector() {
-        assert_eq!(ResponseSource::from_meta(br#"{"src":"origin"}"#), ResponseSource::Origin);
+        assert_eq!(
+            ResponseSource::from_meta(br#"{"src":"origin"}"#),
+            ResponseSource::Origin
+        );
         assert_eq!(
             ResponseSource::from_meta(br#"{"src":"cloudflared","flow_rate_limited":true}"#),
             ResponseSource::Connector { flow_limited: true }

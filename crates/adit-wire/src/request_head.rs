@@ -52,7 +52,11 @@ impl RequestHead {
             FlowKind::Tcp => ConnectionType::Tcp,
         });
         let is_request = self.kind != FlowKind::Tcp;
-        let fixed = if is_request { 2 } else { usize::from(self.flow_id.is_some()) };
+        let fixed = if is_request {
+            2
+        } else {
+            usize::from(self.flow_id.is_some())
+        };
         let count = u32::try_from(fixed + self.headers.len()).unwrap_or(u32::MAX);
         let mut metadata = root.init_metadata(count);
         let mut next = 0;
@@ -130,7 +134,9 @@ pub(crate) fn header_key(name: &HeaderName) -> String {
 pub(crate) fn append(headers: &mut HeaderMap, name: &[u8], value: &[u8]) -> Result<(), MessageError> {
     let name = HeaderName::from_bytes(name).map_err(|_| MessageError::BadHeader)?;
     let value = HeaderValue::from_bytes(value).map_err(|_| MessageError::BadHeader)?;
-    headers.try_append(name, value).map_err(|_| MessageError::TooLarge)?;
+    headers
+        .try_append(name, value)
+        .map_err(|_| MessageError::TooLarge)?;
     Ok(())
 }
 
@@ -138,7 +144,9 @@ pub(crate) fn append(headers: &mut HeaderMap, name: &[u8], value: &[u8]) -> Resu
 /// `Cf-Int-*`, `Cf-Cloudflared-*`, `Cf-Proxy-*`. Names are lower case, as [`HeaderName`] keeps them.
 #[must_use]
 pub fn is_internal_header(name: &str) -> bool {
-    ["cf-int-", "cf-cloudflared-", "cf-proxy-"].iter().any(|prefix| name.starts_with(prefix))
+    ["cf-int-", "cf-cloudflared-", "cf-proxy-"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -154,7 +162,10 @@ pub(crate) mod tests {
             items
                 .into_iter()
                 .map(|(name, value)| {
-                    (name.parse::<HeaderName>().unwrap(), HeaderValue::from_bytes(&value).unwrap())
+                    (
+                        name.parse::<HeaderName>().unwrap(),
+                        HeaderValue::from_bytes(&value).unwrap(),
+                    )
                 })
                 .collect()
         })
@@ -162,16 +173,21 @@ pub(crate) mod tests {
 
     fn any_head() -> impl Strategy<Value = RequestHead> {
         let kind = prop_oneof![Just(FlowKind::Http), Just(FlowKind::WebSocket)];
-        (kind, "[ -~]{0,60}", "(GET|POST|PURGE)", "[a-z.]{0,30}", any_headers()).prop_map(
-            |(kind, dest, method, host, headers)| RequestHead {
+        (
+            kind,
+            "[ -~]{0,60}",
+            "(GET|POST|PURGE)",
+            "[a-z.]{0,30}",
+            any_headers(),
+        )
+            .prop_map(|(kind, dest, method, host, headers)| RequestHead {
                 kind,
                 dest,
                 method: method.parse().unwrap(),
                 host,
                 headers,
                 flow_id: None,
-            },
-        )
+            })
     }
 
     proptest! {

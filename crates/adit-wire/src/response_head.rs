@@ -94,7 +94,10 @@ impl ConnectAnswer {
             return Ok(Self::Accepted(head));
         }
         let message = String::from_utf8_lossy(error.get(..1024).unwrap_or(error)).into_owned();
-        Ok(Self::Failed(ConnectFailure { message, flow_limited }))
+        Ok(Self::Failed(ConnectFailure {
+            message,
+            flow_limited,
+        }))
     }
 }
 
@@ -125,7 +128,10 @@ mod tests {
 
     #[test]
     fn a_failure_keeps_its_words_and_its_mark() {
-        let failure = ConnectFailure { message: "no route to host".to_owned(), flow_limited: true };
+        let failure = ConnectFailure {
+            message: "no route to host".to_owned(),
+            flow_limited: true,
+        };
         let bytes = ConnectAnswer::Failed(failure.clone()).encode();
         let ConnectAnswer::Failed(back) = ConnectAnswer::decode(&bytes[8..]).unwrap() else {
             panic!("a failure came back as accepted");

@@ -39,8 +39,12 @@ pub fn deserialize_headers(packed: &[u8]) -> Result<HeaderMap, SerializedHeaders
         };
         name.clear();
         value.clear();
-        STANDARD_NO_PAD.decode_vec(left, &mut name).map_err(|_| SerializedHeadersError)?;
-        STANDARD_NO_PAD.decode_vec(right, &mut value).map_err(|_| SerializedHeadersError)?;
+        STANDARD_NO_PAD
+            .decode_vec(left, &mut name)
+            .map_err(|_| SerializedHeadersError)?;
+        STANDARD_NO_PAD
+            .decode_vec(right, &mut value)
+            .map_err(|_| SerializedHeadersError)?;
         append(&mut headers, &name, &value).map_err(|_| SerializedHeadersError)?;
     }
     Ok(headers)
