@@ -2,7 +2,9 @@
 //!
 //! [`port`] holds the traits that the binary passes between API, edge and store, and the plain values that
 //! cross them. The other modules are decisions: may this connector register ([`registration`]), where does this
-//! host name go ([`routes`]), which connection carries the next request ([`choice`]), may this tunnel go
-//! ([`lifecycle`]).
+//! host name go ([`routes`]), which connection carries the next request ([`choice`]).
 
+pub mod choice;
 pub mod port;
+pub mod registration;
+pub mod routes;
