@@ -10,8 +10,10 @@ mod preamble;
 pub mod registration;
 mod request_head;
 mod response_head;
+pub mod token;
 
 pub use framing::{MAX_MESSAGE_BYTES, MessageError, message_length};
 pub use preamble::{PreambleError, StreamKind, decode_preamble};
 pub use request_head::{FlowKind, RequestHead, is_internal_header};
 pub use response_head::{ConnectAnswer, ConnectFailure, ResponseHead};
+pub use token::{CredentialsFile, OriginCertificate, TokenError, TunnelToken};
