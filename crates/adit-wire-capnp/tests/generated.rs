@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path, process::Command};
 
+use adit_testing::skip;
+
 const SCHEMAS: [&str; 2] = ["control", "stream"];
 
 #[test]
