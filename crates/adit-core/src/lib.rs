@@ -3,6 +3,7 @@
 //! [`port`] holds the traits that the binary passes between API, edge and store, and the plain values that
 //! cross them. The other modules are decisions: may this connector register ([`registration`]), where does this
 //! host name go ([`routes`]), which connection carries the next request ([`choice`]), may this tunnel go
-//! ([`lifecycle`]).
+//! ([`lifecycle`]), how does it fare ([`status`]).
 
 pub mod port;
+pub mod status;
