@@ -5,6 +5,9 @@
 //! host name go ([`routes`]), which connection carries the next request ([`choice`]), may this tunnel go
 //! ([`lifecycle`]), what does a typed host name mean in a zone ([`zone_names`]).
 
+pub mod choice;
 pub mod lifecycle;
 pub mod port;
+pub mod registration;
+pub mod routes;
 pub mod zone_names;
