@@ -310,13 +310,20 @@ pub enum LoginCredential {
 #[async_trait]
 pub trait Catalog: Send + Sync {
     /// Whose credential this is; `None` if nobody's. Compared by hash, in constant time.
-    async fn authenticate(&self, credential: ApiCredential<'_>) -> Result<Option<LoginCredential>, StoreError>;
+    async fn authenticate(
+        &self,
+        credential: ApiCredential<'_>,
+    ) -> Result<Option<LoginCredential>, StoreError>;
 
     /// Whether there is such an account.
     async fn account_exists(&self, account: AccountId) -> Result<bool, StoreError>;
 
     /// Makes a tunnel with a new id.
-    async fn create_tunnel(&self, new: NewTunnel, actor: &Actor) -> Result<(Tunnel, ChangeNumber), CatalogError>;
+    async fn create_tunnel(
+        &self,
+        new: NewTunnel,
+        actor: &Actor,
+    ) -> Result<(Tunnel, ChangeNumber), CatalogError>;
 
     /// One tunnel, deleted or not.
     async fn tunnel(&self, key: TunnelKey) -> Result<Option<Tunnel>, StoreError>;
@@ -333,7 +340,11 @@ pub trait Catalog: Send + Sync {
     async fn tunnel_secret(&self, key: TunnelKey) -> Result<TunnelSecret, CatalogError>;
 
     /// Marks a tunnel deleted. Deleting a deleted one changes nothing and returns it.
-    async fn delete_tunnel(&self, key: TunnelKey, actor: &Actor) -> Result<(Tunnel, ChangeNumber), CatalogError>;
+    async fn delete_tunnel(
+        &self,
+        key: TunnelKey,
+        actor: &Actor,
+    ) -> Result<(Tunnel, ChangeNumber), CatalogError>;
 
     /// The number of the newest committed change.
     async fn change_number(&self) -> Result<ChangeNumber, StoreError>;
