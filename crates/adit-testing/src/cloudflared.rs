@@ -84,6 +84,8 @@ pub struct Options {
     pub url: Option<String>,
     /// How long open requests may finish after SIGTERM.
     pub grace_period: Duration,
+    /// What it logs: `info` at least, which tells where `/ready` is; `debug` shows each request.
+    pub log_level: &'static str,
 }
 
 impl Options {
@@ -98,6 +100,7 @@ impl Options {
             token: token.to_owned(),
             url: None,
             grace_period: Duration::from_secs(2),
+            log_level: "debug",
         }
     }
 
@@ -124,7 +127,7 @@ impl Options {
             args.extend(["--edge".to_owned(), self.edge.to_string()]);
         }
         args.extend(["--cacert".to_owned(), self.ca.display().to_string()]);
-        args.extend(["--metrics", "127.0.0.1:0", "--loglevel", "debug"].map(str::to_owned));
+        args.extend(["--metrics", "127.0.0.1:0", "--loglevel", self.log_level].map(str::to_owned));
         args.extend([
             "--grace-period".to_owned(),
             format!("{}ms", self.grace_period.as_millis()),
@@ -147,7 +150,7 @@ pub struct Cloudflared {
     /// Its process.
     pub process: Process,
     metrics: SocketAddr,
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl Cloudflared {
@@ -168,7 +171,7 @@ impl Cloudflared {
         Self {
             process,
             metrics,
-            _home: home,
+            home,
         }
     }
 
@@ -180,6 +183,12 @@ impl Cloudflared {
         let connector = Self::start(options).await;
         connector.ready(connections).await;
         connector
+    }
+
+    /// Its process, and its home, which must live as long.
+    #[must_use]
+    pub fn into_parts(self) -> (Process, TempDir) {
+        (self.process, self.home)
     }
 
     /// Where `/ready` and `/metrics` are.
