@@ -58,7 +58,9 @@ impl Hostname {
 
     /// This name and each name above it: `a.b.c`, `b.c`, `c`.
     pub fn ancestry(&self) -> impl Iterator<Item = &str> {
-        std::iter::successors(Some(self.as_str()), |name| name.split_once('.').map(|(_, rest)| rest))
+        std::iter::successors(Some(self.as_str()), |name| {
+            name.split_once('.').map(|(_, rest)| rest)
+        })
     }
 
     /// True if `other` is this name or ends with it at a label's border.
@@ -180,7 +182,17 @@ mod tests {
         ] {
             assert_eq!(Hostname::from_authority(authority).unwrap().as_str(), host);
         }
-        for bad in ["", ".", "a..b", "a b", "[::1]:80", "a/b", "ex*mple.com", ":80", "a:b:c"] {
+        for bad in [
+            "",
+            ".",
+            "a..b",
+            "a b",
+            "[::1]:80",
+            "a/b",
+            "ex*mple.com",
+            ":80",
+            "a:b:c",
+        ] {
             assert!(Hostname::from_authority(bad).is_err(), "{bad}");
         }
     }

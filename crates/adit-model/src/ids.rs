@@ -204,6 +204,9 @@ mod tests {
     #[test]
     fn a_tunnel_id_must_be_hyphenated() {
         assert!("c1744f8b-faa1-48a4-9e5c-02ac921467fa".parse::<TunnelId>().is_ok());
-        assert_eq!("c1744f8bfaa148a49e5c02ac921467fa".parse::<TunnelId>(), Err(IdError::NotUuid));
+        assert_eq!(
+            "c1744f8bfaa148a49e5c02ac921467fa".parse::<TunnelId>(),
+            Err(IdError::NotUuid)
+        );
     }
 }

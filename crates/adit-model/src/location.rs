@@ -41,7 +41,11 @@ impl FromStr for Location {
         let valid = (3..=8).contains(&letters.len())
             && lower.len() - letters.len() == 2
             && letters.bytes().all(|b| b.is_ascii_lowercase());
-        if valid { Ok(Self(lower)) } else { Err(LocationError) }
+        if valid {
+            Ok(Self(lower))
+        } else {
+            Err(LocationError)
+        }
     }
 }
 
@@ -52,7 +56,10 @@ mod tests {
     #[test]
     fn letters_and_two_digits_make_a_location() {
         for good in ["fra01", "LOCAL01", "sjc12"] {
-            assert_eq!(good.parse::<Location>().unwrap().as_str(), good.to_ascii_lowercase());
+            assert_eq!(
+                good.parse::<Location>().unwrap().as_str(),
+                good.to_ascii_lowercase()
+            );
         }
         for bad in ["", "01", "fra", "fra1", "fra001", "fr-01", "frä01"] {
             assert_eq!(bad.parse::<Location>(), Err(LocationError), "{bad}");

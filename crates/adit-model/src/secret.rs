@@ -21,7 +21,11 @@ impl TunnelSecret {
     /// # Errors
     /// [`ShortSecret`] unless there are 32 to 4096 bytes.
     pub fn new(bytes: Vec<u8>) -> Result<Self, ShortSecret> {
-        if (32..=4096).contains(&bytes.len()) { Ok(Self(bytes)) } else { Err(ShortSecret) }
+        if (32..=4096).contains(&bytes.len()) {
+            Ok(Self(bytes))
+        } else {
+            Err(ShortSecret)
+        }
     }
 
     /// The raw bytes, for encryption and for the registration call.
@@ -88,7 +92,10 @@ mod tests {
     #[test]
     fn a_secret_is_never_printed() {
         let secret = TunnelSecret::new(vec![7; 32]).unwrap();
-        assert_eq!(format!("{secret:?} {:?}", secret.digest()), "[redacted] [redacted]");
+        assert_eq!(
+            format!("{secret:?} {:?}", secret.digest()),
+            "[redacted] [redacted]"
+        );
     }
 
     #[test]

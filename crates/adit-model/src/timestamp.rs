@@ -26,7 +26,9 @@ impl Timestamp {
     /// The moment that many microseconds after 1970; `None` outside the years -9999 to 9999.
     #[must_use]
     pub fn from_unix_micros(micros: i64) -> Option<Self> {
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000).ok().map(Self)
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)
+            .ok()
+            .map(Self)
     }
 
     /// Reads RFC 3339 with any offset; finer than a microsecond is cut off.
@@ -37,7 +39,11 @@ impl Timestamp {
 
     fn truncated(time: OffsetDateTime) -> Self {
         let micros = time.microsecond();
-        Self(time.to_offset(UtcOffset::UTC).replace_microsecond(micros).unwrap_or(time))
+        Self(
+            time.to_offset(UtcOffset::UTC)
+                .replace_microsecond(micros)
+                .unwrap_or(time),
+        )
     }
 }
 

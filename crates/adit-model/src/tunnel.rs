@@ -117,7 +117,10 @@ mod tests {
     fn a_name_is_kept_as_given_within_its_limits() {
         assert_eq!(" blog ".parse::<TunnelName>().unwrap().as_str(), " blog ");
         assert_eq!("  ".parse::<TunnelName>(), Err(TunnelNameError::Empty));
-        assert_eq!("é".repeat(256).parse::<TunnelName>(), Err(TunnelNameError::TooLong));
+        assert_eq!(
+            "é".repeat(256).parse::<TunnelName>(),
+            Err(TunnelNameError::TooLong)
+        );
         assert_eq!("a\nb".parse::<TunnelName>(), Err(TunnelNameError::Control));
     }
 }

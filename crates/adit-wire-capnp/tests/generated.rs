@@ -2,18 +2,25 @@
 
 use std::{fs, path::Path, process::Command};
 
+use adit_testing::skip;
+
 const SCHEMAS: [&str; 2] = ["control", "stream"];
 
 #[test]
 fn the_committed_code_matches_its_schemas() {
     if Command::new("capnp").arg("--version").output().is_err() {
-        println!("SKIPPED the_committed_code_matches_its_schemas: no `capnp` on PATH (Debian package capnproto)");
-        return;
+        return skip(
+            "the_committed_code_matches_its_schemas",
+            "no `capnp` on PATH (Debian package capnproto)",
+        );
     }
     let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = tempfile::tempdir().unwrap();
     let mut compiler = capnpc::CompilerCommand::new();
-    compiler.src_prefix(crate_dir.join("schema")).no_standard_import().output_path(output.path());
+    compiler
+        .src_prefix(crate_dir.join("schema"))
+        .no_standard_import()
+        .output_path(output.path());
     for schema in SCHEMAS {
         compiler.file(crate_dir.join(format!("schema/{schema}.capnp")));
     }

@@ -1,1 +1,19 @@
 //! The bytes between connector and edge: preambles, heads, serialised headers, tokens.
+//!
+//! No I/O: encoders give bytes, decoders take bytes and say how many more they need. Every decoder is made for a
+//! hostile peer: bounded, and an error for whatever does not fit. Start with [`StreamKind`], the six bytes that
+//! open a QUIC stream, and [`RequestHead`], what follows them on a data stream.
+
+mod framing;
+pub mod http2;
+mod preamble;
+pub mod registration;
+mod request_head;
+mod response_head;
+pub mod token;
+
+pub use framing::{MAX_MESSAGE_BYTES, MessageError, message_length};
+pub use preamble::{PreambleError, StreamKind, decode_preamble};
+pub use request_head::{FlowKind, RequestHead, is_internal_header};
+pub use response_head::{ConnectAnswer, ConnectFailure, ResponseHead};
+pub use token::{CredentialsFile, OriginCertificate, TokenError, TunnelToken};

@@ -1,0 +1,162 @@
+//! Where a public host name goes.
+
+use std::collections::HashMap;
+
+use adit_model::{HostPattern, Hostname};
+
+/// What a host name leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Destination<'a, T> {
+    /// A route.
+    Route(&'a T),
+    /// A name that Adit keeps for itself: no tunnel ever serves it.
+    Reserved,
+    /// No route.
+    Unknown,
+}
+
+/// Public host names and where they lead: the exact name first, then the longest wildcard.
+/// Immutable while it is read: the edge swaps in a changed copy.
+#[derive(Debug, Clone)]
+pub struct RouteTable<T> {
+    exact: HashMap<Hostname, T>,
+    below: HashMap<Hostname, T>,
+    reserved: ReservedHosts,
+}
+
+impl<T> RouteTable<T> {
+    /// An empty table.
+    #[must_use]
+    pub fn new(reserved: ReservedHosts) -> Self {
+        Self {
+            exact: HashMap::new(),
+            below: HashMap::new(),
+            reserved,
+        }
+    }
+
+    /// Sets or, with `None`, removes a route.
+    pub fn set(&mut self, pattern: HostPattern, route: Option<T>) {
+        let (map, name) = match pattern {
+            HostPattern::Exact(name) => (&mut self.exact, name),
+            HostPattern::Below(name) => (&mut self.below, name),
+        };
+        match route {
+            Some(route) => map.insert(name, route),
+            None => map.remove(&name),
+        };
+    }
+
+    /// Where a request for this host goes.
+    #[must_use]
+    pub fn lookup(&self, host: &Hostname) -> Destination<'_, T> {
+        if self.reserved.contains(host) {
+            return Destination::Reserved;
+        }
+        self.exact
+            .get(host)
+            .or_else(|| host.ancestry().skip(1).find_map(|above| self.below.get(above)))
+            .map_or(Destination::Unknown, Destination::Route)
+    }
+
+    /// How many routes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.exact.len() + self.below.len()
+    }
+
+    /// True without a single route.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The names that Adit serves itself: `api.<domain>` and `management.<domain>`. A connector serves its management
+/// interface to any request with the latter's Host, so no public request may reach a tunnel with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReservedHosts {
+    api: Hostname,
+    management: Hostname,
+}
+
+impl ReservedHosts {
+    /// The reserved names under a base domain; `None` if the domain is too long to have names below it.
+    #[must_use]
+    pub fn of(domain: &Hostname) -> Option<Self> {
+        Some(Self {
+            api: domain.child("api").ok()?,
+            management: domain.child("management").ok()?,
+        })
+    }
+
+    /// True for the reserved names themselves.
+    #[must_use]
+    pub fn contains(&self, host: &Hostname) -> bool {
+        *host == self.api || *host == self.management
+    }
+
+    /// `api.<domain>`.
+    #[must_use]
+    pub const fn api(&self) -> &Hostname {
+        &self.api
+    }
+
+    /// `management.<domain>`.
+    #[must_use]
+    pub const fn management(&self) -> &Hostname {
+        &self.management
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(name: &str) -> Hostname {
+        name.parse().unwrap()
+    }
+
+    fn table() -> RouteTable<u8> {
+        let mut table = RouteTable::new(ReservedHosts::of(&host("example.com")).unwrap());
+        for (pattern, route) in [("a.example.com", 1), ("*.example.com", 2), ("*.b.example.com", 3)] {
+            table.set(pattern.parse().unwrap(), Some(route));
+        }
+        table
+    }
+
+    #[test]
+    fn the_exact_name_wins_then_the_longest_wildcard() {
+        let table = table();
+        for (name, route) in [
+            ("a.example.com", 1),
+            ("c.example.com", 2),
+            ("b.example.com", 2),
+            ("x.b.example.com", 3),
+            ("x.y.b.example.com", 3),
+            ("x.a.example.com", 2),
+        ] {
+            assert_eq!(table.lookup(&host(name)), Destination::Route(&route), "{name}");
+        }
+        assert_eq!(table.lookup(&host("example.com")), Destination::Unknown);
+    }
+
+    #[test]
+    fn no_wildcard_covers_a_reserved_name() {
+        let table = table();
+        assert_eq!(
+            table.lookup(&host("management.example.com")),
+            Destination::Reserved
+        );
+        assert_eq!(table.lookup(&host("api.example.com")), Destination::Reserved);
+        assert_eq!(table.lookup(&host("x.api.example.com")), Destination::Route(&2));
+    }
+
+    #[test]
+    fn a_removed_route_leads_nowhere() {
+        let mut table = table();
+        table.set("a.example.com".parse().unwrap(), None);
+        assert_eq!(table.lookup(&host("a.example.com")), Destination::Route(&2));
+        assert_eq!(table.len(), 2);
+    }
+}

@@ -1,0 +1,144 @@
+//! The handle to one HTTP/2 session: opens exchanges, ends the session.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::ready;
+use h2::client::{self, SendRequest};
+use http::{Request, Response};
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+
+use super::watched::Watched;
+use super::{H2Driver, H2Error, H2RecvBody, H2SendBody};
+
+/// Bounds of one session.
+#[derive(Clone, Copy, Debug)]
+pub struct H2Limits {
+    /// Bytes the peer may send ahead on one stream. Default 1 MiB.
+    pub stream_window_bytes: u32,
+    /// Bytes the peer may send ahead on all streams together. Default 4 MiB.
+    pub connection_window_bytes: u32,
+    /// Largest decoded response head, as RFC 9113 counts it. Default 256 KiB.
+    pub max_header_list_bytes: u32,
+    /// Streams this side has reset and still remembers. Default 64.
+    pub max_reset_streams: usize,
+    /// Bytes waiting to be sent on one stream. Default 256 KiB.
+    pub max_send_buffer_bytes: usize,
+    /// Pause between two liveness pings. Default 3 s.
+    pub ping_interval: Duration,
+    /// A peer from which nothing at all arrives for this long after a ping is dead. Default 5 s, so that a dead peer
+    /// is noticed after 5 to 8 s.
+    pub ping_deadline: Duration,
+    /// The peer has this long to take the preface. Default 5 s.
+    pub handshake: Duration,
+}
+
+impl Default for H2Limits {
+    fn default() -> Self {
+        Self {
+            stream_window_bytes: 1 << 20,
+            connection_window_bytes: 4 << 20,
+            max_header_list_bytes: 256 << 10,
+            max_reset_streams: 64,
+            max_send_buffer_bytes: 256 << 10,
+            ping_interval: Duration::from_secs(3),
+            ping_deadline: Duration::from_secs(5),
+            handshake: Duration::from_secs(5),
+        }
+    }
+}
+
+/// One HTTP/2 session towards a connector. Clones are handles to the same session.
+#[derive(Clone)]
+pub struct H2Session {
+    /// `None` once the session drains: h2 says goodbye by itself when the last sender is gone.
+    sender: Arc<Mutex<Option<SendRequest<Bytes>>>>,
+    ended: CancellationToken,
+}
+
+impl H2Session {
+    /// Sends the client preface over `io` and hands out the session with its driver, which must be run (in a task)
+    /// for anything to happen.
+    ///
+    /// # Errors
+    /// If the peer does not take the preface within [`H2Limits::handshake`].
+    pub async fn start<T>(io: T, limits: H2Limits) -> Result<(Self, H2Driver<T>), H2Error>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let (io, read) = Watched::new(io);
+        let mut builder = client::Builder::new();
+        builder
+            .enable_push(false)
+            .initial_window_size(limits.stream_window_bytes)
+            .initial_connection_window_size(limits.connection_window_bytes)
+            .max_header_list_size(limits.max_header_list_bytes)
+            .max_concurrent_reset_streams(limits.max_reset_streams)
+            .max_send_buffer_size(limits.max_send_buffer_bytes);
+        let shaken = tokio::time::timeout(limits.handshake, builder.handshake::<_, Bytes>(io)).await;
+        let (sender, connection) = shaken.map_err(|elapsed| H2Error::Io(elapsed.into()))??;
+        let ended = CancellationToken::new();
+        let session = Self {
+            sender: Arc::new(Mutex::new(Some(sender))),
+            ended: ended.clone(),
+        };
+        Ok((session, H2Driver::new(connection, limits, read, ended)))
+    }
+
+    /// Opens an exchange. With `end_of_stream` the request has no body, and the returned body is already finished.
+    ///
+    /// Headers that belong to one HTTP/1 connection must be gone from `request`: h2 refuses them. The request waits
+    /// while the peer's MAX_CONCURRENT_STREAMS is reached; dropping the answer and the body takes it back.
+    ///
+    /// # Errors
+    /// If the session drains or has ended, or the head is malformed.
+    pub async fn open(
+        &self,
+        request: Request<()>,
+        end_of_stream: bool,
+    ) -> Result<(H2Response, H2SendBody), H2Error> {
+        let sender = self.sender.lock().clone().ok_or(H2Error::Ended)?;
+        let mut sender = sender.ready().await?;
+        let (response, body) = sender.send_request(request, end_of_stream)?;
+        Ok((H2Response(response), H2SendBody::new(body, end_of_stream)))
+    }
+
+    /// How many streams the peer lets this side have open at once, as far as it has said.
+    #[must_use]
+    pub fn stream_limit(&self) -> usize {
+        self.sender
+            .lock()
+            .as_ref()
+            .map_or(0, SendRequest::current_max_send_streams)
+    }
+
+    /// Opens no more exchanges; the session ends with a GOAWAY once the open ones are done and their halves dropped.
+    pub fn drain(&self) {
+        drop(self.sender.lock().take());
+    }
+
+    /// Ends the session and its TCP connection at once; open exchanges fail.
+    pub fn close(&self) {
+        self.ended.cancel();
+        self.drain();
+    }
+}
+
+/// The answer to one exchange. Dropping it, with the request's body, cancels the exchange.
+#[derive(Debug)]
+pub struct H2Response(client::ResponseFuture);
+
+impl Future for H2Response {
+    type Output = Result<(http::response::Parts, H2RecvBody), H2Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let response: Response<h2::RecvStream> = ready!(Pin::new(&mut self.0).poll(cx))?;
+        let (head, body) = response.into_parts();
+        Poll::Ready(Ok((head, H2RecvBody::new(body))))
+    }
+}

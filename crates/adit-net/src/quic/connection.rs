@@ -1,0 +1,119 @@
+//! One connection, whoever dialled it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use quinn::{Connection, VarInt};
+
+use super::{CloseCause, RecvStream, SendStream, transport};
+
+/// A QUIC connection between connector and edge. Clones are handles to the same connection; it closes with code 0
+/// when the last handle and the last stream are dropped.
+#[derive(Clone, Debug)]
+pub struct QuicConnection(Connection);
+
+/// What a connection has measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionStats {
+    /// Current estimate of the round-trip time.
+    pub rtt: Duration,
+    /// UDP payload size the path carries now, bytes.
+    pub mtu: u16,
+    /// Congestion window, bytes.
+    pub congestion_window_bytes: u64,
+    /// Packets sent so far.
+    pub sent_packets: u64,
+    /// Packets believed lost so far.
+    pub lost_packets: u64,
+    /// UDP payload bytes sent so far.
+    pub sent_bytes: u64,
+    /// UDP payload bytes received so far.
+    pub received_bytes: u64,
+}
+
+impl QuicConnection {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self(connection)
+    }
+
+    /// Opens a bidirectional stream; waits while the peer's limit of open streams is reached. Cancel safe.
+    /// The peer sees the stream only once something is written to it.
+    ///
+    /// # Errors
+    /// The cause, once the connection is closed.
+    pub async fn open_stream(&self) -> Result<(SendStream, RecvStream), CloseCause> {
+        let (send, recv) = self.0.open_bi().await?;
+        Ok((SendStream::new(send), RecvStream::new(recv)))
+    }
+
+    /// Waits for the peer's next bidirectional stream, in the order of their ids. Cancel safe.
+    ///
+    /// # Errors
+    /// The cause, once the connection is closed.
+    pub async fn accept_stream(&self) -> Result<(SendStream, RecvStream), CloseCause> {
+        let (send, recv) = self.0.accept_bi().await?;
+        Ok((SendStream::new(send), RecvStream::new(recv)))
+    }
+
+    /// Closes at once; unsent data is lost. `reason` is for the peer's log, at most about a thousand bytes of it travel.
+    pub fn close(&self, code: u32, reason: &str) {
+        self.0.close(VarInt::from_u32(code), reason.as_bytes());
+    }
+
+    /// Waits until the connection is closed, by whomever. Cancel safe.
+    pub async fn closed(&self) -> CloseCause {
+        self.0.closed().await.into()
+    }
+
+    /// Why the connection is closed, if it is.
+    #[must_use]
+    pub fn close_cause(&self) -> Option<CloseCause> {
+        self.0.close_reason().map(CloseCause::from)
+    }
+
+    /// The peer's address now; it changes when the peer's NAT rebinds.
+    #[must_use]
+    pub fn remote_address(&self) -> SocketAddr {
+        self.0.remote_address()
+    }
+
+    /// The local IP address that the peer reaches, where the system tells.
+    #[must_use]
+    pub fn local_ip(&self) -> Option<std::net::IpAddr> {
+        self.0.local_ip()
+    }
+
+    /// The peer has registered, so the edge trusts it with a larger receive window (16 MiB instead of 1.5 MiB).
+    /// Leave it out while memory is short: everything works in the small window, only slower.
+    pub fn registered(&self) {
+        self.0
+            .set_receive_window(VarInt::from_u32(transport::EDGE_REGISTERED_WINDOW));
+    }
+
+    /// Current estimate of the round-trip time.
+    #[must_use]
+    pub fn rtt(&self) -> Duration {
+        self.0.rtt()
+    }
+
+    /// What the connection has measured so far.
+    #[must_use]
+    pub fn stats(&self) -> ConnectionStats {
+        let stats = self.0.stats();
+        ConnectionStats {
+            rtt: stats.path.rtt,
+            mtu: stats.path.current_mtu,
+            congestion_window_bytes: stats.path.cwnd,
+            sent_packets: stats.path.sent_packets,
+            lost_packets: stats.path.lost_packets,
+            sent_bytes: stats.udp_tx.bytes,
+            received_bytes: stats.udp_rx.bytes,
+        }
+    }
+
+    /// A number that tells this connection from every other of its endpoint, for logs.
+    #[must_use]
+    pub fn id(&self) -> usize {
+        self.0.stable_id()
+    }
+}

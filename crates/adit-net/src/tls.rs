@@ -1,0 +1,113 @@
+//! TLS configurations of both sides, with one explicit crypto provider and never the process default.
+//!
+//! Key exchange: X25519MLKEM768, then P-256 (a stock connector offers these two and no X25519), then X25519.
+
+mod identity;
+mod listener;
+mod trust;
+
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::{self, kx_group};
+use rustls::server::ResolvesServerCert;
+use rustls::{ClientConfig, ServerConfig};
+
+pub use identity::{CertificateSlot, Identity};
+pub use listener::{TlsAcceptError, TlsIncoming, TlsLimits, TlsListener, TlsStream};
+pub use trust::TrustAnchors;
+
+/// The ALPN of QUIC between connector and edge. Over TCP a stock connector offers no ALPN at all.
+pub const TUNNEL_ALPN: &[u8] = b"argotunnel";
+/// The name a connector asks for and verifies on QUIC.
+pub const QUIC_SERVER_NAME: &str = "quic.cftunnel.com";
+/// The name a connector asks for and verifies on TCP.
+pub const H2_SERVER_NAME: &str = "h2.cftunnel.com";
+/// The name that a connector's connectivity prechecks ask for, on both transports.
+pub const PROBE_SERVER_NAME: &str = "probe.cftunnel.com";
+
+/// Why a TLS configuration could not be made. No variant quotes key material.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsConfigError {
+    /// The PEM text holds no certificate.
+    #[error("the PEM text holds no certificate")]
+    NoCertificate,
+    /// The PEM text is malformed.
+    #[error("the PEM text cannot be read")]
+    Pem(#[source] rustls_pki_types::pem::Error),
+    /// rustls refused the material.
+    #[error("the TLS material is not usable")]
+    Rustls(#[source] rustls::Error),
+}
+
+/// The crypto that every configuration of this crate uses.
+#[must_use]
+pub fn crypto_provider() -> Arc<CryptoProvider> {
+    Arc::new(CryptoProvider {
+        kx_groups: vec![kx_group::X25519MLKEM768, kx_group::SECP256R1, kx_group::X25519],
+        ..aws_lc_rs::default_provider()
+    })
+}
+
+/// The edge's TLS for connectors that dial over TCP: TLS 1.2 and 1.3, any client ALPN or none.
+///
+/// # Errors
+/// Only if the crypto provider cannot serve these versions.
+pub fn edge_tcp_config(
+    certificates: Arc<dyn ResolvesServerCert>,
+) -> Result<Arc<ServerConfig>, TlsConfigError> {
+    let config = ServerConfig::builder_with_provider(crypto_provider())
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(TlsConfigError::Rustls)?
+        .with_no_client_auth()
+        .with_cert_resolver(certificates);
+    Ok(Arc::new(config))
+}
+
+/// The edge's TLS for connectors that dial over QUIC: TLS 1.3, ALPN [`TUNNEL_ALPN`], no 0-RTT.
+///
+/// # Errors
+/// Only if the crypto provider cannot serve TLS 1.3.
+pub fn edge_quic_config(
+    certificates: Arc<dyn ResolvesServerCert>,
+) -> Result<Arc<ServerConfig>, TlsConfigError> {
+    let mut config = ServerConfig::builder_with_provider(crypto_provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(TlsConfigError::Rustls)?
+        .with_no_client_auth()
+        .with_cert_resolver(certificates);
+    config.alpn_protocols = vec![TUNNEL_ALPN.to_vec()];
+    // Stock connectors use no tickets; a fresh handshake costs about a millisecond.
+    config.send_tls13_tickets = 0;
+    Ok(Arc::new(config))
+}
+
+/// The connector's TLS towards the edge over QUIC: TLS 1.3, ALPN [`TUNNEL_ALPN`], no client certificate, no tickets.
+///
+/// # Errors
+/// If the system's trust store cannot be read or an anchor is malformed.
+pub fn connector_config(anchors: &TrustAnchors) -> Result<Arc<ClientConfig>, TlsConfigError> {
+    let mut config = client_config(anchors, &[&rustls::version::TLS13])?;
+    config.alpn_protocols = vec![TUNNEL_ALPN.to_vec()];
+    config.resumption = rustls::client::Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+/// A TLS client for any other peer (origins, the API): TLS 1.2 and 1.3, ALPN left to the caller.
+///
+/// # Errors
+/// As [`connector_config`].
+pub fn outgoing_config(anchors: &TrustAnchors) -> Result<ClientConfig, TlsConfigError> {
+    client_config(anchors, &[&rustls::version::TLS13, &rustls::version::TLS12])
+}
+
+fn client_config(
+    anchors: &TrustAnchors,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> Result<ClientConfig, TlsConfigError> {
+    let provider = crypto_provider();
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(versions)
+        .map_err(TlsConfigError::Rustls)?;
+    Ok(anchors.verifier(provider)?.apply(builder))
+}

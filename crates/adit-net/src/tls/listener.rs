@@ -1,0 +1,199 @@
+//! Connectors over TCP: accept, then a TLS handshake with a time limit.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+
+/// Bounds of a [`TlsListener`].
+#[derive(Clone, Copy, Debug)]
+pub struct TlsLimits {
+    /// A client that has not finished its handshake by then is dropped. Default 5 s.
+    pub handshake: Duration,
+    /// Handshakes under way at once; further clients wait in the kernel's queue. Default 512.
+    pub half_open: usize,
+}
+
+impl Default for TlsLimits {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(5),
+            half_open: 512,
+        }
+    }
+}
+
+/// Why a TCP client did not become a TLS stream. Garbage from strangers ends here.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsAcceptError {
+    /// The client took longer than [`TlsLimits::handshake`].
+    #[error("the client did not finish its TLS handshake in time")]
+    TimedOut,
+    /// The client spoke no TLS, offered nothing we share, or went away.
+    #[error("TLS handshake failed")]
+    Handshake(#[source] io::Error),
+}
+
+/// Accepts TCP clients for TLS.
+pub struct TlsListener {
+    tcp: TcpListener,
+    acceptor: TlsAcceptor,
+    limits: TlsLimits,
+    half_open: Arc<Semaphore>,
+}
+
+impl TlsListener {
+    /// Listens on `addr` (port 0 picks one).
+    ///
+    /// # Errors
+    /// If the address cannot be bound.
+    pub async fn bind(addr: SocketAddr, tls: Arc<ServerConfig>, limits: TlsLimits) -> io::Result<Self> {
+        Ok(Self {
+            tcp: TcpListener::bind(addr).await?,
+            acceptor: TlsAcceptor::from(tls),
+            limits,
+            half_open: Arc::new(Semaphore::new(limits.half_open)),
+        })
+    }
+
+    /// The bound address.
+    ///
+    /// # Errors
+    /// If the operating system does not tell.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
+    /// Waits for the next client. Cancel safe.
+    ///
+    /// # Errors
+    /// When the process runs out of descriptors or memory; the listener stays usable, so wait a little and go on.
+    pub async fn accept(&self) -> io::Result<TlsIncoming> {
+        let permit = Arc::clone(&self.half_open)
+            .acquire_owned()
+            .await
+            .map_err(io::Error::other)?;
+        let (tcp, remote) = self.tcp.accept().await?;
+        Ok(TlsIncoming {
+            tcp,
+            remote,
+            acceptor: self.acceptor.clone(),
+            limits: self.limits,
+            _permit: permit,
+        })
+    }
+}
+
+/// A TCP client whose handshake has not begun. Finish it in a task of its own: it may be slow on purpose.
+pub struct TlsIncoming {
+    tcp: TcpStream,
+    remote: SocketAddr,
+    acceptor: TlsAcceptor,
+    limits: TlsLimits,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl TlsIncoming {
+    /// Who dials.
+    #[must_use]
+    pub fn remote_address(&self) -> SocketAddr {
+        self.remote
+    }
+
+    /// Shakes hands, within [`TlsLimits::handshake`].
+    ///
+    /// # Errors
+    /// If the client is too slow, speaks no TLS or goes away.
+    pub async fn finish(self) -> Result<TlsStream, TlsAcceptError> {
+        prepare(&self.tcp).map_err(TlsAcceptError::Handshake)?;
+        let shaken = tokio::time::timeout(self.limits.handshake, self.acceptor.accept(self.tcp)).await;
+        let tls = shaken
+            .map_err(|_elapsed| TlsAcceptError::TimedOut)?
+            .map_err(TlsAcceptError::Handshake)?;
+        Ok(TlsStream {
+            tls,
+            remote: self.remote,
+        })
+    }
+}
+
+/// Small frames leave at once; a peer whose machine vanished is noticed below HTTP/2, too.
+fn prepare(tcp: &TcpStream) -> io::Result<()> {
+    tcp.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(15))
+        .with_interval(Duration::from_secs(5));
+    SockRef::from(tcp).set_tcp_keepalive(&keepalive)
+}
+
+/// A client after its handshake.
+#[derive(Debug)]
+pub struct TlsStream {
+    tls: tokio_rustls::server::TlsStream<TcpStream>,
+    remote: SocketAddr,
+}
+
+impl TlsStream {
+    /// Who dialled.
+    #[must_use]
+    pub fn remote_address(&self) -> SocketAddr {
+        self.remote
+    }
+
+    /// The name the client asked for, if any.
+    #[must_use]
+    pub fn server_name(&self) -> Option<&str> {
+        self.tls.get_ref().1.server_name()
+    }
+
+    /// The ALPN both agreed on. A stock connector offers none.
+    #[must_use]
+    pub fn alpn(&self) -> Option<&[u8]> {
+        self.tls.get_ref().1.alpn_protocol()
+    }
+}
+
+impl AsyncRead for TlsStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tls).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for TlsStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tls).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tls).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tls.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tls).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tls).poll_shutdown(cx)
+    }
+}

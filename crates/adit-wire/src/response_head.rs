@@ -1,0 +1,141 @@
+//! The head of a data stream from connector to edge.
+
+use adit_wire_capnp::stream_capnp::connect_response;
+use http::{HeaderMap, StatusCode};
+
+use crate::{
+    MessageError, StreamKind, framing,
+    request_head::{append, header_key, header_name},
+};
+
+const STATUS: &str = "HttpStatus";
+const FLOW_LIMITED: &str = "FlowConnectRateLimited";
+
+/// Status and headers of an origin's answer.
+#[derive(Debug, Clone, Default)]
+pub struct ResponseHead {
+    /// The status; 101 for an accepted WebSocket.
+    pub status: StatusCode,
+    /// The headers. Repeated names keep their count and order.
+    pub headers: HeaderMap,
+}
+
+/// Why a connector could not even ask the origin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ConnectFailure {
+    /// The connector's words; shown to operators, not to the public.
+    pub message: String,
+    /// Its flow limit was hit.
+    pub flow_limited: bool,
+}
+
+/// What a connector answers to a [`crate::RequestHead`].
+#[derive(Debug, Clone)]
+pub enum ConnectAnswer {
+    /// The origin answered; for TCP, which has no head, 200 without headers.
+    Accepted(ResponseHead),
+    /// It was not reached. The public sees a 502.
+    Failed(ConnectFailure),
+}
+
+impl ConnectAnswer {
+    /// The preamble and the head, in one piece.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut message = capnp::message::Builder::new_default();
+        let mut root = message.init_root::<connect_response::Builder<'_>>();
+        match self {
+            Self::Accepted(head) => {
+                let count = u32::try_from(1 + head.headers.len()).unwrap_or(u32::MAX);
+                let mut metadata = root.init_metadata(count);
+                let mut item = metadata.reborrow().get(0);
+                item.set_key(STATUS);
+                item.set_val(head.status.as_str());
+                for (at, (name, value)) in (1..).zip(&head.headers) {
+                    let mut item = metadata.reborrow().get(at);
+                    item.set_key(&header_key(name)[..]);
+                    item.set_val(capnp::text::Reader(value.as_bytes()));
+                }
+            }
+            Self::Failed(failure) => {
+                root.set_error(&failure.message[..]);
+                if failure.flow_limited {
+                    let mut item = root.init_metadata(1).get(0);
+                    item.set_key(FLOW_LIMITED);
+                    item.set_val("true");
+                }
+            }
+        }
+        framing::opened_by(StreamKind::Data, &message)
+    }
+
+    /// Reads the message that follows the preamble.
+    ///
+    /// # Errors
+    /// [`MessageError`] if it is malformed or holds an invalid status or header.
+    pub fn decode(message: &[u8]) -> Result<Self, MessageError> {
+        let reader = framing::open(message)?;
+        let root: connect_response::Reader<'_> = reader.get_root()?;
+        let error = root.get_error()?.0;
+        let mut head = ResponseHead::default();
+        let mut flow_limited = false;
+        for item in root.get_metadata()? {
+            let (key, value) = (item.get_key()?.0, item.get_val()?.0);
+            if let Some(name) = header_name(key) {
+                append(&mut head.headers, name, value)?;
+            } else if key == STATUS.as_bytes() {
+                head.status = StatusCode::from_bytes(value).map_err(|_| MessageError::BadField("status"))?;
+            } else if key == FLOW_LIMITED.as_bytes() {
+                flow_limited = value == b"true";
+            }
+        }
+        if error.is_empty() {
+            return Ok(Self::Accepted(head));
+        }
+        let message = String::from_utf8_lossy(error.get(..1024).unwrap_or(error)).into_owned();
+        Ok(Self::Failed(ConnectFailure {
+            message,
+            flow_limited,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::request_head::tests::any_headers;
+
+    proptest! {
+        #[test]
+        fn decoding_undoes_encoding(status in 100_u16..1000, headers in any_headers()) {
+            let head = ResponseHead { status: StatusCode::from_u16(status).unwrap(), headers };
+            let bytes = ConnectAnswer::Accepted(head.clone()).encode();
+            let ConnectAnswer::Accepted(back) = ConnectAnswer::decode(&bytes[8..]).unwrap() else {
+                panic!("an accepted answer came back as a failure");
+            };
+            prop_assert_eq!(back.status, head.status);
+            prop_assert_eq!(back.headers, head.headers);
+        }
+
+        #[test]
+        fn no_input_panics(bytes: Vec<u8>) {
+            let _ = ConnectAnswer::decode(&bytes);
+        }
+    }
+
+    #[test]
+    fn a_failure_keeps_its_words_and_its_mark() {
+        let failure = ConnectFailure {
+            message: "no route to host".to_owned(),
+            flow_limited: true,
+        };
+        let bytes = ConnectAnswer::Failed(failure.clone()).encode();
+        let ConnectAnswer::Failed(back) = ConnectAnswer::decode(&bytes[8..]).unwrap() else {
+            panic!("a failure came back as accepted");
+        };
+        assert_eq!(back, failure);
+    }
+}

@@ -1,0 +1,220 @@
+//! `cargo xtask test`: the tests, with what they need installed first and what they left out told at the end.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::Context;
+
+use crate::{
+    Usage,
+    packages::{Tool, install_missing},
+    step::{cargo, on_path, run as run_command, say},
+};
+
+const TOOLS: [Tool; 1] = [Tool {
+    program: "capnp",
+    package: "capnproto",
+    without: "the_committed_code_matches_its_schemas",
+}];
+
+/// Where a test writes down that it could not run: see `adit_testing::skip`.
+const SKIP_LOG: &str = "ADIT_SKIP_LOG";
+/// The stock connector that the compatibility tests run.
+const CLOUDFLARED: &str = "ADIT_CLOUDFLARED";
+
+/// What to test.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// The fault, scale and peer suites too.
+    long: bool,
+    /// For the runner, in place of `--workspace`.
+    runner_args: Vec<String>,
+}
+
+impl Options {
+    pub(crate) fn parse(args: &[String]) -> Result<Self, Usage> {
+        let mut options = Self::default();
+        for (at, arg) in args.iter().enumerate() {
+            match arg.as_str() {
+                "--long" => options.long = true,
+                "--" => {
+                    options.runner_args = args.iter().skip(at + 1).cloned().collect();
+                    break;
+                }
+                _ => return Err(Usage::unknown(arg)),
+            }
+        }
+        Ok(options)
+    }
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    install_missing(&TOOLS);
+    let cloudflared = stock_connector();
+    let skip_log = SkipLog::create()?;
+
+    let with_environment = |mut command: Command| {
+        command.env(SKIP_LOG, &skip_log.path);
+        if let Some(binary) = &cloudflared {
+            command.env(CLOUDFLARED, binary);
+        }
+        command
+    };
+    let whole = options.runner_args.is_empty();
+    let doctests = if whole {
+        run_command(&mut with_environment(doctests()))
+    } else {
+        Ok(())
+    };
+    let tests = run_command(&mut with_environment(tests(options)));
+
+    skip_log.tell();
+    tests?;
+    doctests
+}
+
+/// The doctests come first and quietly, so that the runner's summary stays the last thing on the screen.
+fn doctests() -> Command {
+    cargo([
+        "test",
+        "--workspace",
+        "--doc",
+        "--quiet",
+        "--no-fail-fast",
+        "--locked",
+    ])
+}
+
+fn tests(options: &Options) -> Command {
+    let nextest = on_path("cargo-nextest").is_some();
+    let mut command = if nextest {
+        cargo(["nextest", "run", "--no-fail-fast", "--locked"])
+    } else {
+        cargo(["test", "--all-targets", "--no-fail-fast", "--locked"])
+    };
+    if options.runner_args.is_empty() {
+        command.arg("--workspace");
+    }
+    if options.long && nextest {
+        command.args(["--profile", "long", "--run-ignored", "all"]);
+    }
+    command.args(&options.runner_args);
+    if options.long && !nextest {
+        command.args(["--", "--include-ignored"]);
+    }
+    command
+}
+
+/// The stock connector to test with, told in a line: `ADIT_CLOUDFLARED`, or else what is on `PATH`.
+fn stock_connector() -> Option<PathBuf> {
+    let named = env::var_os(CLOUDFLARED)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from);
+    let found = named.or_else(|| on_path("cloudflared"));
+    match &found {
+        Some(binary) => say(format!("stock cloudflared: {}", binary.display())),
+        None => say(format!(
+            "no stock cloudflared ({CLOUDFLARED} is not set, none on PATH): its tests will be skipped"
+        )),
+    }
+    found
+}
+
+/// A file that every test process appends its skipped tests to: a runner shows only the output of tests that fail.
+struct SkipLog {
+    path: PathBuf,
+}
+
+impl SkipLog {
+    fn create() -> anyhow::Result<Self> {
+        let path = env::temp_dir().join(format!("adit-skipped-{}.log", std::process::id()));
+        fs::File::create_new(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(Self { path })
+    }
+
+    fn tell(&self) {
+        let skipped = skipped_tests(&self.path);
+        if skipped.is_empty() {
+            return;
+        }
+        say(format!("\n{} skipped for want of what they need:", skipped.len()));
+        skipped.iter().for_each(say);
+    }
+}
+
+impl Drop for SkipLog {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Each skipped test once, in alphabetical order.
+fn skipped_tests(log: &Path) -> Vec<String> {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let mut lines: Vec<String> = text
+        .lines()
+        .filter(|line| line.starts_with("SKIPPED "))
+        .map(str::to_owned)
+        .collect();
+    lines.sort_unstable();
+    lines.dedup();
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words;
+
+    fn command_line(options: &Options) -> String {
+        let command = tests(options);
+        command
+            .get_args()
+            .map(|arg| arg.to_string_lossy().into_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn everything_is_tested_unless_the_runner_is_told_otherwise() {
+        let everything = Options::parse(&[]).unwrap();
+        assert!(command_line(&everything).ends_with("--workspace"));
+
+        let one_crate = Options::parse(&words("-- -p adit-wire preamble")).unwrap();
+        assert!(command_line(&one_crate).ends_with("-p adit-wire preamble"));
+        assert!(!command_line(&one_crate).contains("--workspace"));
+    }
+
+    #[test]
+    fn the_long_suites_are_the_ignored_tests() {
+        let long = command_line(&Options::parse(&words("--long")).unwrap());
+        assert!(
+            long.contains("--run-ignored all") || long.ends_with("--include-ignored"),
+            "{long}"
+        );
+        assert!(!command_line(&Options::default()).contains("ignored"));
+    }
+
+    #[test]
+    fn an_unknown_argument_is_refused() {
+        assert_eq!(Options::parse(&words("--lang")), Err(Usage::unknown("--lang")));
+    }
+
+    #[test]
+    fn a_skipped_test_is_told_once() {
+        let log = SkipLog::create().unwrap();
+        fs::write(
+            &log.path,
+            "SKIPPED b: no c\nnoise\nSKIPPED a: no b\nSKIPPED b: no c\n",
+        )
+        .unwrap();
+        assert_eq!(skipped_tests(&log.path), ["SKIPPED a: no b", "SKIPPED b: no c"]);
+
+        let path = log.path.clone();
+        drop(log);
+        assert!(!path.exists());
+    }
+}
