@@ -58,7 +58,7 @@ impl Tx<'_> {
             .await?;
         *self.newest = ChangeNumber(u64::try_from(number).map_err(|_| Cause::NoCounter)?);
         // Trimming now and then keeps the table within twice what is kept.
-        if self.newest.0 % self.changes_kept.max(1) == 0 {
+        if self.newest.0.is_multiple_of(self.changes_kept.max(1)) {
             self.trim(number).await?;
         }
         Ok(*self.newest)

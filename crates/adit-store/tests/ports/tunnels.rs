@@ -1,12 +1,10 @@
 //! The catalogue of tunnels, through its port.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{ALL, Home, actor, new_tunnel};
 use adit_core::port::{CatalogError, PageRequest, Tunnel, TunnelFilter};
 use adit_model::{AccountId, TunnelId, TunnelKey, TunnelStatus};
-use support::{ALL, Home, actor, new_tunnel};
 
 fn names(tunnels: &[Tunnel]) -> Vec<&str> {
     tunnels.iter().map(|tunnel| tunnel.name.as_str()).collect()

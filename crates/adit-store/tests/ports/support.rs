@@ -1,5 +1,4 @@
 //! A store in a directory of its own, with a clock that tests turn.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
 use std::{
     path::PathBuf,
@@ -22,34 +21,35 @@ use adit_model::{
 use adit_store::{
     ApiTokenValue, Bootstrap, BootstrapOutcome, Clock, Store, StoreKeys, StoreOptions, UserKey,
 };
+use sqlx::{Connection as _, SqliteConnection};
 
-pub const TOKEN: &str = "adit-test-token-0123456789-0123456789-ABC";
-pub const EMAIL: &str = "user@example.com";
-pub const KEY: &str = "144c9defac04969c7bfad8efaa8ea194";
-pub const ALL: PageRequest = PageRequest {
+pub(crate) const TOKEN: &str = "adit-test-token-0123456789-0123456789-ABC";
+pub(crate) const EMAIL: &str = "user@example.com";
+pub(crate) const KEY: &str = "144c9defac04969c7bfad8efaa8ea194";
+pub(crate) const ALL: PageRequest = PageRequest {
     page: 1,
     per_page: 1000,
 };
 
 /// A clock that stands still until it is turned.
 #[derive(Clone)]
-pub struct Hands(Arc<AtomicI64>);
+pub(crate) struct Hands(Arc<AtomicI64>);
 
 impl Hands {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(AtomicI64::new(1_700_000_000_000_000)))
     }
 
-    pub fn clock(&self) -> Clock {
+    pub(crate) fn clock(&self) -> Clock {
         let hands = self.clone();
         Clock::new(move || hands.now())
     }
 
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_unix_micros(self.0.load(Ordering::SeqCst)).unwrap()
     }
 
-    pub fn turn(&self, by: Duration) -> Timestamp {
+    pub(crate) fn turn(&self, by: Duration) -> Timestamp {
         self.0
             .fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
         self.now()
@@ -57,19 +57,19 @@ impl Hands {
 }
 
 /// A store that was set up.
-pub struct Home {
-    pub directory: tempfile::TempDir,
-    pub hands: Hands,
-    pub store: Arc<Store>,
-    pub account: AccountId,
-    pub zone: ZoneId,
+pub(crate) struct Home {
+    pub(crate) directory: tempfile::TempDir,
+    pub(crate) hands: Hands,
+    pub(crate) store: Arc<Store>,
+    pub(crate) account: AccountId,
+    pub(crate) zone: ZoneId,
 }
 
-pub fn keys() -> StoreKeys {
+pub(crate) fn keys() -> StoreKeys {
     StoreKeys::new([42; 32])
 }
 
-pub fn set_up(account: AccountId) -> Bootstrap {
+pub(crate) fn set_up(account: AccountId) -> Bootstrap {
     Bootstrap {
         account,
         account_name: "Test".to_owned(),
@@ -80,11 +80,11 @@ pub fn set_up(account: AccountId) -> Bootstrap {
 }
 
 impl Home {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(StoreOptions::default()).await
     }
 
-    pub async fn with(options: StoreOptions) -> Self {
+    pub(crate) async fn with(options: StoreOptions) -> Self {
         let (directory, hands) = (tempfile::tempdir().unwrap(), Hands::new());
         let options = StoreOptions {
             clock: hands.clock(),
@@ -105,12 +105,36 @@ impl Home {
         }
     }
 
-    pub fn file(&self) -> PathBuf {
+    /// Runs a statement beside the store, as a damaged disk or a careless operator would.
+    pub(crate) async fn tamper(&self, statement: &'static str) {
+        let mut connection = self.raw().await;
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// The first column of a query beside the store.
+    pub(crate) async fn texts(&self, query: &'static str) -> Vec<String> {
+        let mut connection = self.raw().await;
+        let texts = sqlx::query_scalar(query)
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        texts
+    }
+
+    async fn raw(&self) -> SqliteConnection {
+        SqliteConnection::connect(self.file().to_str().unwrap())
+            .await
+            .unwrap()
+    }
+
+    pub(crate) fn file(&self) -> PathBuf {
         self.directory.path().join("adit.db")
     }
 
     /// Closes the store and opens it again, as a restart does.
-    pub async fn reopen(self) -> Self {
+    pub(crate) async fn reopen(self) -> Self {
         self.store.close().await;
         let options = StoreOptions {
             clock: self.hands.clock(),
@@ -125,44 +149,44 @@ impl Home {
         }
     }
 
-    pub fn catalog(&self) -> Arc<dyn Catalog> {
+    pub(crate) fn catalog(&self) -> Arc<dyn Catalog> {
         self.store.clone()
     }
 
-    pub fn directory(&self) -> Arc<dyn Directory> {
+    pub(crate) fn directory(&self) -> Arc<dyn Directory> {
         self.store.clone()
     }
 
-    pub fn presence(&self) -> Arc<dyn Presence> {
+    pub(crate) fn presence(&self) -> Arc<dyn Presence> {
         self.store.clone()
     }
 
-    pub fn new_tunnel(&self, name: &str) -> NewTunnel {
+    pub(crate) fn new_tunnel(&self, name: &str) -> NewTunnel {
         new_tunnel(self.account, name)
     }
 
-    pub async fn create(&self, name: &str) -> Result<(Tunnel, ChangeNumber), CatalogError> {
+    pub(crate) async fn create(&self, name: &str) -> Result<(Tunnel, ChangeNumber), CatalogError> {
         self.catalog()
             .create_tunnel(self.new_tunnel(name), &actor())
             .await
     }
 
     /// Makes a tunnel a second later than anything before it.
-    pub async fn tunnel(&self, name: &str) -> Tunnel {
+    pub(crate) async fn tunnel(&self, name: &str) -> Tunnel {
         self.hands.turn(Duration::from_secs(1));
         self.create(name).await.unwrap().0
     }
 
-    pub async fn get(&self, key: TunnelKey) -> Tunnel {
+    pub(crate) async fn get(&self, key: TunnelKey) -> Tunnel {
         self.catalog().tunnel(key).await.unwrap().unwrap()
     }
 
-    pub async fn delete(&self, key: TunnelKey) -> ChangeNumber {
+    pub(crate) async fn delete(&self, key: TunnelKey) -> ChangeNumber {
         self.catalog().delete_tunnel(key, &actor()).await.unwrap().1
     }
 
     /// Reports an opened connection and returns its end, to be reported later.
-    pub fn connect(&self, tunnel: TunnelKey, connector: ConnectorId, index: u8) -> ConnectionClosed {
+    pub(crate) fn connect(&self, tunnel: TunnelKey, connector: ConnectorId, index: u8) -> ConnectionClosed {
         let opened = opened(tunnel, connector, index, self.hands.now());
         let (connection, closed_at) = (opened.connection, opened.opened_at);
         self.presence().report(PresenceEvent::Opened(Box::new(opened)));
@@ -175,14 +199,14 @@ impl Home {
     }
 
     /// Reports a connection's end, now.
-    pub fn disconnect(&self, closed: ConnectionClosed) {
+    pub(crate) fn disconnect(&self, closed: ConnectionClosed) {
         self.presence().report(PresenceEvent::Closed(ConnectionClosed {
             closed_at: self.hands.now(),
             ..closed
         }));
     }
 
-    pub async fn wait_for_connections(&self, tunnel: TunnelKey, count: usize) -> Tunnel {
+    pub(crate) async fn wait_for_connections(&self, tunnel: TunnelKey, count: usize) -> Tunnel {
         let present = async || {
             let tunnel = self.get(tunnel).await;
             let live: usize = tunnel
@@ -195,7 +219,7 @@ impl Home {
         wait_for("the connections to be written", present).await
     }
 
-    pub async fn publish(&self, host: &str, tunnel: TunnelId) -> ChangeNumber {
+    pub(crate) async fn publish(&self, host: &str, tunnel: TunnelId) -> ChangeNumber {
         self.catalog()
             .create_dns_record(self.zone, route(host, tunnel), &actor())
             .await
@@ -204,7 +228,7 @@ impl Home {
     }
 }
 
-pub fn new_tunnel(account: AccountId, name: &str) -> NewTunnel {
+pub(crate) fn new_tunnel(account: AccountId, name: &str) -> NewTunnel {
     NewTunnel {
         account,
         name: name.parse().unwrap(),
@@ -213,7 +237,7 @@ pub fn new_tunnel(account: AccountId, name: &str) -> NewTunnel {
     }
 }
 
-pub fn route(host: &str, tunnel: TunnelId) -> NewDnsRecord {
+pub(crate) fn route(host: &str, tunnel: TunnelId) -> NewDnsRecord {
     NewDnsRecord {
         kind: DnsRecordKind::Cname,
         name: host.parse().unwrap(),
@@ -224,7 +248,12 @@ pub fn route(host: &str, tunnel: TunnelId) -> NewDnsRecord {
     }
 }
 
-pub fn opened(tunnel: TunnelKey, connector: ConnectorId, index: u8, at: Timestamp) -> ConnectionOpened {
+pub(crate) fn opened(
+    tunnel: TunnelKey,
+    connector: ConnectorId,
+    index: u8,
+    at: Timestamp,
+) -> ConnectionOpened {
     ConnectionOpened {
         tunnel,
         connection: ConnectionId::random(),
@@ -242,7 +271,7 @@ pub fn opened(tunnel: TunnelKey, connector: ConnectorId, index: u8, at: Timestam
     }
 }
 
-pub fn actor() -> Actor {
+pub(crate) fn actor() -> Actor {
     Actor {
         name: "token:test".to_owned(),
         address: Some([127, 0, 0, 1].into()),
@@ -251,7 +280,7 @@ pub fn actor() -> Actor {
 }
 
 /// Polls until there is something; fails after ten seconds, naming what never came.
-pub async fn wait_for<T>(what: &str, mut present: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn wait_for<T>(what: &str, mut present: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     loop {
         if let Some(found) = present().await {
