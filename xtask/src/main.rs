@@ -1,6 +1,6 @@
 //! The project's own tasks, run as `cargo xtask TASK`.
 //!
-//! [`ci`] is what CI runs, [`test`] runs the tests, [`layers`] holds the arrows between the crates and [`bench`]
+//! [`ci`] is what CI runs, [`mod@test`] runs the tests, [`layers`] holds the arrows between the crates and [`mod@bench`]
 //! measures. Tasks only start other programs: this crate stays small, because every task waits for its build.
 
 mod bench;

@@ -1,5 +1,6 @@
 //! HTTP/2 over TLS on real loopback sockets; the scripted connector is the HTTP/2 server.
 
+#[cfg(test)]
 mod support;
 
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use tokio_rustls::TlsConnector;
 
 type ClientTls = tokio_rustls::client::TlsStream<TcpStream>;
 
+#[cfg(test)]
 async fn edge() -> (TlsListener, TrustAnchors) {
     let (identity, anchors) = identity();
     let tls = tls::edge_tcp_config(CertificateSlot::new(&identity)).unwrap();
@@ -31,6 +33,7 @@ async fn edge() -> (TlsListener, TrustAnchors) {
 }
 
 /// Dials as a stock connector does: TLS without ALPN.
+#[cfg(test)]
 async fn dial(addr: SocketAddr, anchors: &TrustAnchors) -> ClientTls {
     let config = tls::outgoing_config(anchors).unwrap();
     let tcp = TcpStream::connect(addr).await.unwrap();
@@ -47,6 +50,7 @@ struct Pair {
     tasks: JoinSet<H2End>,
 }
 
+#[cfg(test)]
 async fn pair(limits: H2Limits, server: &h2::server::Builder) -> Pair {
     let (listener, anchors) = edge().await;
     let addr = listener.local_addr().unwrap();
@@ -67,6 +71,7 @@ async fn pair(limits: H2Limits, server: &h2::server::Builder) -> Pair {
     }
 }
 
+#[cfg(test)]
 fn get() -> Request<()> {
     Request::get("https://shop.example/").body(()).unwrap()
 }
@@ -78,7 +83,7 @@ async fn a_client_without_alpn_becomes_the_http2_server_and_answers() {
         mut server,
         mut tasks,
     } = pair(H2Limits::default(), &h2::server::Builder::new()).await;
-    let (response, _body) = session.open(get(), true).await.unwrap();
+    let (response, no_body) = session.open(get(), true).await.unwrap();
     let mut serving = JoinSet::new();
     serving.spawn(async move {
         while let Some(Ok((request, mut respond))) = server.accept().await {
@@ -101,7 +106,7 @@ async fn a_client_without_alpn_becomes_the_http2_server_and_answers() {
 
     session.drain();
     assert!(matches!(session.open(get(), true).await, Err(H2Error::Ended)));
-    drop(body);
+    drop((body, no_body));
     assert!(matches!(
         within("the end", tasks.join_next()).await,
         Some(Ok(H2End::Done))

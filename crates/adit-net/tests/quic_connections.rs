@@ -1,5 +1,6 @@
 //! Life and death of QUIC connections over real loopback sockets.
 
+#[cfg(test)]
 mod support;
 
 use std::net::UdpSocket;
@@ -44,7 +45,10 @@ async fn a_stopped_listener_keeps_its_connections_and_refuses_new_ones() {
     let pair = QuicPair::start().await;
     pair.listener.stop_accepting();
     let addr = pair.listener.local_addr().unwrap();
-    let refused = pair.dialer.dial(addr, tls::QUIC_SERVER_NAME, LIMIT).await;
+    let refused = tokio::select! {
+        dialled = pair.dialer.dial(addr, tls::QUIC_SERVER_NAME, LIMIT) => dialled,
+        _ = pair.listener.accept() => panic!("accepted while draining"),
+    };
     assert!(matches!(refused, Err(DialError::Handshake { .. })), "{refused:?}");
     let (mut send, _recv) = pair.connector.open_stream().await.unwrap();
     send.write_chunk("still here".into()).await.unwrap();
@@ -102,6 +106,7 @@ async fn garbage_on_the_port_disturbs_nobody() {
 }
 
 /// An edge in a runtime of its own: dropping that is as abrupt as a kill.
+#[cfg(test)]
 fn edge_process(addr: std::net::SocketAddr, identity: &Identity, keys: &QuicKeys) -> (Runtime, QuicListener) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -120,6 +125,7 @@ fn edge_process(addr: std::net::SocketAddr, identity: &Identity, keys: &QuicKeys
     }
 }
 
+#[cfg(test)]
 async fn connect_to(
     runtime: &Runtime,
     edge: QuicListener,

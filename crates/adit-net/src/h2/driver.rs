@@ -51,11 +51,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> H2Driver<T> {
         let ping = self.connection.ping_pong();
         let liveness = watch(ping, self.limits, self.read);
         tokio::select! {
+            biased;
+            () = self.ended.cancelled() => H2End::Closed,
             ended = &mut self.connection => match ended {
                 Ok(()) => H2End::Done,
                 Err(error) => H2End::Failed(error.into()),
             },
-            () = self.ended.cancelled() => H2End::Closed,
             () = liveness => H2End::Silent,
         }
     }

@@ -117,15 +117,15 @@ impl H2Session {
             .map_or(0, SendRequest::current_max_send_streams)
     }
 
-    /// Opens no more exchanges; the session ends with a GOAWAY once the open ones are done.
+    /// Opens no more exchanges; the session ends with a GOAWAY once the open ones are done and their halves dropped.
     pub fn drain(&self) {
         drop(self.sender.lock().take());
     }
 
     /// Ends the session and its TCP connection at once; open exchanges fail.
     pub fn close(&self) {
-        self.drain();
         self.ended.cancel();
+        self.drain();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -27,6 +27,7 @@ pub struct QuicListener {
     gate: Mutex<Gate>,
     limits: HandshakeLimits,
     half_open: Arc<AtomicUsize>,
+    draining: AtomicBool,
 }
 
 impl QuicListener {
@@ -61,6 +62,7 @@ impl QuicListener {
             gate: Mutex::new(Gate::new(limits)),
             limits,
             half_open: Arc::default(),
+            draining: AtomicBool::new(false),
         })
     }
 
@@ -78,6 +80,10 @@ impl QuicListener {
     pub async fn accept(&self) -> Option<QuicIncoming> {
         loop {
             let incoming = self.endpoint.accept().await?;
+            if self.draining.load(Ordering::Relaxed) {
+                incoming.refuse();
+                continue;
+            }
             let half_open = self.half_open.load(Ordering::Relaxed);
             let proven = incoming.remote_address_validated() || !incoming.may_retry();
             let admission = self.gate.lock().admit(Instant::now(), half_open, proven);
@@ -97,9 +103,10 @@ impl QuicListener {
         }
     }
 
-    /// Refuses every later handshake. Open connections go on.
+    /// Refuses every later handshake, so that a connector tries another edge at once. Open connections go on.
+    /// Keep calling [`QuicListener::accept`]: the refusals leave from there.
     pub fn stop_accepting(&self) {
-        self.endpoint.set_server_config(None);
+        self.draining.store(true, Ordering::Relaxed);
     }
 
     /// Closes every connection with an application code and ends [`QuicListener::accept`].
