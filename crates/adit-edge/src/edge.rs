@@ -9,7 +9,7 @@ use std::{
 
 use adit_core::{
     port::{ChangeNumber, Directory, EdgeControl, Presence},
-    routes::ReservedHosts,
+    reserved_hosts::ReservedHosts,
 };
 use adit_model::{Hostname, Location, NodeId};
 use adit_net::{
@@ -116,7 +116,7 @@ impl Edge {
         directory: Arc<dyn Directory>,
         presence: Arc<dyn Presence>,
     ) -> Result<Self, EdgeError> {
-        let reserved = ReservedHosts::of(&config.domain).ok_or(EdgeError::Domain)?;
+        let reserved = ReservedHosts::of_domain(&config.domain).map_err(|_| EdgeError::Domain)?;
         let tunnels = Arc::new(Tunnels::new(reserved.clone()));
         let (listener, tcp) = bind_connectors(&config).await?;
         let entrances = bind_public(&config, &tunnels).await?;
