@@ -1,0 +1,263 @@
+//! A store in a directory of its own, with a clock that tests turn.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use adit_core::port::{
+    Actor, Catalog, CatalogError, ChangeNumber, CloseReason, ConnectionClosed, ConnectionOpened,
+    ConnectorInfo, Directory, DnsRecordKind, NewDnsRecord, NewTunnel, PageRequest, Presence, PresenceEvent,
+    Tunnel,
+};
+use adit_model::{
+    AccountId, ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, Location, Timestamp,
+    TransportProtocol, TunnelId, TunnelKey, TunnelSecret, ZoneId,
+};
+use adit_store::{
+    ApiTokenValue, Bootstrap, BootstrapOutcome, Clock, Store, StoreKeys, StoreOptions, UserKey,
+};
+
+pub const TOKEN: &str = "adit-test-token-0123456789-0123456789-ABC";
+pub const EMAIL: &str = "user@example.com";
+pub const KEY: &str = "144c9defac04969c7bfad8efaa8ea194";
+pub const ALL: PageRequest = PageRequest {
+    page: 1,
+    per_page: 1000,
+};
+
+/// A clock that stands still until it is turned.
+#[derive(Clone)]
+pub struct Hands(Arc<AtomicI64>);
+
+impl Hands {
+    pub fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(1_700_000_000_000_000)))
+    }
+
+    pub fn clock(&self) -> Clock {
+        let hands = self.clone();
+        Clock::new(move || hands.now())
+    }
+
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_unix_micros(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+
+    pub fn turn(&self, by: Duration) -> Timestamp {
+        self.0
+            .fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
+        self.now()
+    }
+}
+
+/// A store that was set up.
+pub struct Home {
+    pub directory: tempfile::TempDir,
+    pub hands: Hands,
+    pub store: Arc<Store>,
+    pub account: AccountId,
+    pub zone: ZoneId,
+}
+
+pub fn keys() -> StoreKeys {
+    StoreKeys::new([42; 32])
+}
+
+pub fn set_up(account: AccountId) -> Bootstrap {
+    Bootstrap {
+        account,
+        account_name: "Test".to_owned(),
+        domain: "adit.localhost".parse().unwrap(),
+        api_token: TOKEN.parse::<ApiTokenValue>().unwrap(),
+        user: Some(UserKey::new(EMAIL, KEY.to_owned())),
+    }
+}
+
+impl Home {
+    pub async fn new() -> Self {
+        Self::with(StoreOptions::default()).await
+    }
+
+    pub async fn with(options: StoreOptions) -> Self {
+        let (directory, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+        let options = StoreOptions {
+            clock: hands.clock(),
+            ..options
+        };
+        let file = directory.path().join("adit.db");
+        let store = Store::open(file.to_str().unwrap(), &keys(), options)
+            .await
+            .unwrap();
+        let BootstrapOutcome { account, zone, .. } =
+            store.bootstrap(set_up(AccountId::random())).await.unwrap();
+        Self {
+            directory,
+            hands,
+            store: Arc::new(store),
+            account,
+            zone,
+        }
+    }
+
+    pub fn file(&self) -> PathBuf {
+        self.directory.path().join("adit.db")
+    }
+
+    /// Closes the store and opens it again, as a restart does.
+    pub async fn reopen(self) -> Self {
+        self.store.close().await;
+        let options = StoreOptions {
+            clock: self.hands.clock(),
+            ..StoreOptions::default()
+        };
+        let store = Store::open(self.file().to_str().unwrap(), &keys(), options)
+            .await
+            .unwrap();
+        Self {
+            store: Arc::new(store),
+            ..self
+        }
+    }
+
+    pub fn catalog(&self) -> Arc<dyn Catalog> {
+        self.store.clone()
+    }
+
+    pub fn directory(&self) -> Arc<dyn Directory> {
+        self.store.clone()
+    }
+
+    pub fn presence(&self) -> Arc<dyn Presence> {
+        self.store.clone()
+    }
+
+    pub fn new_tunnel(&self, name: &str) -> NewTunnel {
+        new_tunnel(self.account, name)
+    }
+
+    pub async fn create(&self, name: &str) -> Result<(Tunnel, ChangeNumber), CatalogError> {
+        self.catalog()
+            .create_tunnel(self.new_tunnel(name), &actor())
+            .await
+    }
+
+    /// Makes a tunnel a second later than anything before it.
+    pub async fn tunnel(&self, name: &str) -> Tunnel {
+        self.hands.turn(Duration::from_secs(1));
+        self.create(name).await.unwrap().0
+    }
+
+    pub async fn get(&self, key: TunnelKey) -> Tunnel {
+        self.catalog().tunnel(key).await.unwrap().unwrap()
+    }
+
+    pub async fn delete(&self, key: TunnelKey) -> ChangeNumber {
+        self.catalog().delete_tunnel(key, &actor()).await.unwrap().1
+    }
+
+    /// Reports an opened connection and returns its end, to be reported later.
+    pub fn connect(&self, tunnel: TunnelKey, connector: ConnectorId, index: u8) -> ConnectionClosed {
+        let opened = opened(tunnel, connector, index, self.hands.now());
+        let (connection, closed_at) = (opened.connection, opened.opened_at);
+        self.presence().report(PresenceEvent::Opened(Box::new(opened)));
+        ConnectionClosed {
+            tunnel,
+            connection,
+            reason: CloseReason::Lost,
+            closed_at,
+        }
+    }
+
+    /// Reports a connection's end, now.
+    pub fn disconnect(&self, closed: ConnectionClosed) {
+        self.presence().report(PresenceEvent::Closed(ConnectionClosed {
+            closed_at: self.hands.now(),
+            ..closed
+        }));
+    }
+
+    pub async fn wait_for_connections(&self, tunnel: TunnelKey, count: usize) -> Tunnel {
+        let present = async || {
+            let tunnel = self.get(tunnel).await;
+            let live: usize = tunnel
+                .connectors
+                .iter()
+                .map(|connector| connector.connections.len())
+                .sum();
+            (live == count).then_some(tunnel)
+        };
+        wait_for("the connections to be written", present).await
+    }
+
+    pub async fn publish(&self, host: &str, tunnel: TunnelId) -> ChangeNumber {
+        self.catalog()
+            .create_dns_record(self.zone, route(host, tunnel), &actor())
+            .await
+            .unwrap()
+            .1
+    }
+}
+
+pub fn new_tunnel(account: AccountId, name: &str) -> NewTunnel {
+    NewTunnel {
+        account,
+        name: name.parse().unwrap(),
+        config_source: ConfigSource::Local,
+        secret: TunnelSecret::new(format!("{name:-<32}").into_bytes()).unwrap(),
+    }
+}
+
+pub fn route(host: &str, tunnel: TunnelId) -> NewDnsRecord {
+    NewDnsRecord {
+        kind: DnsRecordKind::Cname,
+        name: host.parse().unwrap(),
+        content: format!("{tunnel}.cfargotunnel.com"),
+        proxied: true,
+        ttl: 1,
+        comment: String::new(),
+    }
+}
+
+pub fn opened(tunnel: TunnelKey, connector: ConnectorId, index: u8, at: Timestamp) -> ConnectionOpened {
+    ConnectionOpened {
+        tunnel,
+        connection: ConnectionId::random(),
+        connector: ConnectorInfo {
+            id: connector,
+            version: "2026.8.2".to_owned(),
+            arch: "linux_amd64".to_owned(),
+            features: vec!["allow_remote_config".to_owned(), "serialized_headers".to_owned()],
+        },
+        index: ConnectionIndex(index),
+        protocol: TransportProtocol::Quic,
+        origin_ip: "192.0.2.7".parse().unwrap(),
+        location: Location::default(),
+        opened_at: at,
+    }
+}
+
+pub fn actor() -> Actor {
+    Actor {
+        name: "token:test".to_owned(),
+        address: Some([127, 0, 0, 1].into()),
+        request_id: "r1".to_owned(),
+    }
+}
+
+/// Polls until there is something; fails after ten seconds, naming what never came.
+pub async fn wait_for<T>(what: &str, mut present: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    loop {
+        if let Some(found) = present().await {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "never came: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
