@@ -3,9 +3,11 @@
 //! [`port`] holds the traits that the binary passes between API, edge and store, and the plain values that
 //! cross them. The other modules are decisions: may this connector register ([`registration`]), where does this
 //! host name go ([`routes`]), which connection carries the next request ([`choice`]), may this tunnel go
-//! ([`lifecycle`]), what does a typed host name mean in a zone ([`zone_names`]).
+//! ([`lifecycle`]), what does a typed host name mean in a zone ([`zone_names`]), which origin serves a request
+//! ([`ingress`]).
 
 pub mod choice;
+pub mod ingress;
 pub mod lifecycle;
 pub mod port;
 pub mod registration;
