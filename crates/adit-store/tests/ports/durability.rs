@@ -68,6 +68,11 @@ async fn what_was_acknowledged_survives_a_kill() {
     // What it still got out before it died was acknowledged as well; its last line may be cut.
     acknowledged.extend(lines.map_while(Result::ok).filter_map(|line| parsed(&line)));
     child.wait().unwrap();
+    assert!(
+        acknowledged.len() >= 100,
+        "it died by itself after {}",
+        acknowledged.len()
+    );
 
     let store = Store::open(file.to_str().unwrap(), &keys(), StoreOptions::default())
         .await
