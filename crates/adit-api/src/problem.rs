@@ -93,13 +93,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, code::COULD_NOT_ROUTE, message)
     }
 
-    fn dns_validation(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            code::DNS_VALIDATION,
-            "DNS Validation Error",
-        )
-        .chained(code::DNS_VALIDATION, reason)
+    fn dns_validation(reason: String) -> Self {
+        // Most clients show the message only.
+        let message = format!("DNS Validation Error: {reason}");
+        Self::new(StatusCode::BAD_REQUEST, code::DNS_VALIDATION, message)
+            .chained(code::DNS_VALIDATION, reason)
     }
 }
 
@@ -192,7 +190,8 @@ impl From<CatalogError> for Problem {
                 StatusCode::CONFLICT,
                 code::TUNNEL_NAME_TAKEN,
                 format!(
-                    "You already have a tunnel with this name: {name:?}. Delete it or choose another name."
+                    "You already have a tunnel with this name: {:?}. Delete it or choose another name.",
+                    name.as_str()
                 ),
             ),
             CatalogError::NoTunnel => Self::tunnel_not_found(),

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use adit_core::{
     port::{Catalog, EdgeControl},
-    zone_names::ReservedHosts,
+    reserved_hosts::ReservedHosts,
 };
 
 /// Everything the handlers work with.

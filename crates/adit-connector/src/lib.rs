@@ -1,1 +1,2 @@
 //! The connector: cloudflared's half of a tunnel.
+mod redial;

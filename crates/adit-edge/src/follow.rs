@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use adit_core::{
     port::{ChangeNumber, Changes, Directory, StoreError},
-    routes::ReservedHosts,
+    reserved_hosts::ReservedHosts,
 };
 use tokio::sync::watch;
 use tracing::{debug, error};

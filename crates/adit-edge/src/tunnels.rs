@@ -6,7 +6,8 @@ use adit_core::{
     choice::least_pending_of_two,
     port::{Change, ChangeNumber, CloseReason, LiveConnection, Snapshot, TunnelEntry},
     registration::{self, Admission, Refusal},
-    routes::{ReservedHosts, RouteTable},
+    reserved_hosts::ReservedHosts,
+    routes::RouteTable,
 };
 use adit_model::{ConnectorId, SecretDigest, TunnelKey};
 use arc_swap::{ArcSwap, ArcSwapOption};

@@ -1,7 +1,7 @@
 //! The directory that holds all state, and who may use it.
 //!
 //! It is 0700; one process at a time holds its lock. [`DataDir`] knows the places in it, [`DataDir::claim`] makes it
-//! and takes the lock, [`file`] writes files whole or not at all.
+//! and takes the lock, [`mod@file`] writes files whole or not at all.
 
 pub(crate) mod ca_bundle;
 pub(crate) mod file;

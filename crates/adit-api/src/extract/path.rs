@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::{FromRequestParts, OriginalUri, RawPathParams};
 use http::request::Parts;
 
 use super::{RequestError, percent::parse_either};
@@ -16,7 +16,12 @@ pub(crate) struct PathParams {
 impl PathParams {
     /// Reads them from a request that was routed.
     pub(crate) async fn of(parts: &mut Parts) -> Result<Self, RequestError> {
-        let path = parts.uri.path().to_owned();
+        // A nested router is given the rest of the path only.
+        let original = parts
+            .extensions
+            .get::<OriginalUri>()
+            .map_or(&parts.uri, |original| &original.0);
+        let path = original.path().to_owned();
         // The only rejection of a routed request: a part that is not UTF-8.
         let Ok(raw) = RawPathParams::from_request_parts(parts, &()).await else {
             return Err(RequestError::no_such_object(&path));

@@ -4,7 +4,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use adit_core::{
     port::{CatalogError, DnsRecord, DnsRecordKind, NewDnsRecord, Zone},
-    zone_names::{ReservedHosts, full_name},
+    reserved_hosts::ReservedHosts,
+    zone_names::full_name,
 };
 use adit_model::{HostPattern, Hostname};
 use serde::Deserialize;

@@ -18,6 +18,9 @@ use crate::context::Context;
 /// How long to wait after the system refused to accept (out of descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How far hyper may read past a head that is still too short to judge.
+const READ_AHEAD_BYTES: usize = 64 * 1024;
+
 /// What public clients arrive on.
 pub(crate) enum Entrance {
     Plain(TcpListener),
@@ -100,7 +103,8 @@ async fn serve_connection<T>(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.idle_timeout)
-        .max_buf_size(limits.max_header_bytes)
+        .max_header_size(limits.max_header_bytes)
+        .max_buf_size(limits.max_header_bytes + READ_AHEAD_BYTES)
         .max_headers(limits.max_headers)
         .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), handler)

@@ -76,6 +76,12 @@ impl Page {
         response
             .headers_mut()
             .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if matches!(self, Self::BadRequest(_) | Self::ConnectRefused) {
+            // Whoever sends such things may mean something else by what follows.
+            response
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         response
     }
 }

@@ -126,7 +126,7 @@ keys! {
     "http.max_connections" "COUNT" http_max_connections: u32 = Fallback::Both("16384"),
     /// A public connection without a request is closed after this time
     "http.idle_timeout" "TIME" http_idle_timeout: Duration = Fallback::Both("2m"),
-    /// Public HTTPS, and the names api.<domain> and management.<domain>
+    /// Public HTTPS, and the names `api.` and `management.` below the domain
     "https.listen" "ADDR" https_listen: SocketAddr = Fallback::PerRole("127.0.0.1:8443", "0.0.0.0:8443"),
     /// A directory of certificates for public HTTPS
     "https.cert_dir" "DIR" https_cert_dir: Option<PathBuf> = Fallback::Unset; later,

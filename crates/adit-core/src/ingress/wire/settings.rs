@@ -1,0 +1,189 @@
+//! The `originRequest` object: only what differs from what lies below it.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::ingress::{Access, IngressError, IpRule, OriginRequest, ProxyType};
+
+/// Only what differs from what lies below it.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct WireOriginRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connect_timeout: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_timeout: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tcp_keep_alive: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_happy_eyeballs: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_alive_connections: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_alive_timeout: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_host_header: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin_server_name: Option<String>,
+    #[serde(rename = "matchSNItoHost", skip_serializing_if = "Option::is_none")]
+    match_sni_to_host: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca_pool: Option<String>,
+    #[serde(rename = "noTLSVerify", skip_serializing_if = "Option::is_none")]
+    no_tls_verify: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disable_chunked_encoding: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bastion_mode: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip_rules: Option<Vec<WireIpRule>>,
+    #[serde(rename = "http2Origin", skip_serializing_if = "Option::is_none")]
+    http2_origin: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<WireAccess>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct WireIpRule {
+    prefix: IpNet,
+    #[serde(default)]
+    ports: Vec<u16>,
+    #[serde(default)]
+    allow: bool,
+}
+
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct WireAccess {
+    required: bool,
+    team_name: String,
+    aud_tag: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    environment: String,
+}
+
+impl WireOriginRequest {
+    /// Lays these settings over others, key by key.
+    pub(super) fn apply(&self, over: &mut OriginRequest) -> Result<(), IngressError> {
+        fn lay<T: Clone>(from: &Option<T>, to: &mut T) {
+            if let Some(value) = from {
+                to.clone_from(value);
+            }
+        }
+        let seconds = |from: Option<u32>, to: &mut Duration| {
+            if let Some(seconds) = from {
+                *to = Duration::from_secs(u64::from(seconds));
+            }
+        };
+        seconds(self.connect_timeout, &mut over.connect_timeout);
+        seconds(self.tls_timeout, &mut over.tls_timeout);
+        seconds(self.tcp_keep_alive, &mut over.tcp_keep_alive);
+        seconds(self.keep_alive_timeout, &mut over.keep_alive_timeout);
+        lay(&self.no_happy_eyeballs, &mut over.no_happy_eyeballs);
+        if let Some(count) = self.keep_alive_connections {
+            over.keep_alive_connections = usize::try_from(count).unwrap_or(usize::MAX);
+        }
+        lay(&self.http_host_header, &mut over.http_host_header);
+        lay(&self.origin_server_name, &mut over.origin_server_name);
+        lay(&self.match_sni_to_host, &mut over.match_sni_to_host);
+        lay(&self.ca_pool, &mut over.ca_pool);
+        lay(&self.no_tls_verify, &mut over.no_tls_verify);
+        lay(&self.disable_chunked_encoding, &mut over.disable_chunked_encoding);
+        lay(&self.bastion_mode, &mut over.bastion_mode);
+        lay(&self.http2_origin, &mut over.http2_origin);
+        if let Some(kind) = &self.proxy_type {
+            over.proxy_type = match kind.as_str() {
+                "" => ProxyType::None,
+                "socks" => ProxyType::Socks,
+                other => return Err(IngressError::BadProxyType(other.to_owned())),
+            };
+        }
+        if let Some(rules) = &self.ip_rules {
+            over.ip_rules = rules.iter().cloned().map(IpRule::from).collect();
+        }
+        if let Some(access) = &self.access {
+            if access.team_name.is_empty() && !access.aud_tag.is_empty() {
+                return Err(IngressError::AccessWithoutTeam);
+            }
+            over.access = Some(access.clone().into());
+        }
+        Ok(())
+    }
+
+    /// The settings that differ from the defaults.
+    pub(super) fn of(settings: &OriginRequest) -> Self {
+        fn differing<T: PartialEq + Clone>(value: &T, default: &T) -> Option<T> {
+            (value != default).then(|| value.clone())
+        }
+        let default = OriginRequest::default();
+        let seconds = |value: Duration, default: Duration| {
+            differing(&value, &default).map(|value| u32::try_from(value.as_secs()).unwrap_or(u32::MAX))
+        };
+        let proxy_type = differing(&settings.proxy_type, &default.proxy_type);
+        Self {
+            connect_timeout: seconds(settings.connect_timeout, default.connect_timeout),
+            tls_timeout: seconds(settings.tls_timeout, default.tls_timeout),
+            tcp_keep_alive: seconds(settings.tcp_keep_alive, default.tcp_keep_alive),
+            no_happy_eyeballs: differing(&settings.no_happy_eyeballs, &default.no_happy_eyeballs),
+            keep_alive_connections: differing(
+                &settings.keep_alive_connections,
+                &default.keep_alive_connections,
+            )
+            .map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
+            keep_alive_timeout: seconds(settings.keep_alive_timeout, default.keep_alive_timeout),
+            http_host_header: differing(&settings.http_host_header, &default.http_host_header),
+            origin_server_name: differing(&settings.origin_server_name, &default.origin_server_name),
+            match_sni_to_host: differing(&settings.match_sni_to_host, &default.match_sni_to_host),
+            ca_pool: differing(&settings.ca_pool, &default.ca_pool),
+            no_tls_verify: differing(&settings.no_tls_verify, &default.no_tls_verify),
+            disable_chunked_encoding: differing(
+                &settings.disable_chunked_encoding,
+                &default.disable_chunked_encoding,
+            ),
+            bastion_mode: differing(&settings.bastion_mode, &default.bastion_mode),
+            proxy_type: proxy_type.map(|_socks| "socks".to_owned()),
+            ip_rules: differing(&settings.ip_rules, &default.ip_rules)
+                .map(|rules| rules.into_iter().map(WireIpRule::from).collect()),
+            http2_origin: differing(&settings.http2_origin, &default.http2_origin),
+            access: settings.access.clone().map(WireAccess::from),
+        }
+    }
+}
+
+impl From<WireIpRule> for IpRule {
+    fn from(WireIpRule { prefix, ports, allow }: WireIpRule) -> Self {
+        Self { prefix, ports, allow }
+    }
+}
+
+impl From<IpRule> for WireIpRule {
+    fn from(IpRule { prefix, ports, allow }: IpRule) -> Self {
+        Self { prefix, ports, allow }
+    }
+}
+
+impl From<WireAccess> for Access {
+    fn from(wire: WireAccess) -> Self {
+        Self {
+            required: wire.required,
+            team_name: wire.team_name,
+            aud_tag: wire.aud_tag,
+            environment: wire.environment,
+        }
+    }
+}
+
+impl From<Access> for WireAccess {
+    fn from(access: Access) -> Self {
+        Self {
+            required: access.required,
+            team_name: access.team_name,
+            aud_tag: access.aud_tag,
+            environment: access.environment,
+        }
+    }
+}
