@@ -6,7 +6,7 @@ mod edges;
 use std::{net::IpAddr, sync::Arc};
 
 use adit_api::{ApiState, ClientAddress, Limits, router};
-use adit_core::zone_names::ReservedHosts;
+use adit_core::reserved_hosts::ReservedHosts;
 use axum::{Router, body::Body};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;

@@ -230,3 +230,20 @@ async fn an_event_reported_twice_counts_once() {
     home.wait_for_connections(other, 1).await;
     home.wait_for_connections(tunnel, 1).await;
 }
+
+#[tokio::test]
+async fn news_that_cannot_be_written_is_kept_until_it_can() {
+    let home = Home::new().await;
+    let tunnel = home.tunnel("blog").await.key;
+    home.tamper("CREATE TRIGGER full BEFORE INSERT ON connections BEGIN SELECT RAISE(ABORT, 'full'); END")
+        .await;
+    let reads = home.hands.reads();
+    home.connect(tunnel, ConnectorId::random(), 0);
+    wait_for("the first attempt", async || {
+        (home.hands.reads() > reads).then_some(())
+    })
+    .await;
+    home.connect(tunnel, ConnectorId::random(), 0);
+    home.tamper("DROP TRIGGER full").await;
+    home.wait_for_connections(tunnel, 2).await;
+}
