@@ -37,7 +37,12 @@ struct Growth<'a> {
 impl<'a> Growth<'a> {
     fn of(process: &'a Process, limit: u64) -> Self {
         let before = process.usage().rss_bytes;
-        Self { process, limit, before, most: 0 }
+        Self {
+            process,
+            limit,
+            before,
+            most: 0,
+        }
     }
 
     fn look(&mut self) {
@@ -67,12 +72,16 @@ async fn a_gibibyte_goes_both_ways_through_a_stock_connector() {
     if !long_only(name) {
         return;
     }
-    let Some(binary) = cloudflared::binary() else { return skip(name, cloudflared::ABSENT) };
+    let Some(binary) = cloudflared::binary() else {
+        return skip(name, cloudflared::ABSENT);
+    };
     for protocol in Protocol::ALL {
         let server = Server::start().await;
         let tunnel = server.tunnel("shop").await;
         let origin = Origin::start().await;
-        let _connector = server.connect_stock(&binary, protocol, &tunnel, &origin.url()).await;
+        let _connector = server
+            .connect_stock(&binary, protocol, &tunnel, &origin.url())
+            .await;
         both_ways(&server, &tunnel, None).await;
     }
 }
@@ -82,7 +91,12 @@ async fn both_ways(server: &Server, tunnel: &Tunnel, connector: Option<&Process>
     growths.extend(connector.map(|process| Growth::of(process, CONNECTOR_GROWTH)));
 
     let request = Request::get(format!("/bytes/{GIB}")).header("host", &tunnel.host);
-    let (_, mut body) = send(server.listener("http"), request.body(Empty::<Bytes>::new()).unwrap()).await.unwrap();
+    let (_, mut body) = send(
+        server.listener("http"),
+        request.body(Empty::<Bytes>::new()).unwrap(),
+    )
+    .await
+    .unwrap();
     let (mut received, mut looked) = (0, 0);
     while let Some(chunk) = body.chunk().await.unwrap() {
         received += chunk.len() as u64;
@@ -97,7 +111,10 @@ async fn both_ways(server: &Server, tunnel: &Tunnel, connector: Option<&Process>
     let pieces = futures_util::stream::iter(0..GIB / PIECE as u64)
         .map(move |_| Ok::<_, std::io::Error>(Frame::data(piece.clone())));
     let request = Request::post("/upload").header("host", &tunnel.host);
-    let request = request.header("content-length", GIB).body(BodyExt::boxed(StreamBody::new(pieces))).unwrap();
+    let request = request
+        .header("content-length", GIB)
+        .body(BodyExt::boxed(StreamBody::new(pieces)))
+        .unwrap();
     let upload = send(server.listener("http"), request);
     tokio::pin!(upload);
     let (_, mut answer) = loop {
@@ -123,10 +140,17 @@ async fn a_client_that_reads_a_megabyte_a_second_holds_back_the_origin() {
     let tunnel = server.tunnel("shop").await;
     let origin = Origin::start().await;
     let connector = server.connect(&tunnel, &origin.url()).await;
-    let mut growths =
-        [Growth::of(&server.process, UP_GROWTH), Growth::of(&connector.process, CONNECTOR_GROWTH)];
+    let mut growths = [
+        Growth::of(&server.process, UP_GROWTH),
+        Growth::of(&connector.process, CONNECTOR_GROWTH),
+    ];
     let request = Request::get(format!("/bytes/{GIB}")).header("host", &tunnel.host);
-    let (_, mut body) = send(server.listener("http"), request.body(Empty::<Bytes>::new()).unwrap()).await.unwrap();
+    let (_, mut body) = send(
+        server.listener("http"),
+        request.body(Empty::<Bytes>::new()).unwrap(),
+    )
+    .await
+    .unwrap();
     let begun = Instant::now();
     let mut received = 0.0;
     while begun.elapsed() < Duration::from_secs(60) {

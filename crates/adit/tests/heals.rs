@@ -42,7 +42,11 @@ async fn our_connector_is_back_within_two_seconds_of_a_killed_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn our_connector_is_back_within_two_seconds_of_a_minutes_outage() {
     if long_only("our_connector_is_back_within_two_seconds_of_a_minutes_outage") {
-        heals_after(&[Duration::from_secs(10), Duration::from_secs(60)], Duration::from_secs(2)).await;
+        heals_after(
+            &[Duration::from_secs(10), Duration::from_secs(60)],
+            Duration::from_secs(2),
+        )
+        .await;
     }
 }
 
@@ -68,12 +72,19 @@ async fn stock_connectors_come_back_to_a_killed_server() {
     if !long_only(name) {
         return;
     }
-    let Some(binary) = cloudflared::binary() else { return skip(name, cloudflared::ABSENT) };
-    for (protocol, limit) in [(Protocol::Quic, Duration::from_secs(3)), (Protocol::Http2, Duration::from_secs(20))] {
+    let Some(binary) = cloudflared::binary() else {
+        return skip(name, cloudflared::ABSENT);
+    };
+    for (protocol, limit) in [
+        (Protocol::Quic, Duration::from_secs(3)),
+        (Protocol::Http2, Duration::from_secs(20)),
+    ] {
         let mut server = Server::start().await;
         let tunnel = server.tunnel("shop").await;
         let origin = Origin::saying("hello").await;
-        let _connector = server.connect_stock(&binary, protocol, &tunnel, &origin.url()).await;
+        let _connector = server
+            .connect_stock(&binary, protocol, &tunnel, &origin.url())
+            .await;
         let (mut first, mut all) = (Vec::new(), Vec::new());
         for _ in 0..KILLS {
             server.kill_and_return_after(Duration::from_secs(1)).await;
@@ -83,24 +94,36 @@ async fn stock_connectors_come_back_to_a_killed_server() {
             all.push(returned.elapsed());
         }
         println!("{protocol}: first answers {first:?}, four connections {all:?}");
-        assert!(median(first.clone()) <= limit, "{protocol}: first answers took {first:?}");
-        assert!(median(all.clone()) <= Duration::from_secs(40), "{protocol}: four connections took {all:?}");
+        assert!(
+            median(first.clone()) <= limit,
+            "{protocol}: first answers took {first:?}"
+        );
+        assert!(
+            median(all.clone()) <= Duration::from_secs(40),
+            "{protocol}: four connections took {all:?}"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_stock_connector_leaves_a_530_and_its_successor_serves() {
     let name = "a_killed_stock_connector_leaves_a_530_and_its_successor_serves";
-    let Some(binary) = cloudflared::binary() else { return skip(name, cloudflared::ABSENT) };
+    let Some(binary) = cloudflared::binary() else {
+        return skip(name, cloudflared::ABSENT);
+    };
     for protocol in Protocol::ALL {
         let server = Server::start().await;
         let tunnel = server.tunnel("shop").await;
         let origin = Origin::saying("hello").await;
-        let mut connector = server.connect_stock(&binary, protocol, &tunnel, &origin.url()).await;
+        let mut connector = server
+            .connect_stock(&binary, protocol, &tunnel, &origin.url())
+            .await;
         connector.process.kill().await;
         let gone = server.answers(&tunnel.host, 530, Duration::from_secs(6)).await;
         println!("{protocol}: 530 after {gone:?}");
-        let successor = server.connect_stock(&binary, protocol, &tunnel, &origin.url()).await;
+        let successor = server
+            .connect_stock(&binary, protocol, &tunnel, &origin.url())
+            .await;
         server.answers(&tunnel.host, 200, Duration::from_secs(1)).await;
         drop(successor);
     }
@@ -117,7 +140,15 @@ async fn what_the_api_acknowledged_survives_a_killed_server() {
         }
         server.kill_and_return_after(Duration::ZERO).await;
         let listed = server.api("GET", "/cfd_tunnel", serde_json::json!({})).await;
-        let listed: Vec<_> = listed.as_array().unwrap().iter().map(|tunnel| tunnel["id"].as_str().unwrap()).collect();
-        assert!(names.iter().all(|id| listed.contains(&id.as_str())), "a tunnel is gone");
+        let listed: Vec<_> = listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|tunnel| tunnel["id"].as_str().unwrap())
+            .collect();
+        assert!(
+            names.iter().all(|id| listed.contains(&id.as_str())),
+            "a tunnel is gone"
+        );
     }
 }

@@ -54,7 +54,12 @@ impl Server {
         let process = spawn(&data, [any; 5], extra);
         process.line("ready").await;
         let run = serde_json::from_slice(&std::fs::read(data.join("run.json")).unwrap()).unwrap();
-        Self { process, data, run, _dir: dir }
+        Self {
+            process,
+            data,
+            run,
+            _dir: dir,
+        }
     }
 
     /// Kills it with SIGKILL, leaves it away for a while, and starts it on the same ports and data.
@@ -93,7 +98,11 @@ impl Server {
 
     /// Calls the API; `path` begins after `/accounts/{id}` or, with `/zones`, at the base.
     pub(crate) async fn api(&self, method: &str, path: &str, body: Value) -> Value {
-        let path = if path.starts_with("/zones") { path.to_owned() } else { format!("/accounts/{ACCOUNT}{path}") };
+        let path = if path.starts_with("/zones") {
+            path.to_owned()
+        } else {
+            format!("/accounts/{ACCOUNT}{path}")
+        };
         let request = Request::builder()
             .method(method)
             .uri(format!("/client/v4{path}"))
@@ -112,11 +121,19 @@ impl Server {
     pub(crate) async fn tunnel(&self, name: &str) -> Tunnel {
         let made = self.api("POST", "/cfd_tunnel", json!({ "name": name })).await;
         let text = |key: &str| made[key].as_str().unwrap().to_owned();
-        let zone = self.api("GET", "/zones", json!({})).await[0]["id"].as_str().unwrap().to_owned();
+        let zone = self.api("GET", "/zones", json!({})).await[0]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         let host = format!("{name}.{DOMAIN}");
         let (id, route) = (text("id"), json!({ "type": "dns", "user_hostname": &host }));
-        self.api("PUT", &format!("/zones/{zone}/tunnels/{id}/routes"), route).await;
-        Tunnel { id, token: text("token"), host }
+        self.api("PUT", &format!("/zones/{zone}/tunnels/{id}/routes"), route)
+            .await;
+        Tunnel {
+            id,
+            token: text("token"),
+            host,
+        }
     }
 
     /// Our own connector, with four connections.
@@ -144,9 +161,20 @@ impl Server {
     pub(crate) async fn connected(&self, tunnel: &Tunnel, connections: usize) {
         let what = format!("{connections} connections in the API");
         wait_within(Duration::from_secs(60), &what, async || {
-            let clients = self.api("GET", &format!("/cfd_tunnel/{}/connections", tunnel.id), json!({})).await;
+            let clients = self
+                .api(
+                    "GET",
+                    &format!("/cfd_tunnel/{}/connections", tunnel.id),
+                    json!({}),
+                )
+                .await;
             let clients = clients.as_array().cloned().unwrap_or_default();
-            clients.iter().filter_map(|client| client["conns"].as_array()).map(Vec::len).sum::<usize>() == connections
+            clients
+                .iter()
+                .filter_map(|client| client["conns"].as_array())
+                .map(Vec::len)
+                .sum::<usize>()
+                == connections
         })
         .await;
     }
@@ -154,7 +182,10 @@ impl Server {
     /// How long it takes until the host answers with that status.
     pub(crate) async fn answers(&self, host: &str, status: u16, limit: Duration) -> Duration {
         let begun = Instant::now();
-        wait_within(limit, &format!("a {status}"), async || self.status(host).await == status).await;
+        wait_within(limit, &format!("a {status}"), async || {
+            self.status(host).await == status
+        })
+        .await;
         begun.elapsed()
     }
 }
@@ -171,7 +202,10 @@ fn spawn(data: &Path, [api, edge, http, https, metrics]: [SocketAddr; 5], extra:
     ] {
         command.arg(flag).arg(address.to_string());
     }
-    command.args(extra).env("ADIT_BOOTSTRAP_API_TOKEN", TOKEN).env("ADIT_BOOTSTRAP_ACCOUNT_ID", ACCOUNT);
+    command
+        .args(extra)
+        .env("ADIT_BOOTSTRAP_API_TOKEN", TOKEN)
+        .env("ADIT_BOOTSTRAP_ACCOUNT_ID", ACCOUNT);
     Process::spawn("adit up", command)
 }
 
@@ -185,7 +219,16 @@ impl Connector {
     pub(crate) async fn start(server: &Server, token: &str, origin: &str) -> Self {
         let mut command = Command::new(ADIT);
         command
-            .args(["tunnel", "--metrics", "127.0.0.1:0", "--grace-period", "2s", "run", "--url", origin])
+            .args([
+                "tunnel",
+                "--metrics",
+                "127.0.0.1:0",
+                "--grace-period",
+                "2s",
+                "run",
+                "--url",
+                origin,
+            ])
             .env("TUNNEL_EDGE", server.listener("edge").to_string())
             .env("TUNNEL_CACERT", server.ca())
             .env("TUNNEL_TOKEN", token);
@@ -200,7 +243,11 @@ impl Connector {
 
     /// What `/ready` says.
     pub(crate) async fn ready(&self) -> Value {
-        wait_for_some("/ready", async || client::get(self.metrics, "localhost", "/ready").await.ok()).await.json()
+        wait_for_some("/ready", async || {
+            client::get(self.metrics, "localhost", "/ready").await.ok()
+        })
+        .await
+        .json()
     }
 }
 
