@@ -144,7 +144,7 @@ pub(crate) fn print(place: &Place) -> Result<(), Failure> {
 }
 
 /// A word of a POSIX shell.
-fn shell_quoted(text: &str) -> String {
+pub(crate) fn shell_quoted(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_./:@%+,-".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {
         return text.to_owned();
