@@ -64,6 +64,6 @@ impl Default for Limits {
 
 /// The address that a request came from, for logs and the audit record.
 ///
-/// [`serve`](crate::serve) sets it as a request extension; whoever calls the router otherwise should do so too.
+/// [`serve`](crate::serve()) sets it as a request extension; whoever calls the router otherwise should do so too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
