@@ -21,5 +21,5 @@ pub mod process;
 mod skip;
 mod wait;
 
-pub use skip::skip;
+pub use skip::{long_only, skip};
 pub use wait::{wait_for, wait_for_some, wait_within};
