@@ -28,13 +28,7 @@ const STEPS: [Step; 5] = [
     }),
     ("layers", layers::run),
     ("doc", || {
-        let mut doc = cargo([
-            "doc",
-            "--workspace",
-            "--no-deps",
-            "--document-private-items",
-            "--locked",
-        ]);
+        let mut doc = cargo(["doc", "--workspace", "--no-deps", "--locked"]);
         run_command(doc.env("RUSTDOCFLAGS", "-D warnings"))
     }),
     ("test", || test::run(&test::Options::default())),

@@ -3,13 +3,16 @@
 //! [`port`] holds the traits that the binary passes between API, edge and store, and the plain values that
 //! cross them. The other modules are decisions: may this connector register ([`registration`]), where does this
 //! host name go ([`routes`]), which connection carries the next request ([`choice`]), may this tunnel go
-//! ([`lifecycle`]), what does a typed host name mean in a zone ([`zone_names`]), which origin serves a request
-//! ([`ingress`]).
+//! ([`lifecycle`]), how does a tunnel fare ([`status`]), what does a typed host name mean in a zone
+//! ([`zone_names`]), which host names does Adit keep for itself ([`reserved_hosts`]), which origin
+//! serves a request ([`ingress`]).
 
 pub mod choice;
 pub mod ingress;
 pub mod lifecycle;
 pub mod port;
 pub mod registration;
+pub mod reserved_hosts;
 pub mod routes;
+pub mod status;
 pub mod zone_names;

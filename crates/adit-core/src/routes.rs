@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use adit_model::{HostPattern, Hostname};
 
+use crate::reserved_hosts::ReservedHosts;
+
 /// What a host name leads to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Destination<'a, T> {
@@ -72,43 +74,6 @@ impl<T> RouteTable<T> {
     }
 }
 
-/// The names that Adit serves itself: `api.<domain>` and `management.<domain>`. A connector serves its management
-/// interface to any request with the latter's Host, so no public request may reach a tunnel with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReservedHosts {
-    api: Hostname,
-    management: Hostname,
-}
-
-impl ReservedHosts {
-    /// The reserved names under a base domain; `None` if the domain is too long to have names below it.
-    #[must_use]
-    pub fn of(domain: &Hostname) -> Option<Self> {
-        Some(Self {
-            api: domain.child("api").ok()?,
-            management: domain.child("management").ok()?,
-        })
-    }
-
-    /// True for the reserved names themselves.
-    #[must_use]
-    pub fn contains(&self, host: &Hostname) -> bool {
-        *host == self.api || *host == self.management
-    }
-
-    /// `api.<domain>`.
-    #[must_use]
-    pub const fn api(&self) -> &Hostname {
-        &self.api
-    }
-
-    /// `management.<domain>`.
-    #[must_use]
-    pub const fn management(&self) -> &Hostname {
-        &self.management
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,7 +83,7 @@ mod tests {
     }
 
     fn table() -> RouteTable<u8> {
-        let mut table = RouteTable::new(ReservedHosts::of(&host("example.com")).unwrap());
+        let mut table = RouteTable::new(ReservedHosts::of_domain(&host("example.com")).unwrap());
         for (pattern, route) in [("a.example.com", 1), ("*.example.com", 2), ("*.b.example.com", 3)] {
             table.set(pattern.parse().unwrap(), Some(route));
         }

@@ -40,35 +40,6 @@ pub fn target_tunnel(target: &str) -> Option<TunnelId> {
     target.strip_suffix(TUNNEL_DOMAIN)?.parse().ok()
 }
 
-/// The host names that serve Adit itself, whatever the records say.
-#[derive(Debug, Clone, Default)]
-pub struct ReservedHosts(Vec<Hostname>);
-
-impl ReservedHosts {
-    /// `api` and `management` directly below the base domain.
-    ///
-    /// # Errors
-    /// [`HostnameError::TooLong`] if the domain leaves no room for them.
-    pub fn of_domain(domain: &Hostname) -> Result<Self, HostnameError> {
-        Ok(Self(vec![domain.child("api")?, domain.child("management")?]))
-    }
-
-    /// True if that name is reserved.
-    #[must_use]
-    pub fn contains(&self, host: &Hostname) -> bool {
-        self.0.contains(host)
-    }
-
-    /// True if a record of that name is refused. A wildcard above a reserved name is not, and never covers it.
-    #[must_use]
-    pub fn refuse(&self, pattern: &HostPattern) -> bool {
-        match pattern {
-            HostPattern::Exact(name) => self.contains(name),
-            HostPattern::Below(_) => false,
-        }
-    }
-}
-
 /// What makes a host name a public route of a tunnel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoutePlan {
@@ -170,21 +141,6 @@ mod tests {
         }
         for bad in ["", "a..b", "a b", "a.*", "**", "a/b", &"a.".repeat(125)] {
             assert!(full_name(bad, &host("example.com")).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn only_the_exact_names_are_reserved() {
-        let reserved = ReservedHosts::of_domain(&host("example.com")).unwrap();
-        for (name, refused) in [
-            ("api.example.com", true),
-            ("MANAGEMENT.example.com.", true),
-            ("*.example.com", false),
-            ("*.api.example.com", false),
-            ("x.api.example.com", false),
-            ("api.example.org", false),
-        ] {
-            assert_eq!(reserved.refuse(&name.parse().unwrap()), refused, "{name}");
         }
     }
 

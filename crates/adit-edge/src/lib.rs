@@ -1,1 +1,25 @@
 //! The edge: where connectors dial in and public traffic enters.
+//!
+//! [`Edge`] accepts connectors over QUIC and HTTP/2 and proxies each public request to one of their connections.
+//! It decides nothing: who may register and where a request goes come from `adit-core`. It knows no database, no REST:
+//! it follows the store through [`adit_core::port::Directory`] and reports through [`adit_core::port::Presence`].
+//!
+//! Start with [`Edge::start`]. Inside, `accept` is the connectors' side, `public` the clients', `tunnels` the table
+//! between them, and `upstream` one exchange from one to the other.
+
+mod accept;
+pub mod certificates;
+mod connection;
+mod context;
+mod control;
+mod edge;
+mod follow;
+mod memory;
+mod metrics;
+mod public;
+mod registrar;
+mod tunnels;
+mod upstream;
+
+pub use edge::{Edge, EdgeAddresses, EdgeConfig, EdgeError, reachable_here};
+pub use public::PublicLimits;

@@ -1,1 +1,42 @@
-//! Durable state: SQLite behind the ports of adit-core.
+//! Durable state: SQLite behind the ports of `adit-core`.
+//!
+//! [`Store`] is the [`Catalog`](adit_core::port::Catalog) of the API, and the
+//! [`Directory`](adit_core::port::Directory) and [`Presence`](adit_core::port::Presence) of the edge. It decides
+//! nothing about tunnels: it keeps what it is told, refuses what would break its rules, and tells the edges what
+//! changed. Start with [`Store::open`] and [`Store::bootstrap`]; `writer` explains why an acknowledged change is on
+//! disk, `directory` how edges follow along.
+//!
+//! SQL is text that SQLite and PostgreSQL both run; what only SQLite understands is in the module `sqlite`.
+
+mod bootstrap;
+mod catalog;
+mod clock;
+mod connectors;
+mod credential;
+mod directory;
+mod dns_records;
+mod engine;
+mod failure;
+mod hosts;
+mod login;
+mod node;
+mod open;
+mod presence;
+mod row;
+mod seal;
+mod sqlite;
+mod store;
+mod sweep;
+mod tunnels;
+mod tx;
+mod writer;
+mod zones;
+
+pub use bootstrap::{Bootstrap, BootstrapOutcome};
+pub use clock::Clock;
+pub use credential::{ApiTokenValue, ApiTokenValueError, UserKey};
+pub use open::OpenError;
+pub use seal::StoreKeys;
+pub use store::{Store, StoreOptions};
+pub use sweep::{Retention, Swept};
+pub use zones::ZoneError;

@@ -1,22 +1,26 @@
-//! Harness, fixtures and scripted peers for tests. Nothing here ships.
+//! What tests share: origins to proxy to, processes to run and kill, a stock connector, and waiting without sleeping.
 //!
-//! [`ScriptedEdge`] plays an edge towards a connector under test, kills and restarts included; [`TestOrigin`] plays
-//! an origin; [`wait_for`] waits for a condition instead of sleeping.
+//! A dev-dependency of every crate that needs it, and of nothing that ships. It knows no edge and no API but its own, so that
+//! their crates can use it in their own tests. Start with [`wait_for`] and [`origin::Origin`].
 //!
-//! What goes wrong here is a failed test, so helpers panic with what they were doing.
-#![expect(
-    clippy::unwrap_used,
+//! The harness fails the test it serves: what goes wrong here panics and says what was expected.
+
+#![allow(
     clippy::expect_used,
     clippy::panic,
-    reason = "a helper that cannot do its part fails the test that called it"
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a harness fails its test by panicking, and speaks through the test's output"
 )]
 
-mod edge;
-mod identity;
-mod origin;
+pub mod client;
+pub mod cloudflared;
+pub mod origin;
+pub mod process;
+pub mod scripted;
+mod skip;
 mod wait;
 
-pub use edge::{Answer, EdgeConnection, Exchange, Script, ScriptedEdge};
-pub use identity::TestIdentity;
-pub use origin::{TestBody, TestOrigin, full};
-pub use wait::{wait_for, within};
+pub use skip::{long_only, skip};
+pub use wait::{wait_for, wait_for_some, wait_within, within};

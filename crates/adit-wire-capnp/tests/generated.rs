@@ -2,15 +2,17 @@
 
 use std::{fs, path::Path, process::Command};
 
+use adit_testing::skip;
+
 const SCHEMAS: [&str; 2] = ["control", "stream"];
 
 #[test]
 fn the_committed_code_matches_its_schemas() {
     if Command::new("capnp").arg("--version").output().is_err() {
-        println!(
-            "SKIPPED the_committed_code_matches_its_schemas: no `capnp` on PATH (Debian package capnproto)"
+        return skip(
+            "the_committed_code_matches_its_schemas",
+            "no `capnp` on PATH (Debian package capnproto)",
         );
-        return;
     }
     let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = tempfile::tempdir().unwrap();

@@ -1,1 +1,136 @@
-fn main() {}
+//! Adit: a self-hosted Cloudflare Tunnel in one binary. This crate reads the command line and wires the parts.
+//!
+//! Start with [`Command`], the commands. What they are told is in [`config`]; where they keep state in [`data_dir`].
+
+mod config;
+mod data_dir;
+mod environment;
+mod failure;
+mod hosts;
+mod output;
+mod personality;
+mod rest;
+mod tunnel;
+mod version;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    config::{ServerFlags, UpFlags},
+    environment::Place,
+    failure::Failure,
+    personality::Personality,
+    tunnel::TunnelArgs,
+};
+
+/// Self-hosted Cloudflare Tunnel: API, edge and connector in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "adit", version, propagate_version = false, disable_help_subcommand = true, after_help = AFTER_HELP)]
+struct Adit {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Try it:
+  adit up                      then, in a second shell:
+  eval \"$(adit env)\"           and use cloudflared, SDKs, Terraform or `adit tunnel` as ever";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything in one process on this machine
+    Up(Box<UpFlags>),
+    /// Run the production server
+    Server(Box<ServerFlags>),
+    /// Make, list, run and delete tunnels, as `cloudflared tunnel` does
+    Tunnel(Box<TunnelArgs>),
+    /// Print the `export` lines that point official tools here
+    Env(Place),
+    /// Print lines for /etc/hosts
+    Hosts(Place),
+    /// Print the version
+    Version(version::Version),
+}
+
+/// `cloudflared`, as far as Adit replaces it.
+#[derive(Debug, Parser)]
+#[command(name = "cloudflared", version = version::AS_CLOUDFLARED, disable_version_flag = true, disable_help_subcommand = true)]
+struct Cloudflared {
+    #[command(subcommand)]
+    command: CloudflaredCommand,
+    /// Print the version
+    #[arg(long, short = 'v', visible_short_alias = 'V', action = clap::ArgAction::Version)]
+    version: Option<bool>,
+}
+
+#[derive(Debug, Subcommand)]
+enum CloudflaredCommand {
+    /// Make, list, run and delete tunnels
+    Tunnel(Box<TunnelArgs>),
+    /// Print the version
+    Version(version::Version),
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let personality = Personality::of(arguments.first());
+    let command = match parse(arguments, personality) {
+        Ok(command) => command,
+        Err(error) => {
+            // A reader that went away is no failure, even of a help text.
+            let _ = error.print();
+            return ExitCode::from(personality.exit_code(&error));
+        }
+    };
+    // Only fails if a provider is installed already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match run(command, personality) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::note(&failure.to_string());
+            failure.exit_code(personality)
+        }
+    }
+}
+
+fn parse(arguments: Vec<OsString>, personality: Personality) -> Result<Command, clap::Error> {
+    let arguments = personality.habits(arguments);
+    match personality {
+        Personality::Adit => Adit::try_parse_from(arguments).map(|adit| adit.command),
+        Personality::Cloudflared => {
+            let parsed = Cloudflared::try_parse_from(arguments)?;
+            Ok(match parsed.command {
+                CloudflaredCommand::Tunnel(args) => Command::Tunnel(args),
+                CloudflaredCommand::Version(version) => Command::Version(version),
+            })
+        }
+    }
+}
+
+fn run(command: Command, personality: Personality) -> Result<(), Failure> {
+    match command {
+        Command::Up(flags) => {
+            let _ = (flags.settings()?, flags.no_demo);
+            Ok(())
+        }
+        Command::Server(flags) => {
+            let _ = flags.settings()?;
+            Ok(())
+        }
+        Command::Tunnel(args) => one_shot(tunnel::run(*args, personality)),
+        Command::Env(place) => environment::print(&place),
+        Command::Hosts(place) => one_shot(hosts::print(&place)),
+        Command::Version(version) => version.print(personality),
+    }
+}
+
+/// Runs a command that makes a few requests and ends.
+fn one_shot(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(anyhow::Error::new(error).context("cannot start")))?;
+    runtime.block_on(command)
+}

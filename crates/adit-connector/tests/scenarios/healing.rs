@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::support::{Running, single};
-use adit_testing::{ScriptedEdge, wait_for};
+use adit_testing::scripted::ScriptedEdge;
+use adit_testing::wait_for;
 
 async fn all_lost(connector: &Running) {
     wait_for("the loss", async || connector.status.ready_connections() == 0).await;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::support::{Running, single};
 use adit_connector::LocalEndpoint;
-use adit_testing::{ScriptedEdge, wait_for};
+use adit_testing::scripted::ScriptedEdge;
+use adit_testing::wait_for;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::support::{Running, single};
-use adit_testing::{EdgeConnection, ScriptedEdge, TestBody, TestOrigin, full, wait_for, within};
+use adit_testing::scripted::{EdgeConnection, ScriptedBody, ScriptedEdge, ScriptedOrigin, full};
+use adit_testing::{wait_for, within};
 use adit_wire::{ConnectAnswer, FlowKind, RequestHead};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
@@ -44,7 +45,7 @@ fn head(method: Method, headers: &[(&'static str, &str)]) -> RequestHead {
 }
 
 /// Answers with what it was asked.
-async fn echo(request: Request<Incoming>) -> Response<TestBody> {
+async fn echo(request: Request<Incoming>) -> Response<ScriptedBody> {
     let mut response = Response::new(full(""));
     let said = format!("{} {}", request.method(), request.uri());
     response.headers_mut().insert("x-said", said.parse().unwrap());
@@ -60,7 +61,7 @@ async fn echo(request: Request<Incoming>) -> Response<TestBody> {
 
 #[tokio::test]
 async fn a_request_reaches_the_origin_and_its_answer_comes_back() {
-    let origin = TestOrigin::start(echo).await;
+    let origin = ScriptedOrigin::start(echo).await;
     let tunnel = Tunnel::to(&origin.url()).await;
     let mut exchange = tunnel
         .at
@@ -81,7 +82,7 @@ async fn a_request_reaches_the_origin_and_its_answer_comes_back() {
 
 #[tokio::test]
 async fn bodies_of_known_and_unknown_length_arrive_whole() {
-    let origin = TestOrigin::start(echo).await;
+    let origin = ScriptedOrigin::start(echo).await;
     let tunnel = Tunnel::to(&origin.url()).await;
     let body = vec![b'x'; 300_000];
     let length = body.len().to_string();
@@ -107,7 +108,7 @@ async fn bodies_of_known_and_unknown_length_arrive_whole() {
 
 #[tokio::test]
 async fn bytes_after_a_head_without_a_body_are_no_body() {
-    let origin = TestOrigin::start(echo).await;
+    let origin = ScriptedOrigin::start(echo).await;
     let tunnel = Tunnel::to(&origin.url()).await;
     let answer = tunnel
         .at
@@ -122,7 +123,7 @@ async fn bytes_after_a_head_without_a_body_are_no_body() {
 async fn an_answer_streams_as_the_origin_produces_it() {
     let (chunks, receiver) = mpsc::channel::<Result<Frame<Bytes>, std::io::Error>>(1);
     let receiver = std::sync::Mutex::new(Some(receiver));
-    let origin = TestOrigin::start(move |_| {
+    let origin = ScriptedOrigin::start(move |_| {
         let receiver = receiver.lock().unwrap().take().unwrap();
         async move {
             let stream =
@@ -207,7 +208,7 @@ async fn a_request_that_the_edge_cancels_is_cancelled_at_the_origin() {
 #[tokio::test]
 async fn a_body_that_the_edge_breaks_off_never_looks_complete_to_the_origin() {
     let (outcomes, mut outcome) = mpsc::unbounded_channel();
-    let origin = TestOrigin::start(move |request: Request<Incoming>| {
+    let origin = ScriptedOrigin::start(move |request: Request<Incoming>| {
         let outcomes = outcomes.clone();
         async move {
             outcomes
@@ -230,7 +231,7 @@ async fn a_body_that_the_edge_breaks_off_never_looks_complete_to_the_origin() {
 
 #[tokio::test]
 async fn a_websocket_passes_as_bytes_in_both_directions() {
-    let origin = TestOrigin::start(async |mut request: Request<Incoming>| {
+    let origin = ScriptedOrigin::start(async |mut request: Request<Incoming>| {
         assert_eq!(request.headers()["upgrade"], "websocket");
         let upgrading = hyper::upgrade::on(&mut request);
         #[expect(
@@ -286,7 +287,7 @@ async fn a_websocket_passes_as_bytes_in_both_directions() {
 
 #[tokio::test]
 async fn an_origin_that_refuses_the_upgrade_is_passed_on_as_it_answers() {
-    let origin = TestOrigin::start(async |_| {
+    let origin = ScriptedOrigin::start(async |_| {
         let mut response = Response::new(full("no"));
         *response.status_mut() = StatusCode::FORBIDDEN;
         response
@@ -343,7 +344,7 @@ async fn a_unix_socket_is_an_origin_too() {
 
 #[tokio::test]
 async fn garbage_on_a_stream_costs_only_that_stream() {
-    let origin = TestOrigin::start(echo).await;
+    let origin = ScriptedOrigin::start(echo).await;
     let tunnel = Tunnel::to(&origin.url()).await;
     for garbage in [
         &b"GET / HTTP/1.1\r\n\r\n"[..],
@@ -360,7 +361,7 @@ async fn garbage_on_a_stream_costs_only_that_stream() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hundreds_of_requests_at_once_get_their_own_answers() {
-    let origin = TestOrigin::start(echo).await;
+    let origin = ScriptedOrigin::start(echo).await;
     let tunnel = Tunnel::to(&origin.url()).await;
     let mut asking = tokio::task::JoinSet::new();
     for number in 0..300 {
@@ -459,7 +460,7 @@ async fn a_tcp_service_speaks_with_a_websocket_client() {
 }
 
 /// A body that comes as the stream gives it.
-fn streamed<S>(stream: S) -> TestBody
+fn streamed<S>(stream: S) -> ScriptedBody
 where
     S: futures_util::Stream<Item = Result<Frame<Bytes>, std::io::Error>> + Send + Sync + 'static,
 {
@@ -470,7 +471,7 @@ where
 async fn a_slow_edge_holds_the_origin_back() {
     let produced = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let counter = std::sync::Arc::clone(&produced);
-    let origin = TestOrigin::start(move |_| {
+    let origin = ScriptedOrigin::start(move |_| {
         let counter = std::sync::Arc::clone(&counter);
         async move {
             let stream = futures_util::stream::repeat_with(move || {

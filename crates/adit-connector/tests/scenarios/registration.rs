@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use crate::support::{Running, config, single};
 use adit_connector::{ConnectorError, EdgeAddress};
 use adit_core::ingress::Ingress;
-use adit_testing::{ScriptedEdge, wait_for};
+use adit_testing::scripted::ScriptedEdge;
+use adit_testing::wait_for;
 use adit_wire::registration::RegistrationRefusal;
 
 fn refusal(cause: &str, should_retry: bool, retry_after: Duration) -> RegistrationRefusal {

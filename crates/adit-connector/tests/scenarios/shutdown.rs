@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use crate::support::{Running, single};
-use adit_testing::{ScriptedEdge, TestOrigin, full, wait_for};
+use adit_testing::scripted::{ScriptedEdge, ScriptedOrigin, full};
+use adit_testing::wait_for;
 use http::Response;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_draining_connector_unregisters_finishes_what_runs_and_leaves_at_once() {
     let (release, released) = tokio::sync::watch::channel(false);
-    let origin = TestOrigin::start(move |_| {
+    let origin = ScriptedOrigin::start(move |_| {
         let mut released = released.clone();
         async move {
             released.wait_for(|released| *released).await.unwrap();
@@ -44,7 +45,7 @@ async fn a_draining_connector_unregisters_finishes_what_runs_and_leaves_at_once(
 
 #[tokio::test]
 async fn the_grace_period_is_an_upper_bound() {
-    let origin = TestOrigin::start(async |_| std::future::pending().await).await;
+    let origin = ScriptedOrigin::start(async |_| std::future::pending().await).await;
     let edge = ScriptedEdge::start();
     let mut config = single(&edge, &origin.url(), 1);
     config.grace_period = Duration::from_millis(300);
@@ -59,7 +60,7 @@ async fn the_grace_period_is_an_upper_bound() {
 
 #[tokio::test]
 async fn a_second_signal_ends_the_connector_at_once() {
-    let origin = TestOrigin::start(async |_| std::future::pending().await).await;
+    let origin = ScriptedOrigin::start(async |_| std::future::pending().await).await;
     let edge = ScriptedEdge::start();
     let mut connector = Running::start(single(&edge, &origin.url(), 1));
     let at = edge.connected(1).await.remove(0);

@@ -6,7 +6,8 @@ use adit_connector::{Connector, ConnectorConfig, ConnectorError, EdgeAddress, Sh
 use adit_core::ingress::{Ingress, OriginRequest, Service};
 use adit_model::{AccountId, TunnelId, TunnelKey, TunnelSecret};
 use adit_net::tls::TrustAnchors;
-use adit_testing::{ScriptedEdge, within};
+use adit_testing::scripted::ScriptedEdge;
+use adit_testing::within;
 use adit_wire::TunnelToken;
 use tokio::task::JoinSet;
 

@@ -18,7 +18,8 @@ use tokio::task::JoinSet;
 
 pub use connection::{Answer, EdgeConnection, Exchange};
 
-use crate::{TestIdentity, wait_for};
+use super::TestIdentity;
+use crate::wait_for;
 
 /// How an edge answers registrations.
 pub type Script = Arc<dyn Fn(&RegisterConnection) -> RegistrationAnswer + Send + Sync>;

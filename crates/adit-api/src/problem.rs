@@ -1,0 +1,308 @@
+//! Every failure as the client sees it. Statuses and v4 error codes appear in this file and nowhere else.
+
+mod shape;
+
+use std::{borrow::Cow, error::Error};
+
+use adit_core::port::{AskError, CatalogError, StoreError};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use tracing::error;
+
+use crate::{
+    auth::AuthError,
+    envelope::Message,
+    extract::RequestError,
+    tunnels::{CloseConnectionsError, CreateTunnelError, DeleteTunnelError, FindTunnelError},
+    zones::{RecordError, RouteError},
+};
+
+pub(crate) use shape::Problem;
+
+/// The v4 error codes. Those of four digits from 1400 on are ours: HTTP's number plus 1000.
+mod code {
+    pub(super) const INVALID_API_TOKEN: u32 = 1000;
+    pub(super) const INVALID_VALUE: u32 = 1001;
+    pub(super) const TUNNEL_NOT_FOUND: u32 = 1003;
+    pub(super) const ROUTE_TAKEN: u32 = 1003;
+    pub(super) const DNS_VALIDATION: u32 = 1004;
+    pub(super) const TUNNEL_NAME_TAKEN: u32 = 1013;
+    pub(super) const TUNNEL_STILL_CONNECTED: u32 = 1022;
+    pub(super) const INVALID_HEADERS: u32 = 6003;
+    pub(super) const BAD_EMAIL_HEADER: u32 = 6102;
+    pub(super) const BAD_KEY_HEADER: u32 = 6103;
+    pub(super) const BAD_AUTHORIZATION_HEADER: u32 = 6111;
+    pub(super) const MALFORMED_JSON: u32 = 6007;
+    pub(super) const NO_ROUTE: u32 = 7000;
+    pub(super) const COULD_NOT_ROUTE: u32 = 7003;
+    pub(super) const UNKNOWN_KEY: u32 = 9103;
+    pub(super) const NO_CREDENTIAL: u32 = 9106;
+    pub(super) const UNKNOWN_TOKEN: u32 = 9109;
+    pub(super) const NOT_ALLOWED: u32 = 10_000;
+    pub(super) const TOKEN_IS_VALID: u32 = 10_000;
+    pub(super) const METHOD_NOT_ALLOWED: u32 = 10_001;
+    pub(super) const RECORD_NOT_FOUND: u32 = 81_044;
+    pub(super) const HOST_TAKEN: u32 = 81_053;
+    pub(super) const BODY_TOO_SLOW: u32 = 1408;
+    pub(super) const BODY_TOO_LARGE: u32 = 1413;
+    pub(super) const URI_TOO_LONG: u32 = 1414;
+    pub(super) const HEAD_TOO_LARGE: u32 = 1431;
+    pub(super) const INTERNAL: u32 = 1500;
+    pub(super) const EDGE_BUSY: u32 = 1503;
+    pub(super) const TIMED_OUT: u32 = 1504;
+}
+
+/// What a successful token verification says in `messages`.
+pub(crate) const TOKEN_IS_VALID: Message = Message {
+    code: code::TOKEN_IS_VALID,
+    message: "This API Token is valid and active",
+    r#type: None,
+};
+
+impl Problem {
+    /// A value that breaks a rule.
+    fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code::INVALID_VALUE, message)
+    }
+
+    /// Our own fault: logs the cause and answers a fixed text.
+    pub(crate) fn internal(cause: &(dyn Error + 'static)) -> Self {
+        error!(error = cause, "request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            code::INTERNAL,
+            "internal error; the server's log has the cause under this X-Request-Id",
+        )
+    }
+
+    fn headers(cause: u32, message: &'static str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            code::INVALID_HEADERS,
+            "Invalid request headers",
+        )
+        .chained(cause, message)
+    }
+
+    fn tunnel_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, code::TUNNEL_NOT_FOUND, "Tunnel not found")
+    }
+
+    fn could_not_route(path: &str) -> Self {
+        let message = format!("Could not route to {path}, perhaps your object identifier is invalid?");
+        Self::new(StatusCode::NOT_FOUND, code::COULD_NOT_ROUTE, message)
+    }
+
+    fn dns_validation(reason: String) -> Self {
+        // Most clients show the message only.
+        let message = format!("DNS Validation Error: {reason}");
+        Self::new(StatusCode::BAD_REQUEST, code::DNS_VALIDATION, message)
+            .chained(code::DNS_VALIDATION, reason)
+    }
+}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        let forbidden = |code, message: &'static str| Self::new(StatusCode::FORBIDDEN, code, message);
+        match error {
+            AuthError::NoCredential => Self::new(
+                StatusCode::BAD_REQUEST,
+                code::NO_CREDENTIAL,
+                "Missing X-Auth-Key, X-Auth-Email or Authorization headers",
+            ),
+            AuthError::BadAuthorization => Self::headers(
+                code::BAD_AUTHORIZATION_HEADER,
+                "Invalid format for Authorization header",
+            ),
+            AuthError::BadEmail => {
+                Self::headers(code::BAD_EMAIL_HEADER, "Invalid format for X-Auth-Email header")
+            }
+            AuthError::BadKey => Self::headers(code::BAD_KEY_HEADER, "Invalid format for X-Auth-Key header"),
+            AuthError::UnknownToken => forbidden(code::UNKNOWN_TOKEN, "Invalid access token"),
+            AuthError::UnknownKey => forbidden(code::UNKNOWN_KEY, "Unknown X-Auth-Key or X-Auth-Email"),
+            AuthError::ForeignAccount => forbidden(code::NOT_ALLOWED, "Authentication error"),
+            AuthError::NotVerified => Self::new(
+                StatusCode::UNAUTHORIZED,
+                code::INVALID_API_TOKEN,
+                "Invalid API Token",
+            ),
+            AuthError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RequestError> for Problem {
+    fn from(error: RequestError) -> Self {
+        let text = error.to_string();
+        match error {
+            RequestError::NoRoute { path } => {
+                Self::could_not_route(&path).and(code::NO_ROUTE, "No route for that URI")
+            }
+            RequestError::NoSuchObject { path } => Self::could_not_route(&path),
+            RequestError::MethodNotAllowed => {
+                Self::new(StatusCode::METHOD_NOT_ALLOWED, code::METHOD_NOT_ALLOWED, text)
+            }
+            RequestError::UriTooLong { .. } => Self::new(StatusCode::URI_TOO_LONG, code::URI_TOO_LONG, text),
+            RequestError::HeadTooLarge { .. } => Self::new(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                code::HEAD_TOO_LARGE,
+                text,
+            ),
+            RequestError::QueryNotUtf8 | RequestError::BadParameter { .. } => Self::invalid(text),
+            RequestError::BodyTooLarge { .. } => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, code::BODY_TOO_LARGE, text)
+            }
+            RequestError::BodyTooSlow => Self::new(StatusCode::REQUEST_TIMEOUT, code::BODY_TOO_SLOW, text),
+            RequestError::BodyCutShort | RequestError::BodySyntax { .. } => {
+                Self::new(StatusCode::BAD_REQUEST, code::MALFORMED_JSON, text)
+            }
+            RequestError::BodyField { pointer, .. } => Self::invalid(text).at(pointer),
+            RequestError::TimedOut => Self::new(StatusCode::GATEWAY_TIMEOUT, code::TIMED_OUT, text),
+            RequestError::Panicked { .. } => Self::internal(&error),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<AskError> for Problem {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Silent => Self::new(StatusCode::GATEWAY_TIMEOUT, code::TIMED_OUT, error.to_string()),
+            AskError::QueueFull | AskError::Stopped => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                code::EDGE_BUSY,
+                error.to_string(),
+            )
+            .retry_after(1),
+        }
+    }
+}
+
+impl From<CatalogError> for Problem {
+    fn from(error: CatalogError) -> Self {
+        match error {
+            CatalogError::NameTaken(name) => Self::new(
+                StatusCode::CONFLICT,
+                code::TUNNEL_NAME_TAKEN,
+                format!(
+                    "You already have a tunnel with this name: {:?}. Delete it or choose another name.",
+                    name.as_str()
+                ),
+            ),
+            CatalogError::NoTunnel => Self::tunnel_not_found(),
+            CatalogError::NoZone | CatalogError::NoRecord => Self::new(
+                StatusCode::NOT_FOUND,
+                code::RECORD_NOT_FOUND,
+                "Record does not exist.",
+            ),
+            CatalogError::HostTaken => Self::new(
+                StatusCode::BAD_REQUEST,
+                code::HOST_TAKEN,
+                "An A, AAAA, or CNAME record with that host already exists.",
+            ),
+            CatalogError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CreateTunnelError> for Problem {
+    fn from(error: CreateTunnelError) -> Self {
+        match error {
+            CreateTunnelError::BadName(reason) => Self::invalid(reason.to_string()).at("/name".to_owned()),
+            CreateTunnelError::BadSecret => Self::invalid(error.to_string()).at("/tunnel_secret".to_owned()),
+            CreateTunnelError::NoRandomness(error) => Self::internal(&error),
+            CreateTunnelError::Catalog(error) => error.into(),
+        }
+    }
+}
+
+impl From<FindTunnelError> for Problem {
+    fn from(error: FindTunnelError) -> Self {
+        match error {
+            FindTunnelError::NoTunnel => Self::tunnel_not_found(),
+            FindTunnelError::NoConnector => {
+                Self::new(StatusCode::NOT_FOUND, code::TUNNEL_NOT_FOUND, error.to_string())
+            }
+            FindTunnelError::Catalog(error) => error.into(),
+        }
+    }
+}
+
+impl From<DeleteTunnelError> for Problem {
+    fn from(error: DeleteTunnelError) -> Self {
+        match error {
+            DeleteTunnelError::StillConnected { .. } => Self::new(
+                StatusCode::BAD_REQUEST,
+                code::TUNNEL_STILL_CONNECTED,
+                error.to_string(),
+            ),
+            DeleteTunnelError::Edge(error) => error.into(),
+            DeleteTunnelError::Catalog(error) => error.into(),
+        }
+    }
+}
+
+impl From<CloseConnectionsError> for Problem {
+    fn from(error: CloseConnectionsError) -> Self {
+        match error {
+            CloseConnectionsError::Find(error) => error.into(),
+            CloseConnectionsError::Edge(error) => error.into(),
+        }
+    }
+}
+
+impl From<RouteError> for Problem {
+    fn from(error: RouteError) -> Self {
+        match error {
+            RouteError::LoadBalancer => Self::invalid(error.to_string()).at("/type".to_owned()),
+            RouteError::BadName(_) => Self::invalid(error.to_string()).at("/user_hostname".to_owned()),
+            RouteError::Reserved(_) => Self::dns_validation(error.to_string()),
+            RouteError::LeadsElsewhere => Self::new(
+                StatusCode::BAD_REQUEST,
+                code::ROUTE_TAKEN,
+                "An A, AAAA, or CNAME record with that host already exists.",
+            ),
+            RouteError::Find(error) => error.into(),
+            RouteError::Catalog(error) => error.into(),
+        }
+    }
+}
+
+impl From<RecordError> for Problem {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Missing(field) => Self::dns_validation(error.to_string()).at(format!("/{field}")),
+            RecordError::Invalid { field, .. } => {
+                Self::dns_validation(error.to_string()).at(format!("/{field}"))
+            }
+            RecordError::Reserved(_) => Self::dns_validation(error.to_string()).at("/name".to_owned()),
+            RecordError::Catalog(error) => error.into(),
+        }
+    }
+}
+
+macro_rules! answer_as_problem {
+    ($($error:ty),*) => {$(
+        impl IntoResponse for $error {
+            fn into_response(self) -> Response {
+                Problem::from(self).into_response()
+            }
+        }
+    )*};
+}
+
+answer_as_problem!(
+    AuthError,
+    RequestError,
+    CreateTunnelError,
+    FindTunnelError,
+    DeleteTunnelError,
+    CloseConnectionsError,
+    RouteError,
+    RecordError
+);

@@ -1,0 +1,184 @@
+//! What a request is about: found in the path, and only if the caller may act there.
+//!
+//! Each extractor authenticates, reads its ids and authorises, in that order, before a body is looked at.
+
+use adit_core::port::{Actor, Zone};
+use adit_model::{AccountId, ConnectorId, RecordId, TunnelKey, ZoneId};
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+
+use crate::{
+    auth::{AuthError, Caller},
+    extract::PathParams,
+    problem::Problem,
+    state::ApiState,
+};
+
+/// An account, in the path as `account_id`.
+pub(crate) struct AccountScope {
+    pub(crate) account: AccountId,
+    pub(crate) caller: Caller,
+}
+
+impl AccountScope {
+    async fn of(parts: &mut Parts, state: &ApiState) -> Result<(Self, PathParams), Problem> {
+        let caller = Caller::of(parts, state).await?;
+        let params = PathParams::of(parts).await?;
+        let account = params.id("account_id")?;
+        caller.may_act_in(account)?;
+        let exists = caller.only_account().is_some()
+            || state
+                .catalog
+                .account_exists(account)
+                .await
+                .map_err(AuthError::from)?;
+        if exists {
+            Ok((Self { account, caller }, params))
+        } else {
+            Err(params.unknown().into())
+        }
+    }
+}
+
+/// A tunnel of an account, in the path as `tunnel_id`; it need not exist.
+pub(crate) struct TunnelScope {
+    pub(crate) tunnel: TunnelKey,
+    pub(crate) actor: Actor,
+}
+
+impl TunnelScope {
+    async fn of(parts: &mut Parts, state: &ApiState) -> Result<(Self, PathParams), Problem> {
+        let (AccountScope { account, caller }, params) = AccountScope::of(parts, state).await?;
+        let tunnel = TunnelKey {
+            account,
+            tunnel: params.id("tunnel_id")?,
+        };
+        Ok((
+            Self {
+                tunnel,
+                actor: caller.actor,
+            },
+            params,
+        ))
+    }
+}
+
+/// A connector of a tunnel, in the path as `connector_id`; it need not exist.
+pub(crate) struct ConnectorScope {
+    pub(crate) tunnel: TunnelKey,
+    pub(crate) connector: ConnectorId,
+}
+
+/// A zone, in the path as `zone_id`.
+///
+/// To a token a zone that does not exist looks like a foreign one.
+pub(crate) struct ZoneScope {
+    pub(crate) zone: Zone,
+    pub(crate) actor: Actor,
+}
+
+impl ZoneScope {
+    async fn of(parts: &mut Parts, state: &ApiState) -> Result<(Self, PathParams), Problem> {
+        let caller = Caller::of(parts, state).await?;
+        let params = PathParams::of(parts).await?;
+        let id: ZoneId = params.id("zone_id")?;
+        match state.catalog.zone(id).await.map_err(AuthError::from)? {
+            Some(zone) => {
+                caller.may_act_in(zone.account)?;
+                Ok((
+                    Self {
+                        zone,
+                        actor: caller.actor,
+                    },
+                    params,
+                ))
+            }
+            None if caller.only_account().is_some() => Err(caller.refuse().into()),
+            None => Err(params.unknown().into()),
+        }
+    }
+}
+
+/// A record of a zone, in the path as `dns_record_id`; it need not exist.
+pub(crate) struct RecordScope {
+    pub(crate) zone: Zone,
+    pub(crate) record: RecordId,
+    pub(crate) actor: Actor,
+}
+
+/// A zone, and in its account a tunnel, in the path as `tunnel_id`; the tunnel need not exist.
+pub(crate) struct ZoneTunnelScope {
+    pub(crate) zone: Zone,
+    pub(crate) tunnel: TunnelKey,
+    pub(crate) actor: Actor,
+}
+
+impl FromRequestParts<ApiState> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        Ok(Self::of(parts, state).await?)
+    }
+}
+
+impl FromRequestParts<ApiState> for AccountScope {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        Ok(Self::of(parts, state).await?.0)
+    }
+}
+
+impl FromRequestParts<ApiState> for TunnelScope {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        Ok(Self::of(parts, state).await?.0)
+    }
+}
+
+impl FromRequestParts<ApiState> for ConnectorScope {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        let (scope, params) = TunnelScope::of(parts, state).await?;
+        Ok(Self {
+            tunnel: scope.tunnel,
+            connector: params.id("connector_id")?,
+        })
+    }
+}
+
+impl FromRequestParts<ApiState> for ZoneScope {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        Ok(Self::of(parts, state).await?.0)
+    }
+}
+
+impl FromRequestParts<ApiState> for RecordScope {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        let (ZoneScope { zone, actor }, params) = ZoneScope::of(parts, state).await?;
+        Ok(Self {
+            zone,
+            record: params.id("dns_record_id")?,
+            actor,
+        })
+    }
+}
+
+impl FromRequestParts<ApiState> for ZoneTunnelScope {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        let (ZoneScope { zone, actor }, params) = ZoneScope::of(parts, state).await?;
+        let tunnel = TunnelKey {
+            account: zone.account,
+            tunnel: params.id("tunnel_id")?,
+        };
+        Ok(Self { zone, tunnel, actor })
+    }
+}

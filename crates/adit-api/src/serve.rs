@@ -1,0 +1,109 @@
+//! The router on a listener, safe from clients that send or read slowly, or never stop.
+
+mod stall;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+use tracing::{info, warn};
+
+use crate::state::{ClientAddress, Limits};
+use stall::StallGuard;
+
+/// The largest head that is read at all. Between the limit and this, the answer has an envelope.
+const READ_BYTES: usize = 256 << 10;
+/// The most header fields that are read at all.
+const READ_FIELDS: usize = 256;
+/// How long to wait when the process is out of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves HTTP/1.1 until `shutdown`, then lets open requests finish for at most the grace period.
+///
+/// Every connection is bounded in time while it idles, sends a head or a body, and reads an answer, so a number of
+/// slow clients can delay others, for lack of free connections, only as long as those times.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdown: CancellationToken) {
+    let graceful = GracefulShutdown::new();
+    let free = Arc::new(Semaphore::new(limits.connections));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            () = shutdown.cancelled() => break,
+            Some(_) = connections.join_next() => continue,
+            accepted = accept(&listener, &free) => accepted,
+        };
+        let (stream, peer, permit) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot accept a connection"
+                );
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let connection = graceful.watch(connection(stream, peer, router.clone(), &limits));
+        connections.spawn(async move {
+            if let Err(error) = connection.await {
+                info!(client.address = %peer, error = &error as &dyn std::error::Error, "connection ended early");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(limits.grace_period, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        warn!(
+            connections = connections.len(),
+            "requests were cut off at the end of the grace period"
+        );
+    }
+    connections.shutdown().await;
+}
+
+async fn accept(
+    listener: &TcpListener,
+    free: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    // Nobody closes the semaphore.
+    let permit = Arc::clone(free).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    // A peer that is gone already fails here, and soon on its own.
+    let _ = stream.set_nodelay(true);
+    Ok((stream, peer, permit))
+}
+
+fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    limits: &Limits,
+) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + use<> {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request
+            .extensions_mut()
+            .insert(ClientAddress(peer.ip().to_canonical()));
+        router.clone().oneshot(request)
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_time)
+        .max_buf_size(READ_BYTES)
+        .max_headers(READ_FIELDS)
+        .serve_connection(TokioIo::new(StallGuard::new(stream, limits.stall_time)), service)
+}

@@ -1,0 +1,72 @@
+//! Is this API token good?
+
+use adit_model::{AccountId, ApiTokenId};
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use serde::Serialize;
+
+use crate::{
+    auth::{AuthError, Caller},
+    envelope::Success,
+    extract::PathParams,
+    problem::{Problem, TOKEN_IS_VALID},
+    state::ApiState,
+};
+
+#[derive(Serialize)]
+pub(crate) struct Verified {
+    id: ApiTokenId,
+    status: &'static str,
+}
+
+/// A caller whose API token is verified: here an unknown one is not told from one that is no token at all.
+pub(crate) struct VerifiedCaller(Caller);
+
+impl FromRequestParts<ApiState> for VerifiedCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        match Caller::of(parts, state).await {
+            Ok(caller) => Ok(Self(caller)),
+            Err(AuthError::UnknownToken | AuthError::UnknownKey) => Err(AuthError::NotVerified.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// An account in the path, read after the credential was verified.
+pub(crate) struct NamedAccount(AccountId);
+
+impl FromRequestParts<ApiState> for NamedAccount {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &ApiState) -> Result<Self, Problem> {
+        Ok(Self(PathParams::of(parts).await?.id("account_id")?))
+    }
+}
+
+/// `GET /user/tokens/verify`.
+pub(crate) async fn verify(VerifiedCaller(caller): VerifiedCaller) -> Result<Success<Verified>, AuthError> {
+    let token = caller.token().ok_or(AuthError::NotVerified)?;
+    Ok(Success::of(Verified {
+        id: token.id,
+        status: "active",
+    })
+    .with_message(TOKEN_IS_VALID))
+}
+
+/// `GET /accounts/{account_id}/tokens/verify`: good only for a token of that account.
+pub(crate) async fn verify_of_account(
+    VerifiedCaller(caller): VerifiedCaller,
+    NamedAccount(account): NamedAccount,
+) -> Result<Success<Verified>, AuthError> {
+    let token = caller
+        .token()
+        .filter(|token| token.account == account)
+        .ok_or(AuthError::NotVerified)?;
+    Ok(Success::of(Verified {
+        id: token.id,
+        status: "active",
+    })
+    .with_message(TOKEN_IS_VALID))
+}

@@ -1,0 +1,94 @@
+//! Making a tunnel.
+
+use adit_core::port::{CatalogError, NewTunnel};
+use adit_model::{ConfigSource, TunnelName, TunnelNameError, TunnelSecret};
+use adit_wire::{CredentialsFile, TunnelToken};
+use axum::extract::State;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use rand::{
+    TryRng,
+    rngs::{SysError, SysRng},
+};
+use serde::{Deserialize, Serialize};
+
+use super::view::TunnelView;
+use crate::{envelope::Success, extract::JsonBody, scope::AccountScope, state::ApiState};
+
+/// Why no tunnel was made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CreateTunnelError {
+    #[error(transparent)]
+    BadName(TunnelNameError),
+    #[error("tunnel_secret must be standard base64, with padding, of 32 to 4096 bytes")]
+    BadSecret,
+    #[error("the operating system gave no randomness")]
+    NoRandomness(#[source] SysError),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+/// What a client says of a new tunnel. Without `Debug`, because the secret is in it.
+#[derive(Deserialize)]
+pub(crate) struct TunnelRequest {
+    name: String,
+    config_src: Option<ConfigSource>,
+    tunnel_secret: Option<String>,
+}
+
+/// A new tunnel: the only time that its credentials come with it.
+#[derive(Serialize)]
+pub(crate) struct CreatedTunnel {
+    #[serde(flatten)]
+    tunnel: TunnelView,
+    credentials_file: CredentialsFile,
+    token: String,
+}
+
+/// `POST …/cfd_tunnel`.
+pub(crate) async fn create(
+    State(state): State<ApiState>,
+    scope: AccountScope,
+    JsonBody(body): JsonBody<TunnelRequest>,
+) -> Result<Success<CreatedTunnel>, CreateTunnelError> {
+    let name: TunnelName = body.name.parse().map_err(CreateTunnelError::BadName)?;
+    let secret = secret(body.tunnel_secret.as_deref())?;
+    let new = NewTunnel {
+        account: scope.account,
+        name,
+        config_source: body.config_src.unwrap_or_default(),
+        secret: secret.clone(),
+    };
+    let (tunnel, _) = state.catalog.create_tunnel(new, &scope.caller.actor).await?;
+    let token = TunnelToken {
+        tunnel: tunnel.key,
+        secret: secret.clone(),
+    }
+    .encode();
+    let name = Some(tunnel.name.as_str().to_owned());
+    let credentials_file = CredentialsFile {
+        tunnel: tunnel.key,
+        secret,
+        name,
+    };
+    Ok(Success::of(CreatedTunnel {
+        tunnel: TunnelView::of(&tunnel),
+        credentials_file,
+        token,
+    }))
+}
+
+fn secret(given: Option<&str>) -> Result<TunnelSecret, CreateTunnelError> {
+    let bytes = match given {
+        Some(text) => BASE64_STANDARD
+            .decode(text)
+            .map_err(|_| CreateTunnelError::BadSecret)?,
+        None => {
+            let mut bytes = vec![0; 32];
+            SysRng
+                .try_fill_bytes(&mut bytes)
+                .map_err(CreateTunnelError::NoRandomness)?;
+            bytes
+        }
+    };
+    TunnelSecret::new(bytes).map_err(|_| CreateTunnelError::BadSecret)
+}

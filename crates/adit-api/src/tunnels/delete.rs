@@ -1,0 +1,81 @@
+//! Deleting a tunnel.
+
+use adit_core::{
+    lifecycle::{Deletion, connections_of_all, plan_deletion},
+    port::{Actor, Ask, AskError, CatalogError, ChangeNumber, Question, Tunnel},
+};
+use adit_model::TunnelKey;
+use axum::extract::State;
+
+use super::{find, view::TunnelView};
+use crate::{envelope::Success, extract::QueryParams, problem::Problem, scope::TunnelScope, state::ApiState};
+
+/// Why a tunnel was not deleted, or not known to be gone everywhere.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DeleteTunnelError {
+    #[error(
+        "This tunnel has {connections} active connections. Stop its connectors first, or delete it with cascade=true."
+    )]
+    StillConnected { connections: usize },
+    #[error(transparent)]
+    Edge(#[from] AskError),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+/// `DELETE …/cfd_tunnel/{tunnel_id}`.
+pub(crate) async fn delete(
+    State(state): State<ApiState>,
+    scope: TunnelScope,
+    query: QueryParams,
+) -> Result<Success<TunnelView>, Problem> {
+    let cascade = query.flag("cascade")?.unwrap_or(false);
+    let tunnel = find(&state, scope.tunnel).await?;
+    let tunnel = remove(&state, tunnel, cascade, &scope.actor).await?;
+    Ok(Success::of(TunnelView::of(&tunnel)))
+}
+
+async fn remove(
+    state: &ApiState,
+    tunnel: Tunnel,
+    cascade: bool,
+    actor: &Actor,
+) -> Result<Tunnel, DeleteTunnelError> {
+    let key = tunnel.key;
+    match plan_deletion(&tunnel, cascade) {
+        Deletion::Again => {
+            close(state, key, change_number(state).await?).await?;
+            return Ok(tunnel);
+        }
+        Deletion::Cascade => {}
+        Deletion::IfIdle => {
+            let ask = Ask {
+                after: change_number(state).await?,
+                question: Question::ListConnections { tunnel: key },
+            };
+            let connections = connections_of_all(&state.edges.ask(ask, state.limits.edge_time).await)?;
+            if connections > 0 {
+                return Err(DeleteTunnelError::StillConnected { connections });
+            }
+        }
+    }
+    let (deleted, change) = state.catalog.delete_tunnel(key, actor).await?;
+    // Also without cascade: a connector may have come between the question and the deletion.
+    close(state, key, change).await?;
+    Ok(deleted)
+}
+
+async fn change_number(state: &ApiState) -> Result<ChangeNumber, CatalogError> {
+    Ok(state.catalog.change_number().await?)
+}
+
+async fn close(state: &ApiState, tunnel: TunnelKey, after: ChangeNumber) -> Result<(), AskError> {
+    let ask = Ask {
+        after,
+        question: Question::CloseConnections {
+            tunnel,
+            connector: None,
+        },
+    };
+    connections_of_all(&state.edges.ask(ask, state.limits.edge_time).await).map(drop)
+}

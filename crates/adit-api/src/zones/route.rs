@@ -1,0 +1,135 @@
+//! Public routes: a host name that leads to a tunnel.
+
+use adit_core::{
+    port::{Actor, CatalogError, DnsRecord, DnsRecordFilter, PageRequest, Zone},
+    zone_names::{LeadsElsewhere, RoutePlan, full_name, plan_route},
+};
+use adit_model::{HostPattern, HostnameError, RecordId, ZoneId};
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    envelope::Success,
+    extract::JsonBody,
+    scope::ZoneTunnelScope,
+    state::ApiState,
+    tunnels::{FindTunnelError, find_live},
+};
+
+/// Why a host name did not become a public route.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RouteError {
+    #[error("routes over load balancers are not in this version; use type dns")]
+    LoadBalancer,
+    #[error("user_hostname: {0}")]
+    BadName(HostnameError),
+    #[error("{0} is reserved for Adit itself")]
+    Reserved(HostPattern),
+    #[error("the host name leads elsewhere")]
+    LeadsElsewhere,
+    #[error(transparent)]
+    Find(#[from] FindTunnelError),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+/// What a client says of a route.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub(crate) enum RouteRequest {
+    /// A host name of the zone.
+    Dns {
+        user_hostname: String,
+        #[serde(default)]
+        overwrite_existing: Option<bool>,
+    },
+    /// A load balancer's pool.
+    Lb {},
+}
+
+/// What became of a route.
+#[derive(Debug, Serialize)]
+pub(crate) struct Routed {
+    cname: &'static str,
+    name: String,
+    dns_tag: RecordId,
+}
+
+/// `PUT /zones/{zone_id}/tunnels/{tunnel_id}/routes`.
+pub(crate) async fn route(
+    State(state): State<ApiState>,
+    scope: ZoneTunnelScope,
+    JsonBody(body): JsonBody<RouteRequest>,
+) -> Result<Success<Routed>, RouteError> {
+    let (typed, overwrite) = match body {
+        RouteRequest::Dns {
+            user_hostname,
+            overwrite_existing,
+        } => (user_hostname, overwrite_existing.unwrap_or(false)),
+        RouteRequest::Lb {} => return Err(RouteError::LoadBalancer),
+    };
+    let name = full_name(&typed, &scope.zone.name).map_err(RouteError::BadName)?;
+    if state.reserved.refuse(&name) {
+        return Err(RouteError::Reserved(name));
+    }
+    find_live(&state, scope.tunnel).await?;
+    let existing = record_named(&state, scope.zone.id, &name).await?;
+    let plan = plan_route(name.clone(), scope.tunnel.tunnel, existing.as_ref(), overwrite)?;
+    let (cname, dns_tag) = carry_out(&state, &scope.zone, plan, &scope.actor).await?;
+    Ok(Success::of(Routed {
+        cname,
+        name: name.to_string(),
+        dns_tag,
+    }))
+}
+
+async fn record_named(
+    state: &ApiState,
+    zone: ZoneId,
+    name: &HostPattern,
+) -> Result<Option<DnsRecord>, CatalogError> {
+    let filter = DnsRecordFilter {
+        name: Some(name.clone()),
+        ..DnsRecordFilter::default()
+    };
+    let page = PageRequest { page: 1, per_page: 1 };
+    Ok(state
+        .catalog
+        .dns_records(zone, &filter, page)
+        .await?
+        .items
+        .into_iter()
+        .next())
+}
+
+async fn carry_out(
+    state: &ApiState,
+    zone: &Zone,
+    plan: RoutePlan,
+    actor: &Actor,
+) -> Result<(&'static str, RecordId), RouteError> {
+    Ok(match plan {
+        RoutePlan::Unchanged(id) => ("unchanged", id),
+        RoutePlan::Update(id, new) => (
+            "updated",
+            state
+                .catalog
+                .update_dns_record(zone.id, id, new, actor)
+                .await?
+                .0
+                .id,
+        ),
+        RoutePlan::Create(new) => match state.catalog.create_dns_record(zone.id, new, actor).await {
+            Ok((record, _)) => ("new", record.id),
+            // Somebody else took the name since it was looked up.
+            Err(CatalogError::HostTaken) => return Err(RouteError::LeadsElsewhere),
+            Err(error) => return Err(error.into()),
+        },
+    })
+}
+
+impl From<LeadsElsewhere> for RouteError {
+    fn from(_: LeadsElsewhere) -> Self {
+        Self::LeadsElsewhere
+    }
+}

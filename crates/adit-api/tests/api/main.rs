@@ -1,0 +1,19 @@
+//! The API from outside: requests in, envelopes out.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers outside of test functions fail a test by panicking, too"
+)]
+
+mod accounts;
+mod bad_requests;
+mod logs;
+mod records;
+mod routes;
+mod serving;
+mod stock_cli;
+mod store;
+mod support;
+mod tunnels;

@@ -1,0 +1,135 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::modes::Kind;
+
+pub(crate) const USAGE: &str = "\
+usage: adit-bench run [OPTION]...
+
+  --quick            one second a figure, three rounds: for orientation
+  --rounds N         how often each mode is measured (default 5)
+  --seconds N        how long requests are counted (default 3); bulk takes two thirds of it each way
+  --connections N    keep-alive connections of the client (default 64)
+  --only MODE,...    some of direct, haproxy, adit, stock-quic, stock-http2
+  --adit FILE        the program to measure (default: adit beside this one)";
+
+/// What to do.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Command {
+    /// Print the usage.
+    Help,
+    /// Be the origin.
+    Origin,
+    /// Measure.
+    Run(Options),
+}
+
+/// How to measure.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Options {
+    /// How often each mode has its turn.
+    pub(crate) rounds: u32,
+    /// How long requests are counted in a turn.
+    pub(crate) window: Duration,
+    /// Keep-alive connections of the client.
+    pub(crate) connections: usize,
+    /// The modes to measure, those that can run here.
+    pub(crate) kinds: Vec<Kind>,
+    /// The program to measure; `None` is the one beside this program.
+    pub(crate) adit: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            rounds: 5,
+            window: Duration::from_secs(3),
+            connections: 64,
+            kinds: Kind::ALL.to_vec(),
+            adit: None,
+        }
+    }
+}
+
+impl Options {
+    /// How long bulk is moved each way in a turn.
+    pub(crate) fn bulk_window(&self) -> Duration {
+        self.window * 2 / 3
+    }
+}
+
+impl Command {
+    pub(crate) fn parse(args: &[String]) -> Result<Self, String> {
+        match args.split_first().map(|(command, rest)| (command.as_str(), rest)) {
+            Some(("origin", [])) => Ok(Self::Origin),
+            Some(("run", rest)) if rest.iter().any(|arg| arg == "--help") => Ok(Self::Help),
+            Some(("run", rest)) => parse_options(rest).map(Self::Run),
+            Some(("--help" | "help", _)) => Ok(Self::Help),
+            Some((other, _)) => Err(format!("unknown command {other:?}")),
+            None => Err("no command".to_owned()),
+        }
+    }
+}
+
+fn parse_options(args: &[String]) -> Result<Options, String> {
+    let mut options = Options::default();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
+        match arg.as_str() {
+            "--quick" => (options.rounds, options.window) = (3, Duration::from_secs(1)),
+            "--rounds" => options.rounds = positive(value()?)?,
+            "--seconds" => options.window = Duration::from_secs(positive(value()?)?.into()),
+            "--connections" => options.connections = positive(value()?)? as usize,
+            "--only" => options.kinds = value()?.split(',').map(Kind::parse).collect::<Result<_, _>>()?,
+            "--adit" => options.adit = Some(value()?.into()),
+            _ => return Err(format!("unknown option {arg:?}")),
+        }
+    }
+    Ok(options)
+}
+
+fn positive(text: &str) -> Result<u32, String> {
+    text.parse()
+        .ok()
+        .filter(|number| *number > 0)
+        .ok_or_else(|| format!("{text:?} is no number from 1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, String> {
+        Command::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn options_are_read() {
+        let expected = Options {
+            rounds: 2,
+            window: Duration::from_secs(1),
+            connections: 8,
+            kinds: vec![Kind::Direct, Kind::Adit],
+            adit: None,
+        };
+        let line = "run --quick --rounds 2 --connections 8 --only direct,adit";
+        assert_eq!(parse(line), Ok(Command::Run(expected)));
+        assert_eq!(parse("run"), Ok(Command::Run(Options::default())));
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        for line in [
+            "",
+            "walk",
+            "run --rounds 0",
+            "run --rounds",
+            "run --only direkt",
+            "run --fast",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

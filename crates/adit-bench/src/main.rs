@@ -1,0 +1,57 @@
+//! What a tunnel costs, measured on loopback with origin, edge and connector as separate processes.
+//!
+//! `cargo xtask bench` builds for release and calls `adit-bench run`. The modes take turns, so that whatever else the
+//! machine does meets all of them alike. Client and origin are this program's own: the figures do not depend on what is
+//! installed, and hold one thread each.
+
+mod args;
+mod load;
+mod modes;
+mod origin;
+mod report;
+mod rounds;
+
+use std::{io::Write, process::ExitCode};
+
+use args::{Command, Options};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let done = match Command::parse(&args) {
+        Ok(Command::Help) => {
+            print(args::USAGE);
+            return ExitCode::SUCCESS;
+        }
+        Ok(Command::Origin) => origin::serve().await,
+        Ok(Command::Run(options)) => run(options).await,
+        Err(mistake) => {
+            say(&format!("{mistake}\n\n{}", args::USAGE));
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            say(&format!("bench: {failure:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> anyhow::Result<()> {
+    let (_origin, mut modes) = modes::start(&options).await?;
+    rounds::measure(&mut modes, &options).await?;
+    print(&report::tables(&modes));
+    Ok(())
+}
+
+/// A result: to stdout. A closed pipe is no failure.
+fn print(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Everything else: to stderr.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}

@@ -1,0 +1,28 @@
+//! Waiting for something to come up.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow};
+use tokio::time::sleep;
+
+const LIMIT: Duration = Duration::from_secs(45);
+
+/// Tries every 20 ms until it works, for at most 45 s.
+///
+/// # Errors
+/// The last failure, after that time.
+pub(super) async fn until<T>(
+    what: &str,
+    mut attempt: impl AsyncFnMut() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let start = Instant::now();
+    loop {
+        match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(failure) if start.elapsed() > LIMIT => {
+                return Err(failure).with_context(|| anyhow!("waited {LIMIT:?} in vain for {what}"));
+            }
+            Err(_) => sleep(Duration::from_millis(20)).await,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! One registered connection of a connector.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use adit_core::port::{CloseReason, ConnectorInfo, LiveConnection};
+use adit_model::{ConnectionId, ConnectionIndex, Timestamp, TransportProtocol};
+use adit_net::{h2::H2Session, quic::QuicConnection};
+use tokio_util::sync::CancellationToken;
+
+use crate::memory::{MemoryBudget, WindowGrant};
+
+/// What carries a connection.
+#[derive(Clone)]
+pub(crate) enum Transport {
+    Quic(QuicConnection),
+    Http2(H2Session),
+}
+
+impl Transport {
+    pub(crate) const fn protocol(&self) -> TransportProtocol {
+        match self {
+            Self::Quic(_) => TransportProtocol::Quic,
+            Self::Http2(_) => TransportProtocol::Http2,
+        }
+    }
+
+    /// A connector stands behind it: it may have the large window, if there is room for one.
+    pub(crate) fn widen(&self, memory: &Arc<MemoryBudget>) -> Option<WindowGrant> {
+        match self {
+            Self::Quic(connection) => {
+                let grant = memory.grant()?;
+                connection.registered();
+                Some(grant)
+            }
+            Self::Http2(_) => None,
+        }
+    }
+
+    /// Ends it at once, with the code that makes a connector come back without delay.
+    pub(crate) fn close(&self) {
+        match self {
+            Self::Quic(connection) => connection.close(0, ""),
+            Self::Http2(session) => session.close(),
+        }
+    }
+}
+
+/// A connection in the registry. Requests hold it while they run.
+pub(crate) struct Connection {
+    pub(crate) id: ConnectionId,
+    pub(crate) connector: ConnectorInfo,
+    pub(crate) index: ConnectionIndex,
+    pub(crate) remote: SocketAddr,
+    pub(crate) opened_at: Timestamp,
+    pub(crate) transport: Transport,
+    pending: AtomicUsize,
+    /// Fires when the last request has ended while the connection drains.
+    idle: CancellationToken,
+    draining: CancellationToken,
+    close_reason: OnceLock<CloseReason>,
+    window: OnceLock<WindowGrant>,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        connector: ConnectorInfo,
+        index: ConnectionIndex,
+        remote: SocketAddr,
+        transport: Transport,
+        opened_at: Timestamp,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            id: ConnectionId::random(),
+            connector,
+            index,
+            remote,
+            opened_at,
+            transport,
+            pending: AtomicUsize::new(0),
+            idle: CancellationToken::new(),
+            draining: CancellationToken::new(),
+            close_reason: OnceLock::new(),
+            window: OnceLock::new(),
+        })
+    }
+
+    /// It is in service now.
+    pub(crate) fn widen(&self, memory: &Arc<MemoryBudget>) {
+        if let Some(grant) = self.transport.widen(memory) {
+            let _ = self.window.set(grant);
+        }
+    }
+
+    /// How many requests run on it.
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.load(Ordering::Relaxed)
+    }
+
+    /// Ends it at once; the first reason given is the one that is kept.
+    pub(crate) fn close(&self, reason: CloseReason) {
+        let _ = self.close_reason.set(reason);
+        self.transport.close();
+    }
+
+    /// Why this side closed it; `None` if it did not.
+    pub(crate) fn close_reason(&self) -> Option<CloseReason> {
+        self.close_reason.get().copied()
+    }
+
+    /// Waits until no request runs on it. It must have been taken out of service before.
+    pub(crate) async fn drained(&self) {
+        self.draining.cancel();
+        if self.pending() == 0 {
+            return;
+        }
+        self.idle.cancelled().await;
+    }
+
+    pub(crate) fn describe(&self) -> LiveConnection {
+        LiveConnection {
+            connection: self.id,
+            connector: self.connector.id,
+            index: self.index,
+            protocol: self.transport.protocol(),
+            origin_ip: self.remote.ip().to_canonical(),
+            opened_at: self.opened_at,
+        }
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("id", &self.id)
+            .field("index", &self.index)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request's place on a connection, given back on drop.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<Connection>);
+
+impl Place {
+    pub(crate) fn on(connection: Arc<Connection>) -> Self {
+        connection.pending.fetch_add(1, Ordering::Relaxed);
+        Self(connection)
+    }
+
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        &self.0
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.0.pending.fetch_sub(1, Ordering::AcqRel) == 1 && self.0.draining.is_cancelled() {
+            self.0.idle.cancel();
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What every part of a running edge shares.
+
+use std::sync::Arc;
+
+use adit_core::port::Presence;
+use adit_model::Location;
+use adit_rpc::RpcLanes;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{memory::MemoryBudget, metrics::EdgeMetrics, tunnels::Tunnels};
+
+/// Shared by every listener, control stream and request.
+pub(crate) struct Context {
+    pub(crate) tunnels: Arc<Tunnels>,
+    pub(crate) presence: Arc<dyn Presence>,
+    pub(crate) lanes: RpcLanes,
+    pub(crate) location: Location,
+    pub(crate) metrics: EdgeMetrics,
+    pub(crate) memory: Arc<MemoryBudget>,
+    /// Owns every task of the edge but those of public clients.
+    pub(crate) tasks: TaskTracker,
+    /// Owns the tasks of public clients, which a drain waits for.
+    pub(crate) requests: TaskTracker,
+    /// No new connections and requests.
+    pub(crate) draining: CancellationToken,
+    /// Everything ends now.
+    pub(crate) stopped: CancellationToken,
+}

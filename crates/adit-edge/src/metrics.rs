@@ -1,0 +1,94 @@
+//! What the edge counts. Handles are made once, so that a request looks nothing up.
+
+use adit_model::TransportProtocol;
+use metrics::{
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
+
+/// The edge's counters. Names and units are documented in `docs/operations.md`.
+pub(crate) struct EdgeMetrics {
+    connections_quic: Gauge,
+    connections_http2: Gauge,
+    refused: Counter,
+    handshakes_failed: Counter,
+    responses: [Counter; 6],
+    request_seconds: Histogram,
+    bytes_up: Counter,
+    bytes_down: Counter,
+    pub(crate) public_connections: Gauge,
+}
+
+impl EdgeMetrics {
+    pub(crate) fn new() -> Self {
+        describe_gauge!("adit_edge_connections", "Registered connections of connectors.");
+        describe_counter!("adit_edge_registrations_refused_total", "Registrations refused.");
+        describe_counter!(
+            "adit_edge_handshakes_failed_total",
+            "Dial-ins that ended before they registered."
+        );
+        describe_counter!(
+            "adit_http_responses_total",
+            "Answers to public requests, by class of status."
+        );
+        describe_histogram!(
+            "adit_http_request_seconds",
+            "From a public request's head to its answer's last byte."
+        );
+        describe_counter!("adit_http_request_bytes_total", "Bytes of request bodies.");
+        describe_counter!("adit_http_response_bytes_total", "Bytes of response bodies.");
+        describe_gauge!("adit_http_connections", "Open public connections.");
+        let class = |class: &'static str| counter!("adit_http_responses_total", "class" => class);
+        Self {
+            connections_quic: gauge!("adit_edge_connections", "protocol" => "quic"),
+            connections_http2: gauge!("adit_edge_connections", "protocol" => "http2"),
+            refused: counter!("adit_edge_registrations_refused_total"),
+            handshakes_failed: counter!("adit_edge_handshakes_failed_total"),
+            responses: [
+                class("other"),
+                class("1xx"),
+                class("2xx"),
+                class("3xx"),
+                class("4xx"),
+                class("5xx"),
+            ],
+            request_seconds: histogram!("adit_http_request_seconds"),
+            bytes_up: counter!("adit_http_request_bytes_total"),
+            bytes_down: counter!("adit_http_response_bytes_total"),
+            public_connections: gauge!("adit_http_connections"),
+        }
+    }
+
+    const fn connections(&self, protocol: TransportProtocol) -> &Gauge {
+        match protocol {
+            TransportProtocol::Quic => &self.connections_quic,
+            TransportProtocol::Http2 => &self.connections_http2,
+        }
+    }
+
+    pub(crate) fn connection_opened(&self, protocol: TransportProtocol) {
+        self.connections(protocol).increment(1);
+    }
+
+    pub(crate) fn connection_closed(&self, protocol: TransportProtocol) {
+        self.connections(protocol).decrement(1);
+    }
+
+    pub(crate) fn registration_refused(&self) {
+        self.refused.increment(1);
+    }
+
+    pub(crate) fn handshake_failed(&self) {
+        self.handshakes_failed.increment(1);
+    }
+
+    pub(crate) fn request_done(&self, status: u16, seconds: f64, bytes_up: u64, bytes_down: u64) {
+        let class = usize::from(status / 100);
+        if let Some(responses) = self.responses.get(class).or_else(|| self.responses.first()) {
+            responses.increment(1);
+        }
+        self.request_seconds.record(seconds);
+        self.bytes_up.increment(bytes_up);
+        self.bytes_down.increment(bytes_down);
+    }
+}

@@ -1,0 +1,76 @@
+//! Where public traffic enters: listener, request, answer.
+
+mod access_log;
+mod body;
+mod forwarded;
+mod listener;
+mod page;
+mod request;
+mod response;
+mod service;
+mod websocket;
+
+pub(crate) use listener::{Entrance, serve};
+
+use std::{net::SocketAddr, time::Duration};
+
+use ipnet::IpNet;
+
+/// What public clients may take up.
+#[derive(Debug, Clone)]
+pub struct PublicLimits {
+    /// The largest request head, bytes. Default 64 KiB; at least 8 KiB. A larger one gets 431.
+    pub max_header_bytes: usize,
+    /// The most header fields of a request. Default 200. More get 431.
+    pub max_headers: usize,
+    /// The most connections open at once per listener. Default 10,000. More wait in the system's queue.
+    pub max_connections: usize,
+    /// How long a client may take over a request's head, and a kept-alive connection may wait for the next one.
+    /// Default 60 s. A body has no time limit.
+    pub idle_timeout: Duration,
+    /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default none.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+impl Default for PublicLimits {
+    fn default() -> Self {
+        Self {
+            max_header_bytes: 64 * 1024,
+            max_headers: 200,
+            max_connections: 10_000,
+            idle_timeout: Duration::from_secs(60),
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+impl PublicLimits {
+    fn trusts(&self, address: std::net::IpAddr) -> bool {
+        self.trusted_proxies
+            .iter()
+            .any(|network| network.contains(&address))
+    }
+}
+
+/// The scheme a client used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// A client's connection.
+#[derive(Debug, Clone, Copy)]
+struct Peer {
+    address: SocketAddr,
+    scheme: Scheme,
+}

@@ -1,0 +1,243 @@
+//! From a public request to the head that goes to a connector.
+
+use adit_model::Hostname;
+use adit_wire::{FlowKind, RequestHead};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header, request::Parts, uri::Authority};
+
+use super::{forwarded::is_edge_header, page::Page};
+
+/// How long the request's body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BodyLength {
+    /// There is none.
+    None,
+    /// The client said how many bytes.
+    Exact(u64),
+    /// It ends when it ends.
+    Unknown,
+}
+
+/// Whom a request is for: the name to look up and the Host to pass on.
+pub(super) struct Target {
+    pub(super) host: Hostname,
+    pub(super) authority: String,
+}
+
+/// Reads the request's target. The absolute form wins over the Host header, as RFC 9112 has it.
+pub(super) fn target(parts: &Parts) -> Result<Target, Page> {
+    if parts.method == Method::CONNECT {
+        return Err(Page::ConnectRefused);
+    }
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    let header = match (hosts.next(), hosts.next()) {
+        (Some(_), Some(_)) => return Err(Page::BadRequest("There is more than one Host header.")),
+        (host, _) => host.map(|host| {
+            host.to_str()
+                .map_err(|_| Page::BadRequest("The Host header is no host name."))
+        }),
+    };
+    let authority = match (parts.uri.authority().map(Authority::as_str), header.transpose()?) {
+        (Some(authority), _) | (None, Some(authority)) => authority,
+        (None, None) => return Err(Page::BadRequest("There is no Host header.")),
+    };
+    if authority.contains('@') {
+        return Err(Page::BadRequest("The target must not hold a user name."));
+    }
+    let host = Hostname::from_authority(authority).map_err(|_| Page::UnknownHost)?;
+    Ok(Target {
+        host,
+        authority: authority.to_owned(),
+    })
+}
+
+/// True for a WebSocket handshake.
+pub(super) fn is_websocket(parts: &Parts) -> bool {
+    parts.method == Method::GET
+        && parts.version == Version::HTTP_11
+        && has_token(&parts.headers, &header::CONNECTION, "upgrade")
+        && has_token(&parts.headers, &header::UPGRADE, "websocket")
+}
+
+/// The head for the connector: the client's headers without those of this hop and those that are the edge's to set.
+pub(super) fn head(
+    parts: &Parts,
+    target: &Target,
+    scheme: &str,
+    body: BodyLength,
+) -> Result<RequestHead, Page> {
+    let websocket = is_websocket(parts);
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    if !path.starts_with('/') {
+        return Err(Page::BadRequest("The target must be a path."));
+    }
+    let mut headers = HeaderMap::with_capacity(parts.headers.len() + 8);
+    let named = named_by_connection(&parts.headers);
+    for (name, value) in &parts.headers {
+        let drop = is_hop_by_hop(name)
+            || is_edge_header(name)
+            || matches!(*name, header::HOST | header::CONTENT_LENGTH | header::EXPECT)
+            || named
+                .iter()
+                .any(|named| named.eq_ignore_ascii_case(name.as_str()));
+        if !drop {
+            headers.append(name, value.clone());
+        }
+    }
+    if has_token(&parts.headers, &header::TE, "trailers") {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    match body {
+        BodyLength::Exact(length) => {
+            headers.insert(header::CONTENT_LENGTH, length.into());
+        }
+        // A connector on QUIC drops a body that neither of the two announces.
+        BodyLength::Unknown => {
+            headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        BodyLength::None if parts.headers.contains_key(header::CONTENT_LENGTH) => {
+            headers.insert(header::CONTENT_LENGTH, 0.into());
+        }
+        BodyLength::None => {}
+    }
+    Ok(RequestHead {
+        kind: if websocket {
+            FlowKind::WebSocket
+        } else {
+            FlowKind::Http
+        },
+        dest: format!("{scheme}://{}{path}", target.authority),
+        method: parts.method.clone(),
+        host: target.authority.clone(),
+        headers,
+        flow_id: None,
+    })
+}
+
+/// Headers that speak of one connection only: RFC 9110, section 7.6.1.
+pub(super) fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        *name,
+        header::CONNECTION | header::TE | header::TRANSFER_ENCODING | header::UPGRADE
+    ) || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+}
+
+/// The names that the Connection header adds to them.
+pub(super) fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
+    tokens(headers, &header::CONNECTION).map(str::to_owned).collect()
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|item| item.eq_ignore_ascii_case(token))
+}
+
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn parts(build: http::request::Builder) -> Parts {
+        build.body(()).unwrap().into_parts().0
+    }
+
+    fn shop() -> http::request::Builder {
+        Request::get("/a?b=c").header("host", "Shop.example:8080")
+    }
+
+    fn built(parts: &Parts, body: BodyLength) -> RequestHead {
+        head(parts, &target(parts).ok().unwrap(), "http", body).unwrap()
+    }
+
+    #[test]
+    fn the_target_is_the_absolute_form_else_the_host_header() {
+        let from_header = target(&parts(shop())).ok().unwrap();
+        assert_eq!(
+            (from_header.host.as_str(), &from_header.authority[..]),
+            ("shop.example", "Shop.example:8080")
+        );
+        let absolute = parts(Request::get("http://other.example/x").header("host", "shop.example"));
+        assert_eq!(target(&absolute).ok().unwrap().host.as_str(), "other.example");
+    }
+
+    #[test]
+    fn an_unclear_target_is_refused() {
+        let refused = |build| target(&parts(build)).err().unwrap();
+        assert!(matches!(refused(Request::get("/")), Page::BadRequest(_)));
+        assert!(matches!(
+            refused(shop().header("host", "b.example")),
+            Page::BadRequest(_)
+        ));
+        assert!(matches!(
+            refused(Request::get("/").header("host", "a@b")),
+            Page::BadRequest(_)
+        ));
+        assert_eq!(
+            refused(Request::get("/").header("host", "[::1]")),
+            Page::UnknownHost
+        );
+        assert_eq!(refused(Request::connect("a.example:443")), Page::ConnectRefused);
+    }
+
+    #[test]
+    fn headers_of_this_hop_and_of_the_edge_stay_behind() {
+        let parts = parts(
+            shop()
+                .header("connection", "close, X-Secret-Hop")
+                .header("x-secret-hop", "1")
+                .header("keep-alive", "5")
+                .header("te", "trailers, deflate")
+                .header("cf-connecting-ip", "6.6.6.6")
+                .header("x-forwarded-for", "6.6.6.6")
+                .header("cf-cloudflared-proxy-connection-upgrade", "control-stream")
+                .header("cookie", "a=1")
+                .header("cookie", "b=2"),
+        );
+        let head = built(&parts, BodyLength::None);
+        let names: Vec<_> = head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+            .collect();
+        assert_eq!(names, [("cookie", "a=1"), ("cookie", "b=2"), ("te", "trailers")]);
+        assert_eq!(head.dest, "http://Shop.example:8080/a?b=c");
+    }
+
+    #[test]
+    fn the_body_is_announced_so_that_quic_forwards_it() {
+        let post = parts(shop().method("POST").header("transfer-encoding", "chunked"));
+        assert_eq!(
+            built(&post, BodyLength::Unknown).headers["transfer-encoding"],
+            "chunked"
+        );
+        assert_eq!(built(&post, BodyLength::Exact(7)).headers["content-length"], "7");
+        assert!(built(&post, BodyLength::None).headers.is_empty());
+    }
+
+    #[test]
+    fn only_a_get_with_both_headers_is_a_websocket() {
+        let upgrade = || {
+            shop()
+                .header("connection", "keep-alive, Upgrade")
+                .header("upgrade", "WebSocket")
+        };
+        assert!(is_websocket(&parts(upgrade())));
+        assert!(!is_websocket(&parts(upgrade().method("POST"))));
+        assert!(!is_websocket(&parts(shop().header("upgrade", "websocket"))));
+        let head = built(
+            &parts(upgrade().header("sec-websocket-key", "k")),
+            BodyLength::None,
+        );
+        assert_eq!(head.kind, FlowKind::WebSocket);
+        assert_eq!(head.headers.len(), 1);
+    }
+}

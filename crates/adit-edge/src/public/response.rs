@@ -1,0 +1,111 @@
+//! From a connector's answer to the public response.
+
+use adit_wire::{ResponseHead, is_internal_header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+
+use super::request::{is_hop_by_hop, named_by_connection};
+
+/// The headers for the client: the origin's without those of its hop and those between connector and edge. An
+/// accepted WebSocket keeps its upgrade.
+pub(super) fn headers(head: &ResponseHead) -> HeaderMap {
+    let upgraded = head.status == StatusCode::SWITCHING_PROTOCOLS;
+    let named = named_by_connection(&head.headers);
+    let mut headers = HeaderMap::with_capacity(head.headers.len() + 2);
+    for (name, value) in &head.headers {
+        let drop = is_hop_by_hop(name)
+            || is_internal_header(name.as_str())
+            || named
+                .iter()
+                .any(|named| named.eq_ignore_ascii_case(name.as_str()));
+        if !drop {
+            headers.append(name, value.clone());
+        }
+    }
+    if upgraded {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        let protocol = head.headers.get(header::UPGRADE).cloned();
+        headers.insert(
+            header::UPGRADE,
+            protocol.unwrap_or(HeaderValue::from_static("websocket")),
+        );
+    }
+    headers
+}
+
+/// True for answers that have no body: RFC 9110, section 6.4.1.
+pub(super) fn is_bodiless(method: &Method, status: StatusCode) -> bool {
+    *method == Method::HEAD || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
+/// The length that the origin announced, if it is one number.
+pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
+    let first = values.next()?.to_str().ok()?.parse().ok()?;
+    values.next().is_none().then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderName;
+
+    use super::*;
+
+    fn head(status: u16, items: &[(&'static str, &'static str)]) -> ResponseHead {
+        let headers = items
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        ResponseHead {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers,
+        }
+    }
+
+    #[test]
+    fn headers_of_the_origins_hop_and_of_the_tunnel_stay_behind() {
+        let head = head(
+            200,
+            &[
+                ("connection", "close, x-hop"),
+                ("x-hop", "1"),
+                ("transfer-encoding", "chunked"),
+                ("cf-int-cloudflared-tracing", "spans"),
+                ("set-cookie", "a=1"),
+                ("set-cookie", "b=2"),
+            ],
+        );
+        let kept = headers(&head);
+        assert_eq!(kept.len(), 2);
+        assert_eq!(
+            kept.get_all("set-cookie").iter().collect::<Vec<_>>(),
+            ["a=1", "b=2"]
+        );
+    }
+
+    #[test]
+    fn an_accepted_websocket_keeps_its_upgrade() {
+        let kept = headers(&head(
+            101,
+            &[
+                ("connection", "Upgrade"),
+                ("upgrade", "websocket"),
+                ("sec-websocket-accept", "x"),
+            ],
+        ));
+        assert_eq!(kept["upgrade"], "websocket");
+        assert_eq!(kept["connection"], "Upgrade");
+        assert_eq!(kept["sec-websocket-accept"], "x");
+    }
+
+    #[test]
+    fn two_lengths_are_no_length() {
+        assert_eq!(
+            content_length(&head(200, &[("content-length", "5")]).headers),
+            Some(5)
+        );
+        assert_eq!(
+            content_length(&head(200, &[("content-length", "5"), ("content-length", "6")]).headers),
+            None
+        );
+    }
+}

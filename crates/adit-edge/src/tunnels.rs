@@ -1,0 +1,196 @@
+//! The tunnels this edge knows, their live connections, and the routes to them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use adit_core::{
+    choice::least_pending_of_two,
+    port::{Change, ChangeNumber, CloseReason, LiveConnection, Snapshot, TunnelEntry},
+    registration::{self, Admission, Refusal},
+    reserved_hosts::ReservedHosts,
+    routes::RouteTable,
+};
+use adit_model::{ConnectorId, SecretDigest, TunnelKey};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use parking_lot::Mutex;
+
+use crate::connection::Connection;
+
+/// One tunnel: what the store says of it and which connections serve it.
+#[derive(Debug)]
+pub(crate) struct Tunnel {
+    pub(crate) key: TunnelKey,
+    /// `None` for the target of a route whose tunnel the store no longer keeps.
+    entry: ArcSwapOption<TunnelEntry>,
+    /// Read by every request with one atomic load; replaced as a whole under `editing`.
+    connections: ArcSwap<Vec<Arc<Connection>>>,
+    /// Orders registrations against deletion: nothing registers after the entry says deleted.
+    editing: Mutex<()>,
+}
+
+impl Tunnel {
+    fn new(key: TunnelKey) -> Arc<Self> {
+        Arc::new(Self {
+            key,
+            entry: ArcSwapOption::empty(),
+            connections: ArcSwap::from_pointee(Vec::new()),
+            editing: Mutex::new(()),
+        })
+    }
+
+    /// Admits a connection if its secret is right, and puts it in the place of an older one of the same connector
+    /// and index, which is returned.
+    pub(crate) fn register(
+        &self,
+        presented: &SecretDigest,
+        connection: &Arc<Connection>,
+    ) -> Result<(Admission, Option<Arc<Connection>>), Refusal> {
+        let _editing = self.editing.lock();
+        let admission = registration::admit(self.entry.load().as_deref(), presented)?;
+        let mut connections = self.connections.load().to_vec();
+        let same = |other: &Arc<Connection>| {
+            other.connector.id == connection.connector.id && other.index == connection.index
+        };
+        let replaced = connections
+            .iter()
+            .position(same)
+            .map(|at| connections.swap_remove(at));
+        connections.push(Arc::clone(connection));
+        self.connections.store(Arc::new(connections));
+        Ok((admission, replaced))
+    }
+
+    /// Takes a connection out of service; false if it was out already.
+    pub(crate) fn remove(&self, connection: &Arc<Connection>) -> bool {
+        let _editing = self.editing.lock();
+        let mut connections = self.connections.load().to_vec();
+        let Some(at) = connections
+            .iter()
+            .position(|other| Arc::ptr_eq(other, connection))
+        else {
+            return false;
+        };
+        connections.swap_remove(at);
+        self.connections.store(Arc::new(connections));
+        true
+    }
+
+    /// Takes out and returns the connections of one connector, or all.
+    pub(crate) fn evict(&self, connector: Option<ConnectorId>) -> Vec<Arc<Connection>> {
+        let _editing = self.editing.lock();
+        let (evicted, kept) = self
+            .connections
+            .load()
+            .iter()
+            .cloned()
+            .partition(|connection| connector.is_none_or(|id| connection.connector.id == id));
+        self.connections.store(Arc::new(kept));
+        evicted
+    }
+
+    /// The connection for the next request; `None` if none is left.
+    pub(crate) fn choose(&self) -> Option<Arc<Connection>> {
+        let connections = self.connections.load();
+        least_pending_of_two(&connections, |connection| connection.pending(), rand::random()).cloned()
+    }
+
+    pub(crate) fn live(&self) -> Vec<LiveConnection> {
+        self.connections
+            .load()
+            .iter()
+            .map(|connection| connection.describe())
+            .collect()
+    }
+}
+
+/// Everything the edge knows from the store, as of one change.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    tunnels: HashMap<TunnelKey, Arc<Tunnel>>,
+    pub(crate) routes: RouteTable<Arc<Tunnel>>,
+    pub(crate) change: ChangeNumber,
+    /// False until the first snapshot: nobody can be refused for good before it.
+    pub(crate) ready: bool,
+}
+
+impl Table {
+    pub(crate) fn tunnel(&self, key: &TunnelKey) -> Option<&Arc<Tunnel>> {
+        self.tunnels.get(key)
+    }
+
+    fn set_tunnel(&mut self, key: TunnelKey, entry: Option<TunnelEntry>) {
+        let tunnel = self.tunnels.entry(key).or_insert_with(|| Tunnel::new(key));
+        let serves = entry.as_ref().is_some_and(|entry| !entry.deleted);
+        let _editing = tunnel.editing.lock();
+        tunnel.entry.store(entry.map(Arc::new));
+        drop(_editing);
+        if !serves {
+            for connection in tunnel.evict(None) {
+                connection.close(CloseReason::Evicted);
+            }
+        }
+    }
+
+    fn target(&mut self, key: TunnelKey) -> Arc<Tunnel> {
+        Arc::clone(self.tunnels.entry(key).or_insert_with(|| Tunnel::new(key)))
+    }
+}
+
+/// The current [`Table`]: read without a lock, replaced by the one task that follows the store.
+#[derive(Debug)]
+pub(crate) struct Tunnels(ArcSwap<Table>);
+
+impl Tunnels {
+    pub(crate) fn new(reserved: ReservedHosts) -> Self {
+        Self(ArcSwap::from_pointee(Table {
+            tunnels: HashMap::new(),
+            routes: RouteTable::new(reserved),
+            change: ChangeNumber::default(),
+            ready: false,
+        }))
+    }
+
+    pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Table>> {
+        self.0.load()
+    }
+
+    /// Takes a snapshot. Tunnels that it lacks are gone; live connections of those it has stay.
+    pub(crate) fn restore(&self, reserved: &ReservedHosts, snapshot: Snapshot, change: ChangeNumber) {
+        let old = self.0.load_full();
+        let mut table = Table {
+            tunnels: old.tunnels.clone(),
+            routes: RouteTable::new(reserved.clone()),
+            change,
+            ready: true,
+        };
+        let mut gone = old.tunnels.clone();
+        for (key, entry) in snapshot.tunnels {
+            gone.remove(&key);
+            table.set_tunnel(key, Some(entry));
+        }
+        for key in gone.into_keys() {
+            table.set_tunnel(key, None);
+            table.tunnels.remove(&key);
+        }
+        for host in snapshot.hosts {
+            let target = table.target(host.tunnel);
+            table.routes.set(host.pattern, Some(target));
+        }
+        self.0.store(Arc::new(table));
+    }
+
+    /// Applies what happened since.
+    pub(crate) fn apply(&self, changes: Vec<Change>, upto: ChangeNumber) {
+        let mut table = Table::clone(&self.0.load());
+        for change in changes {
+            match change {
+                Change::Tunnel(key, entry) => table.set_tunnel(key, entry),
+                Change::Host(pattern, tunnel) => {
+                    let target = tunnel.map(|key| table.target(key));
+                    table.routes.set(pattern, target);
+                }
+            }
+        }
+        table.change = upto;
+        self.0.store(Arc::new(table));
+    }
+}

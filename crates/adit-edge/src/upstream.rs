@@ -1,0 +1,155 @@
+//! One exchange with an origin, over whatever carries the connection.
+
+mod http2;
+mod quic;
+
+use std::task::{Context, Poll, ready};
+
+use adit_net::{
+    h2::{H2Error, H2RecvBody, H2Response, H2SendBody},
+    quic::{ReadError, RecvStream, SendStream, WriteError},
+};
+use adit_wire::{ConnectAnswer, MessageError, RequestHead};
+use bytes::Bytes;
+use http::HeaderMap;
+
+use crate::connection::{Connection, Transport};
+
+/// The largest piece of a body that is handed on at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Why an exchange failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UpstreamError {
+    /// The connector never saw the request: it may go to another one.
+    #[error("the connection to the connector is gone")]
+    NotSent,
+    /// The connector gave the exchange up, or its connection broke.
+    #[error("the connector broke off: {0}")]
+    Broken(String),
+    /// What the connector sent is not an answer.
+    #[error("the connector answered garbage: {0}")]
+    Malformed(String),
+}
+
+impl From<WriteError> for UpstreamError {
+    fn from(error: WriteError) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+impl From<ReadError> for UpstreamError {
+    fn from(error: ReadError) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+impl From<H2Error> for UpstreamError {
+    fn from(error: H2Error) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+impl From<MessageError> for UpstreamError {
+    fn from(error: MessageError) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}
+
+/// Opens an exchange. With `has_body` false nothing can be sent after the head.
+pub(crate) async fn open(
+    connection: &Connection,
+    head: &RequestHead,
+    has_body: bool,
+) -> Result<(Upload, Answer), UpstreamError> {
+    match &connection.transport {
+        Transport::Quic(quic) => quic::open(quic, head, has_body).await,
+        Transport::Http2(session) => http2::open(session, head, has_body).await,
+    }
+}
+
+/// The way to the origin. Dropped unfinished, it tells the connector that the request was cut short.
+#[derive(Debug)]
+pub(crate) enum Upload {
+    Quic(SendStream),
+    Http2(H2SendBody),
+}
+
+impl Upload {
+    /// Sends a piece; waits while the way is full. Not cancel safe.
+    pub(crate) async fn write(&mut self, chunk: Bytes) -> Result<(), UpstreamError> {
+        match self {
+            Self::Quic(stream) => Ok(stream.write_chunk(chunk).await?),
+            Self::Http2(body) => Ok(body.write_chunk(chunk).await?),
+        }
+    }
+
+    /// The request is complete.
+    pub(crate) fn finish(&mut self) {
+        match self {
+            Self::Quic(stream) => stream.finish(),
+            Self::Http2(body) => body.finish(),
+        }
+    }
+
+    /// The request is complete and ends with trailers, which QUIC does not carry.
+    pub(crate) fn finish_with_trailers(&mut self, trailers: HeaderMap) -> Result<(), UpstreamError> {
+        match self {
+            Self::Quic(stream) => stream.finish(),
+            Self::Http2(body) => body.finish_with_trailers(trailers)?,
+        }
+        Ok(())
+    }
+}
+
+/// The answer that has not come yet.
+pub(crate) enum Answer {
+    Quic(RecvStream),
+    Http2 { response: H2Response, websocket: bool },
+}
+
+impl Answer {
+    /// Waits for the answer's head.
+    pub(crate) async fn head(self) -> Result<(ConnectAnswer, Download), UpstreamError> {
+        match self {
+            Self::Quic(stream) => quic::read_head(stream).await,
+            Self::Http2 { response, websocket } => http2::read_head(response, websocket).await,
+        }
+    }
+}
+
+/// The way from the origin.
+#[derive(Debug)]
+pub(crate) enum Download {
+    Quic { stream: RecvStream, leftover: Bytes },
+    Http2(H2RecvBody),
+}
+
+impl Download {
+    /// The next piece; `None` at the end.
+    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, UpstreamError>> {
+        match self {
+            Self::Quic { leftover, .. } if !leftover.is_empty() => {
+                Poll::Ready(Ok(Some(std::mem::take(leftover))))
+            }
+            Self::Quic { stream, .. } => stream.poll_chunk(cx, CHUNK_BYTES).map_err(UpstreamError::from),
+            Self::Http2(body) => body.poll_chunk(cx).map_err(UpstreamError::from),
+        }
+    }
+
+    /// The trailers after the last piece, which QUIC does not carry.
+    pub(crate) fn poll_trailers(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<HeaderMap>, UpstreamError>> {
+        match self {
+            Self::Quic { .. } => Poll::Ready(Ok(None)),
+            Self::Http2(body) => Poll::Ready(Ok(ready!(body.poll_trailers(cx))?)),
+        }
+    }
+
+    /// [`Download::poll_chunk`] to be awaited. Cancel safe.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, UpstreamError> {
+        std::future::poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+}

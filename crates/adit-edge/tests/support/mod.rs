@@ -1,0 +1,165 @@
+//! An edge on loopback with a store in memory.
+#![allow(dead_code, reason = "each test file uses a part")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use adit_core::port::{
+    Change, ChangeNumber, Changes, Directory, HostRoute, Presence, PresenceEvent, Snapshot, StoreError,
+    TunnelEntry,
+};
+use adit_edge::{
+    Edge, EdgeConfig, PublicLimits,
+    certificates::{Authority, LeafKey},
+};
+use adit_model::{
+    AccountId, ConfigSource, ConfigVersion, Location, NodeId, SecretDigest, TunnelId, TunnelKey, TunnelSecret,
+};
+use adit_net::quic::QuicKeys;
+use adit_testing::wait_for;
+use adit_wire::TunnelToken;
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+pub(crate) const DOMAIN: &str = "adit.localhost";
+
+/// A store that remembers every change, and what the edge reported.
+pub(crate) struct MemoryStore {
+    changes: watch::Sender<Vec<Change>>,
+    pub(crate) events: Mutex<Vec<PresenceEvent>>,
+}
+
+#[async_trait]
+impl Directory for MemoryStore {
+    async fn snapshot(&self) -> Result<(Snapshot, ChangeNumber), StoreError> {
+        Ok((
+            Snapshot {
+                tunnels: Vec::new(),
+                hosts: Vec::<HostRoute>::new(),
+            },
+            ChangeNumber(0),
+        ))
+    }
+
+    async fn changes(&self, after: ChangeNumber) -> Result<Changes, StoreError> {
+        let seen = usize::try_from(after.0).unwrap();
+        let mut changes = self.changes.subscribe();
+        let all = changes.wait_for(|all| all.len() > seen).await.unwrap();
+        Ok(Changes::Since {
+            changes: all[seen..].to_vec(),
+            upto: ChangeNumber(all.len() as u64),
+        })
+    }
+}
+
+impl Presence for MemoryStore {
+    fn report(&self, event: PresenceEvent) {
+        self.events.lock().push(event);
+    }
+}
+
+pub(crate) struct TestEdge {
+    pub(crate) edge: Edge,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) ca: PathBuf,
+    _dir: TempDir,
+}
+
+pub(crate) struct TestTunnel {
+    pub(crate) key: TunnelKey,
+    pub(crate) token: String,
+    pub(crate) secret: TunnelSecret,
+}
+
+impl TestEdge {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(PublicLimits::default()).await
+    }
+
+    pub(crate) async fn start_with(limits: PublicLimits) -> Self {
+        let dir = TempDir::new().unwrap();
+        let (authority, _) = Authority::create().unwrap();
+        let (leaf_key, _) = LeafKey::create().unwrap();
+        let ca = dir.path().join("ca.pem");
+        std::fs::write(&ca, authority.pem()).unwrap();
+        let store = Arc::new(MemoryStore {
+            changes: watch::Sender::new(Vec::new()),
+            events: Mutex::default(),
+        });
+        let any = "127.0.0.1:0".parse().unwrap();
+        let config = EdgeConfig {
+            node: NodeId::random(),
+            domain: DOMAIN.parse().unwrap(),
+            location: Location::default(),
+            connectors: any,
+            http: Some(any),
+            https: Some(any),
+            limits,
+            memory_budget: 1 << 30,
+            quic_keys: QuicKeys::generate().unwrap(),
+            authority: Arc::new(authority),
+            leaf_key: Arc::new(leaf_key),
+        };
+        let edge = Edge::start(config, Arc::clone(&store) as _, Arc::clone(&store) as _)
+            .await
+            .unwrap();
+        Self {
+            edge,
+            store,
+            ca,
+            _dir: dir,
+        }
+    }
+
+    pub(crate) fn http(&self) -> std::net::SocketAddr {
+        self.edge.addresses().http.unwrap()
+    }
+
+    /// Makes a tunnel that serves `<name>.adit.localhost`.
+    pub(crate) async fn tunnel(&self, name: &str) -> TestTunnel {
+        let account: AccountId = "699d98642c564d2e855e9661899b7252".parse().unwrap();
+        let key = TunnelKey {
+            account,
+            tunnel: TunnelId::random(),
+        };
+        let secret = TunnelSecret::new(rand::random::<[u8; 32]>().to_vec()).unwrap();
+        self.set(key, &secret, false);
+        self.change(Change::Host(
+            format!("{name}.{DOMAIN}").parse().unwrap(),
+            Some(key),
+        ));
+        wait_for("the route", async || {
+            let answer = adit_testing::client::get(self.http(), &format!("{name}.{DOMAIN}"), "/").await;
+            answer.unwrap().status != 404
+        })
+        .await;
+        let token = TunnelToken {
+            tunnel: key,
+            secret: secret.clone(),
+        }
+        .encode();
+        TestTunnel { key, token, secret }
+    }
+
+    pub(crate) fn set(&self, key: TunnelKey, secret: &TunnelSecret, deleted: bool) {
+        let entry = TunnelEntry {
+            deleted,
+            config_source: ConfigSource::Local,
+            config_version: ConfigVersion::default(),
+            secret: SecretDigest::of(secret.expose()),
+        };
+        self.change(Change::Tunnel(key, Some(entry)));
+    }
+
+    pub(crate) fn change(&self, change: Change) {
+        self.store.changes.send_modify(|all| all.push(change));
+    }
+
+    pub(crate) fn change_number(&self) -> ChangeNumber {
+        ChangeNumber(self.store.changes.borrow().len() as u64)
+    }
+}
+
+pub(crate) const GRACE: Duration = Duration::from_secs(5);

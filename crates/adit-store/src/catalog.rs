@@ -1,0 +1,216 @@
+//! The ports, in terms of the modules that know their tables.
+
+use adit_core::port::{
+    Actor, ApiCredential, Catalog, CatalogError, ChangeNumber, Changes, Directory, DnsRecord,
+    DnsRecordFilter, LoginCredential, NewDnsRecord, NewTunnel, Page, PageRequest, Presence, PresenceEvent,
+    Snapshot, StoreError, Tunnel, TunnelFilter, Zone, ZoneFilter,
+};
+use adit_model::{AccountId, RecordId, TunnelId, TunnelKey, TunnelSecret, ZoneId};
+use async_trait::async_trait;
+use sqlx::Connection as _;
+
+use crate::{
+    directory, dns_records,
+    failure::{Cause, during, store_error},
+    login,
+    store::Store,
+    tunnels,
+    tx::counter,
+    zones,
+};
+
+/// Runs a read on a reader's connection, in one transaction: what it reads belongs together.
+macro_rules! read {
+    ($store:expr, $doing:literal, |$connection:ident| $work:expr) => {{
+        let mut reader = $store.reader($doing).await?;
+        let broken = |error| store_error($doing, Cause::Sql(error));
+        let mut transaction = reader.begin().await.map_err(broken)?;
+        let $connection = &mut *transaction;
+        let result = $work.await.map_err(during($doing))?;
+        transaction.commit().await.map_err(broken)?;
+        result
+    }};
+}
+
+#[async_trait]
+impl Catalog for Store {
+    async fn authenticate(
+        &self,
+        credential: ApiCredential<'_>,
+    ) -> Result<Option<LoginCredential>, StoreError> {
+        Ok(read!(self, "check a credential", |reader| login::authenticate(
+            reader, credential
+        )))
+    }
+
+    async fn account_exists(&self, account: AccountId) -> Result<bool, StoreError> {
+        Ok(read!(self, "look up an account", |reader| login::account_exists(
+            reader, account
+        )))
+    }
+
+    async fn create_tunnel(
+        &self,
+        new: NewTunnel,
+        actor: &Actor,
+    ) -> Result<(Tunnel, ChangeNumber), CatalogError> {
+        let (sealer, actor) = (self.sealer.clone(), actor.clone());
+        let work = self.writer.write("create a tunnel", move |mut tx| {
+            Box::pin(async move { tunnels::insert(&mut tx, &sealer, TunnelId::random(), new, &actor).await })
+        });
+        work.await
+    }
+
+    async fn tunnel(&self, key: TunnelKey) -> Result<Option<Tunnel>, StoreError> {
+        let now = self.clock.now();
+        Ok(read!(self, "look up a tunnel", |reader| tunnels::find(
+            reader, key, now
+        )))
+    }
+
+    async fn tunnels(
+        &self,
+        account: AccountId,
+        filter: &TunnelFilter,
+        page: PageRequest,
+    ) -> Result<Page<Tunnel>, StoreError> {
+        let now = self.clock.now();
+        Ok(read!(self, "list tunnels", |reader| tunnels::list(
+            reader, account, filter, page, now
+        )))
+    }
+
+    async fn tunnel_secret(&self, key: TunnelKey) -> Result<TunnelSecret, CatalogError> {
+        let secret = read!(self, "look up a tunnel secret", |reader| tunnels::secret(
+            reader,
+            &self.sealer,
+            key
+        ));
+        secret.ok_or(CatalogError::NoTunnel)
+    }
+
+    async fn delete_tunnel(
+        &self,
+        key: TunnelKey,
+        actor: &Actor,
+    ) -> Result<(Tunnel, ChangeNumber), CatalogError> {
+        let actor = actor.clone();
+        let work = self.writer.write("delete a tunnel", move |mut tx| {
+            Box::pin(async move { tunnels::delete(&mut tx, key, &actor).await })
+        });
+        work.await
+    }
+
+    async fn change_number(&self) -> Result<ChangeNumber, StoreError> {
+        Ok(read!(self, "look up the newest change", |reader| counter(
+            reader, "change"
+        )))
+    }
+
+    async fn zone(&self, zone: ZoneId) -> Result<Option<Zone>, StoreError> {
+        Ok(read!(self, "look up a zone", |reader| zones::find(reader, zone)))
+    }
+
+    async fn zones(
+        &self,
+        account: Option<AccountId>,
+        filter: &ZoneFilter,
+        page: PageRequest,
+    ) -> Result<Page<Zone>, StoreError> {
+        Ok(read!(self, "list zones", |reader| zones::list(
+            reader, account, filter, page
+        )))
+    }
+
+    async fn dns_record(&self, zone: ZoneId, record: RecordId) -> Result<Option<DnsRecord>, StoreError> {
+        Ok(read!(self, "look up a record", |reader| dns_records::find(
+            reader, zone, record
+        )))
+    }
+
+    async fn dns_records(
+        &self,
+        zone: ZoneId,
+        filter: &DnsRecordFilter,
+        page: PageRequest,
+    ) -> Result<Page<DnsRecord>, StoreError> {
+        Ok(read!(self, "list records", |reader| dns_records::list(
+            reader, zone, filter, page
+        )))
+    }
+
+    async fn create_dns_record(
+        &self,
+        zone: ZoneId,
+        new: NewDnsRecord,
+        actor: &Actor,
+    ) -> Result<(DnsRecord, ChangeNumber), CatalogError> {
+        let actor = actor.clone();
+        let work = self.writer.write("create a record", move |mut tx| {
+            Box::pin(async move { dns_records::insert(&mut tx, zone, new, &actor).await })
+        });
+        work.await
+    }
+
+    async fn update_dns_record(
+        &self,
+        zone: ZoneId,
+        record: RecordId,
+        new: NewDnsRecord,
+        actor: &Actor,
+    ) -> Result<(DnsRecord, ChangeNumber), CatalogError> {
+        let actor = actor.clone();
+        let work = self.writer.write("update a record", move |mut tx| {
+            Box::pin(async move { dns_records::update(&mut tx, zone, record, new, &actor).await })
+        });
+        work.await
+    }
+
+    async fn delete_dns_record(
+        &self,
+        zone: ZoneId,
+        record: RecordId,
+        actor: &Actor,
+    ) -> Result<ChangeNumber, CatalogError> {
+        let actor = actor.clone();
+        let work = self.writer.write("delete a record", move |mut tx| {
+            Box::pin(async move { dns_records::delete(&mut tx, zone, record, &actor).await })
+        });
+        work.await
+    }
+}
+
+#[async_trait]
+impl Directory for Store {
+    async fn snapshot(&self) -> Result<(Snapshot, ChangeNumber), StoreError> {
+        Ok(read!(self, "take a snapshot", |reader| directory::snapshot(
+            reader,
+            &self.sealer
+        )))
+    }
+
+    async fn changes(&self, after: ChangeNumber) -> Result<Changes, StoreError> {
+        let mut newest = self.newest.clone();
+        loop {
+            newest.mark_unchanged();
+            let found = read!(self, "read changes", |reader| directory::changes(
+                reader,
+                &self.sealer,
+                after
+            ));
+            if let Some(changes) = found {
+                return Ok(changes);
+            }
+            newest
+                .changed()
+                .await
+                .map_err(|_| store_error("wait for changes", Cause::Closed))?;
+        }
+    }
+}
+
+impl Presence for Store {
+    fn report(&self, event: PresenceEvent) {
+        self.presence.report(event);
+    }
+}

@@ -1,0 +1,132 @@
+//! What the edges read: a snapshot, and what changed since.
+
+use adit_core::port::{Change, ChangeNumber, Changes, Snapshot, TunnelEntry};
+use adit_model::{ConfigVersion, TunnelKey};
+
+use crate::{
+    engine::{Connection, Row},
+    failure::Cause,
+    hosts,
+    row::{column, number, parsed, tunnel_key},
+    seal::Sealer,
+    tunnels::config_source,
+    tx::{Object, counter},
+};
+
+/// The most changes that one answer covers; the next call goes on after them.
+const AT_ONCE: i64 = 1000;
+
+/// Everything at one change number. The connection must be in a transaction. A row that cannot be read is logged and
+/// left out: one damaged tunnel must not keep every edge from starting.
+pub(crate) async fn snapshot(
+    connection: &mut Connection,
+    sealer: &Sealer,
+) -> Result<(Snapshot, ChangeNumber), Cause> {
+    let upto = counter(connection, "change").await?;
+    let rows = sqlx::query("SELECT * FROM tunnels")
+        .fetch_all(&mut *connection)
+        .await?;
+    let tunnels = rows.iter().filter_map(|row| match keyed_entry(row, sealer) {
+        Ok(entry) => Some(entry),
+        Err(error) => {
+            tracing::error!(%error, "a tunnel is unreadable and left out");
+            None
+        }
+    });
+    let tunnels = tunnels.collect();
+    Ok((
+        Snapshot {
+            tunnels,
+            hosts: hosts::all(connection).await?,
+        },
+        upto,
+    ))
+}
+
+fn keyed_entry(row: &Row, sealer: &Sealer) -> Result<(TunnelKey, TunnelEntry), Cause> {
+    let key = tunnel_key(row)?;
+    let entry = TunnelEntry {
+        deleted: column::<Option<i64>>(row, "deleted_at")?.is_some(),
+        config_source: config_source(row)?,
+        config_version: ConfigVersion(number(row, "config_version")?),
+        // The digest enrols a mesh node, so it is as secret as the secret, and is not kept beside the sealed one.
+        secret: sealer.open_secret(column(row, "sealed_secret")?, key)?.digest(),
+    };
+    Ok((key, entry))
+}
+
+/// What changed after `after`; `None` if nothing did. The connection must be in a transaction. Each thing appears
+/// once, in its present state, which may be newer than `upto`: then it comes again.
+pub(crate) async fn changes(
+    connection: &mut Connection,
+    sealer: &Sealer,
+    after: ChangeNumber,
+) -> Result<Option<Changes>, Cause> {
+    if after < counter(connection, "change_floor").await? || after > counter(connection, "change").await? {
+        return Ok(Some(Changes::TooOld));
+    }
+    let rows = sqlx::query(
+        "SELECT number, host, account_id, tunnel_id FROM changes WHERE number > $1 ORDER BY number LIMIT $2",
+    )
+    .bind(i64::try_from(after.0).unwrap_or(i64::MAX))
+    .bind(AT_ONCE)
+    .fetch_all(&mut *connection)
+    .await?;
+    let Some(last) = rows.last() else { return Ok(None) };
+    let upto = ChangeNumber(number_of(last)?);
+    let Ok(objects) = coalesced(&rows).inspect_err(|error| {
+        tracing::error!(%error, "the change history is unreadable; readers take a new snapshot");
+    }) else {
+        return Ok(Some(Changes::TooOld));
+    };
+    let mut changes = Vec::new();
+    for object in objects {
+        changes.push(present(connection, sealer, object).await?);
+    }
+    Ok(Some(Changes::Since { changes, upto }))
+}
+
+fn number_of(row: &Row) -> Result<u64, Cause> {
+    number(row, "number")
+}
+
+/// Each object once, at its newest place, so that what depends on another keeps following it.
+fn coalesced(rows: &[Row]) -> Result<Vec<Object>, Cause> {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut objects = Vec::new();
+    for row in rows.iter().rev() {
+        let object = match column::<Option<&str>>(row, "host")? {
+            Some(_) => Object::Host(parsed(row, "host")?),
+            None => Object::Tunnel(tunnel_key(row)?),
+        };
+        if seen.insert(object.clone()) {
+            objects.push(object);
+        }
+    }
+    objects.reverse();
+    Ok(objects)
+}
+
+async fn present(connection: &mut Connection, sealer: &Sealer, object: Object) -> Result<Change, Cause> {
+    match object {
+        Object::Host(pattern) => {
+            let tunnel = hosts::find(connection, &pattern).await?;
+            Ok(Change::Host(pattern, tunnel))
+        }
+        Object::Tunnel(key) => {
+            let row = sqlx::query("SELECT * FROM tunnels WHERE account_id = $1 AND tunnel_id = $2")
+                .bind(key.account.to_string())
+                .bind(key.tunnel.uuid())
+                .fetch_optional(connection)
+                .await?;
+            let entry = row
+                .map(|row| keyed_entry(&row, sealer))
+                .transpose()
+                .unwrap_or_else(|error| {
+                    tracing::error!(tunnel.id = %key.tunnel, %error, "a tunnel is unreadable and left out");
+                    None
+                });
+            Ok(Change::Tunnel(key, entry.map(|(_, entry)| entry)))
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Public routes: proxied CNAME records that point at a tunnel of their zone's account.
+
+use adit_core::port::{DnsRecordKind, HostRoute};
+use adit_model::{HostPattern, TunnelId, TunnelKey};
+
+use crate::{
+    engine::Connection,
+    failure::Cause,
+    row::{parsed, tunnel_key},
+};
+
+/// What a tunnel's own host name ends in. Source: the v4 API's CNAME targets.
+const TUNNEL_DOMAIN: &str = ".cfargotunnel.com";
+
+/// The tunnel that a record is a public route to, if it is one. Whether that tunnel exists is another question.
+pub(crate) fn target(kind: DnsRecordKind, content: &str, proxied: bool) -> Option<TunnelId> {
+    match kind {
+        DnsRecordKind::Cname if proxied => {
+            let host = content.strip_suffix('.').unwrap_or(content).to_ascii_lowercase();
+            host.strip_suffix(TUNNEL_DOMAIN)?.parse().ok()
+        }
+        DnsRecordKind::Cname | DnsRecordKind::A | DnsRecordKind::Aaaa => None,
+    }
+}
+
+macro_rules! routes {
+    () => {
+        "SELECT r.name, t.account_id, t.tunnel_id
+         FROM dns_records r
+         JOIN zones z ON z.id = r.zone_id
+         JOIN tunnels t ON t.account_id = z.account_id AND t.tunnel_id = r.tunnel_id"
+    };
+}
+
+/// Every public route.
+pub(crate) async fn all(connection: &mut Connection) -> Result<Vec<HostRoute>, Cause> {
+    let rows = sqlx::query(routes!()).fetch_all(connection).await?;
+    let route = |row| {
+        Ok(HostRoute {
+            pattern: parsed(row, "name")?,
+            tunnel: tunnel_key(row)?,
+        })
+    };
+    let known = |route: Result<HostRoute, Cause>| {
+        route
+            .inspect_err(|error| tracing::error!(%error, "a public route is unreadable and left out"))
+            .ok()
+    };
+    Ok(rows.iter().map(route).filter_map(known).collect())
+}
+
+/// Where one pattern leads.
+pub(crate) async fn find(
+    connection: &mut Connection,
+    pattern: &HostPattern,
+) -> Result<Option<TunnelKey>, Cause> {
+    let row = sqlx::query(concat!(routes!(), " WHERE r.name = $1"))
+        .bind(pattern.to_string())
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(tunnel_key).transpose()
+}
+
+/// The patterns that lead to a tunnel.
+pub(crate) async fn of_tunnel(
+    connection: &mut Connection,
+    key: TunnelKey,
+) -> Result<Vec<HostPattern>, Cause> {
+    let rows = sqlx::query(concat!(
+        routes!(),
+        " WHERE t.account_id = $1 AND r.tunnel_id = $2"
+    ))
+    .bind(key.account.to_string())
+    .bind(key.tunnel.uuid())
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| parsed(row, "name")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_content_panics_and_every_tunnel_is_found_again(content: String, id: u128) {
+            prop_assert_eq!(target(DnsRecordKind::Cname, &content, true), None);
+            let tunnel = TunnelId::from_uuid(uuid::Uuid::from_u128(id));
+            let host = format!("{tunnel}.cfargotunnel.com");
+            prop_assert_eq!(target(DnsRecordKind::Cname, &host, true), Some(tunnel));
+        }
+    }
+
+    #[test]
+    fn only_a_proxied_alias_of_a_tunnel_host_is_a_route() {
+        let tunnel = TunnelId::random();
+        let host = format!("{tunnel}.cfargotunnel.com");
+        assert_eq!(target(DnsRecordKind::Cname, &host, true), Some(tunnel));
+        assert_eq!(
+            target(DnsRecordKind::Cname, &format!("{}.", host.to_uppercase()), true),
+            Some(tunnel)
+        );
+        assert_eq!(target(DnsRecordKind::Cname, &host, false), None);
+        assert_eq!(target(DnsRecordKind::A, &host, true), None);
+        for other in [
+            "example.com",
+            "cfargotunnel.com",
+            "x.cfargotunnel.com",
+            ".cfargotunnel.com",
+            "",
+        ] {
+            assert_eq!(target(DnsRecordKind::Cname, other, true), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! News of connections as rows, and what it does to their tunnels.
+
+use std::collections::BTreeSet;
+
+use adit_core::{
+    port::{CloseReason, ConnectionClosed, ConnectionOpened},
+    status::Activity,
+};
+use adit_model::TunnelKey;
+
+use super::{Reporter, pending::News};
+use crate::{
+    engine::Connection,
+    failure::Cause,
+    row::{optional_time, time, tunnel_key},
+    tx::Tx,
+};
+
+/// Writes news. News of a tunnel that is no longer kept is dropped.
+pub(crate) async fn write(tx: &mut Tx<'_>, reporter: Reporter, news: &[News]) -> Result<(), Cause> {
+    let mut touched = BTreeSet::new();
+    for News { opened, closed } in news {
+        if let Some(opened) = opened {
+            open(tx.connection, reporter, opened).await?;
+            touched.insert(opened.tunnel);
+        }
+        if let Some(closed) = closed {
+            close(tx.connection, closed).await?;
+            touched.insert(closed.tunnel);
+        }
+    }
+    for tunnel in touched {
+        observe(tx.connection, tunnel).await?;
+    }
+    Ok(())
+}
+
+async fn open(
+    connection: &mut Connection,
+    reporter: Reporter,
+    opened: &ConnectionOpened,
+) -> Result<(), Cause> {
+    let connector = &opened.connector;
+    let features: Vec<String> = connector
+        .features
+        .iter()
+        .take(32)
+        .map(|text| bounded(text))
+        .collect();
+    let (account, tunnel) = (opened.tunnel.account.to_string(), opened.tunnel.tunnel.uuid());
+    sqlx::query(
+        "INSERT INTO connectors (account_id, tunnel_id, connector_id, version, arch, features, run_at)
+         SELECT account_id, tunnel_id, $3, $4, $5, $6, $7 FROM tunnels WHERE account_id = $1 AND tunnel_id = $2
+         ON CONFLICT (account_id, tunnel_id, connector_id) DO UPDATE
+             SET version = excluded.version, arch = excluded.arch, features = excluded.features",
+    )
+    .bind(&account)
+    .bind(tunnel)
+    .bind(connector.id.uuid())
+    .bind(bounded(&connector.version))
+    .bind(bounded(&connector.arch))
+    .bind(serde_json::Value::from(features).to_string())
+    .bind(opened.opened_at.unix_micros())
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "INSERT INTO connections (connection_id, account_id, tunnel_id, connector_id, connection_index, protocol,
+             origin_ip, location, node_id, boot_id, opened_at)
+         SELECT $4, account_id, tunnel_id, connector_id, $5, $6, $7, $8, $9, $10, $11 FROM connectors
+         WHERE account_id = $1 AND tunnel_id = $2 AND connector_id = $3
+         ON CONFLICT (connection_id) DO NOTHING",
+    )
+    .bind(&account)
+    .bind(tunnel)
+    .bind(connector.id.uuid())
+    .bind(opened.connection.uuid())
+    .bind(i64::from(opened.index.0))
+    .bind(opened.protocol.to_string())
+    .bind(opened.origin_ip.to_string())
+    .bind(opened.location.as_str())
+    .bind(reporter.node.uuid())
+    .bind(reporter.boot.uuid())
+    .bind(opened.opened_at.unix_micros())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A peer's text as it is kept: at most 64 characters, without control characters.
+fn bounded(text: &str) -> String {
+    text.chars()
+        .filter(|character| !character.is_control())
+        .take(64)
+        .collect()
+}
+
+async fn close(connection: &mut Connection, closed: &ConnectionClosed) -> Result<(), Cause> {
+    sqlx::query(
+        "UPDATE connections SET closed_at = $4, close_reason = $5
+         WHERE connection_id = $1 AND account_id = $2 AND tunnel_id = $3 AND closed_at IS NULL",
+    )
+    .bind(closed.connection.uuid())
+    .bind(closed.tunnel.account.to_string())
+    .bind(closed.tunnel.tunnel.uuid())
+    .bind(closed.closed_at.unix_micros())
+    .bind(closed.reason.as_str())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Brings a tunnel's row up to date with its connections.
+async fn observe(connection: &mut Connection, tunnel: TunnelKey) -> Result<(), Cause> {
+    let (account, id) = (tunnel.account.to_string(), tunnel.tunnel.uuid());
+    let row = sqlx::query(
+        "SELECT t.created_at, t.active_since, t.inactive_since,
+             (SELECT MIN(c.opened_at) FROM connections c WHERE c.account_id = t.account_id
+                 AND c.tunnel_id = t.tunnel_id AND c.closed_at IS NULL) AS oldest_live,
+             (SELECT MAX(c.closed_at) FROM connections c WHERE c.account_id = t.account_id
+                 AND c.tunnel_id = t.tunnel_id) AS last_closed
+         FROM tunnels t WHERE t.account_id = $1 AND t.tunnel_id = $2",
+    )
+    .bind(&account)
+    .bind(id)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(row) = row else { return Ok(()) };
+    let (oldest_live, last_closed) = (
+        optional_time(&row, "oldest_live")?,
+        optional_time(&row, "last_closed")?,
+    );
+    let before = match (
+        optional_time(&row, "active_since")?,
+        optional_time(&row, "inactive_since")?,
+    ) {
+        (Some(since), _) => Activity::Active(since),
+        (None, Some(since)) => Activity::Inactive(since),
+        (None, None) => Activity::Inactive(time(&row, "created_at")?),
+    };
+    let after = before.observe(oldest_live, last_closed);
+    sqlx::query(
+        "UPDATE tunnels SET active_since = $3, inactive_since = $4, ever_connected = (ever_connected OR $5)
+         WHERE account_id = $1 AND tunnel_id = $2",
+    )
+    .bind(account)
+    .bind(id)
+    .bind(after.active_since().map(|since| since.unix_micros()))
+    .bind(after.inactive_since().map(|since| since.unix_micros()))
+    .bind(oldest_live.is_some() || last_closed.is_some())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Closes what earlier runs of this edge left open: nobody holds those connections any more.
+pub(crate) async fn close_earlier_boots(tx: &mut Tx<'_>, reporter: Reporter) -> Result<(), Cause> {
+    let left = sqlx::query(
+        "SELECT DISTINCT account_id, tunnel_id FROM connections
+         WHERE node_id = $1 AND boot_id <> $2 AND closed_at IS NULL",
+    )
+    .bind(reporter.node.uuid())
+    .bind(reporter.boot.uuid())
+    .fetch_all(&mut *tx.connection)
+    .await?;
+    sqlx::query(
+        "UPDATE connections SET closed_at = $3, close_reason = $4
+         WHERE node_id = $1 AND boot_id <> $2 AND closed_at IS NULL",
+    )
+    .bind(reporter.node.uuid())
+    .bind(reporter.boot.uuid())
+    .bind(tx.now.unix_micros())
+    .bind(CloseReason::EdgeStopped.as_str())
+    .execute(&mut *tx.connection)
+    .await?;
+    for row in &left {
+        observe(tx.connection, tunnel_key(row)?).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! What only SQLite understands: its files, its connection options and its DDL.
+
+use std::{
+    fs::OpenOptions,
+    io,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use sqlx::{
+    ConnectOptions, SqlSafeStr,
+    migrate::{Migration, MigrationType},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::engine::{Connection, Pool};
+
+/// Connections that read. Each is a thread; reads are short.
+const READERS: u32 = 4;
+
+/// How long to wait for another process that has the file locked, such as a backup.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// The schema, oldest step first. A step that was released is never changed, only followed.
+pub(crate) fn migrations() -> Vec<Migration> {
+    vec![step(
+        1,
+        "tunnels, zones, presence, audit and changes",
+        include_str!("sqlite/0001_tunnels_zones_presence.sql"),
+    )]
+}
+
+/// One step of the schema; runs in a transaction of its own.
+pub(crate) fn step(version: i64, description: &'static str, sql: &'static str) -> Migration {
+    Migration::new(
+        version,
+        description.into(),
+        MigrationType::Simple,
+        sql.into_sql_str(),
+        false,
+    )
+}
+
+fn options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A commit is answered only when it is on disk; NORMAL would lose the newest ones in a power failure.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .disable_statement_logging()
+}
+
+/// Makes the file if there is none, for its owner alone: it holds what connectors and users prove themselves with.
+/// SQLite gives its side files the same mode.
+pub(crate) fn create_file(file: &Path) -> io::Result<()> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(file)
+        .map(drop)
+}
+
+/// The one connection that writes.
+pub(crate) async fn connect_writer(file: &Path) -> sqlx::Result<Connection> {
+    options(file).optimize_on_close(true, Some(400)).connect().await
+}
+
+/// The connections that read. They cannot write, whatever they are told.
+pub(crate) async fn connect_readers(file: &Path) -> sqlx::Result<Pool> {
+    SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .test_before_acquire(false)
+        .connect_with(options(file).pragma("query_only", "ON"))
+        .await
+}
+
+/// The newest schema step that was applied to the database; `None` for an empty one.
+pub(crate) async fn schema_version(connection: &mut Connection) -> sqlx::Result<Option<i64>> {
+    let exists: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations')",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if !exists {
+        return Ok(None);
+    }
+    sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations")
+        .fetch_one(connection)
+        .await
+}
+
+/// Copies the whole database, side files included, to `<file>.before-<version>`. An older copy of that name gives
+/// way once the new one is complete.
+pub(crate) async fn copy_before(
+    connection: &mut Connection,
+    file: &Path,
+    version: i64,
+) -> io::Result<PathBuf> {
+    let with = |suffix: String| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let (copy, partial) = (
+        with(format!(".before-{version}")),
+        with(format!(".before-{version}.partial")),
+    );
+    if partial.try_exists()? {
+        std::fs::remove_file(&partial)?;
+    }
+    let target = partial
+        .to_str()
+        .ok_or_else(|| io::Error::other("the path is not UTF-8"))?;
+    sqlx::query("VACUUM INTO $1")
+        .bind(target)
+        .execute(connection)
+        .await
+        .map_err(io::Error::other)?;
+    std::fs::set_permissions(&partial, std::fs::Permissions::from_mode(0o600))?;
+    std::fs::File::open(&partial)?.sync_all()?;
+    std::fs::rename(&partial, &copy)?;
+    Ok(copy)
+}

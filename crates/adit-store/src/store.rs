@@ -1,0 +1,304 @@
+//! The store: opening, closing, and what no port asks for.
+
+use std::{sync::Arc, time::Duration};
+
+use adit_core::port::{Actor, CatalogError, ChangeNumber, NewTunnel, StoreError, Tunnel, Zone};
+use adit_model::{AccountId, BootId, Hostname, NodeId, Timestamp, TunnelId, TunnelKey};
+use tokio::{
+    sync::{Mutex, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    bootstrap::{self, Bootstrap, BootstrapOutcome},
+    clock::Clock,
+    engine::Pool,
+    failure::{Cause, during, store_error},
+    node,
+    open::{self, OpenError, Opened},
+    presence::{PresenceQueue, Reporter, rows},
+    seal::{Sealer, StoreKeys},
+    sweep::{self, Retention, Swept},
+    tunnels,
+    writer::{Writer, WriterParts},
+    zones::{self, ZoneError},
+};
+
+/// How often old things are removed, and how long after the start for the first time.
+const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+const FIRST_SWEEP: Duration = Duration::from_secs(60);
+
+/// How a store behaves. The default is right for a server.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// How long things are kept.
+    pub retention: Retention,
+    /// How many changes are kept for an edge that lags; one that lags further takes a new snapshot. Default 10 000.
+    pub changes_kept: u64,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            retention: Retention::default(),
+            changes_kept: 10_000,
+            clock: Clock::default(),
+        }
+    }
+}
+
+/// Adit's durable state. Implements [`Catalog`](adit_core::port::Catalog) for the API and
+/// [`Directory`](adit_core::port::Directory) and [`Presence`](adit_core::port::Presence) for the edge.
+///
+/// What a method acknowledged is on disk. Dropping a store without [`Store::close`] loses at most the news of
+/// connections of the last 50 ms, which the next start repairs.
+pub struct Store {
+    pub(crate) readers: Pool,
+    pub(crate) writer: Writer,
+    pub(crate) presence: Arc<PresenceQueue>,
+    pub(crate) newest: watch::Receiver<ChangeNumber>,
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) clock: Clock,
+    reporter: Reporter,
+    retention: Retention,
+    stop: CancellationToken,
+    tasks: Mutex<Tasks>,
+}
+
+/// The store's tasks: helpers write, so they end before the writer does.
+struct Tasks {
+    helpers: JoinSet<()>,
+    writer: JoinSet<()>,
+}
+
+impl Store {
+    /// Opens the store at `address` (`sqlite:<path>` or a path), makes it if there is none, and brings its schema
+    /// forward. Connections that an earlier run left open are closed. One process at a time may have it open.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what is in the way: a newer schema, another secrets key, or the file itself.
+    pub async fn open(address: &str, keys: &StoreKeys, options: StoreOptions) -> Result<Self, OpenError> {
+        let opened = open::open(address, keys).await?;
+        let file = opened.file.clone();
+        Self::start(opened, options)
+            .await
+            .map_err(|error| OpenError::Database {
+                file,
+                cause: error.into(),
+            })
+    }
+
+    async fn start(opened: Opened, options: StoreOptions) -> Result<Self, StoreError> {
+        let Opened {
+            file,
+            connection,
+            readers,
+            newest,
+            sealer,
+        } = opened;
+        let StoreOptions {
+            retention,
+            changes_kept,
+            clock,
+        } = options;
+        let mut tasks = Tasks {
+            helpers: JoinSet::new(),
+            writer: JoinSet::new(),
+        };
+        let (publish, newest) = watch::channel(newest);
+        let parts = WriterParts {
+            file,
+            connection,
+            clock: clock.clone(),
+            changes_kept,
+            newest: publish,
+        };
+        let writer = Writer::start(parts, &mut tasks.writer);
+
+        let boot = BootId::random();
+        let reporter =
+            writer.write::<_, StoreError, _>("take over the connections of an earlier run", move |mut tx| {
+                Box::pin(async move {
+                    let reporter = Reporter {
+                        node: node::identity(&mut tx).await?,
+                        boot,
+                    };
+                    rows::close_earlier_boots(&mut tx, reporter).await?;
+                    Ok(reporter)
+                })
+            });
+        let reporter = reporter.await?;
+
+        let stop = CancellationToken::new();
+        let presence = PresenceQueue::start(reporter, writer.clone(), stop.clone(), &mut tasks.helpers);
+        tasks.helpers.spawn(keep_sweeping(
+            writer.clone(),
+            retention,
+            clock.clone(),
+            stop.clone(),
+        ));
+        let tasks = Mutex::new(tasks);
+        Ok(Self {
+            readers,
+            writer,
+            presence,
+            newest,
+            sealer,
+            clock,
+            reporter,
+            retention,
+            stop,
+            tasks,
+        })
+    }
+
+    /// Writes the last news of connections and closes the database. Calls that come later fail; a second call
+    /// returns at once.
+    pub async fn close(&self) {
+        let mut tasks = self.tasks.lock().await;
+        self.stop.cancel();
+        while tasks.helpers.join_next().await.is_some() {}
+        self.readers.close().await;
+        self.writer.stop();
+        while tasks.writer.join_next().await.is_some() {}
+    }
+
+    /// The edge that reports to this store: the same at every start.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.reporter.node
+    }
+
+    /// This run of it.
+    #[must_use]
+    pub fn boot(&self) -> BootId {
+        self.reporter.boot
+    }
+
+    /// The account that the store was set up with; `None` before the first [`Store::bootstrap`].
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store fails.
+    pub async fn first_account(&self) -> Result<Option<AccountId>, StoreError> {
+        const DOING: &str = "look up its first account";
+        bootstrap::first_account(&mut *self.reader(DOING).await?)
+            .await
+            .map_err(during(DOING))
+    }
+
+    /// Makes what is missing of account, zone, API token and user. Later calls find what the first one made.
+    ///
+    /// # Errors
+    /// [`ZoneError`] if the base domain overlaps a zone of another account, or the store fails.
+    pub async fn bootstrap(&self, bootstrap: Bootstrap) -> Result<BootstrapOutcome, ZoneError> {
+        let work = self.writer.write("set up account and zone", move |mut tx| {
+            Box::pin(async move { bootstrap::run(&mut tx, bootstrap).await })
+        });
+        work.await
+    }
+
+    /// Makes an account, if there is none with this id.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store fails.
+    pub async fn create_account(&self, account: AccountId, name: String) -> Result<(), StoreError> {
+        let work = self.writer.write("create an account", move |mut tx| {
+            Box::pin(async move { Ok(bootstrap::ensure_account(&mut tx, account, &name).await?) })
+        });
+        work.await
+    }
+
+    /// Makes a zone.
+    ///
+    /// # Errors
+    /// [`ZoneError`] if there is no such account, or it or another account has the domain or one that overlaps it.
+    pub async fn create_zone(
+        &self,
+        account: AccountId,
+        name: Hostname,
+        actor: &Actor,
+    ) -> Result<Zone, ZoneError> {
+        let actor = actor.clone();
+        let work = self.writer.write("create a zone", move |mut tx| {
+            Box::pin(async move { zones::insert(&mut tx, account, name, &actor).await })
+        });
+        work.await
+    }
+
+    /// Makes a tunnel that has an id already, such as one that moves here from another control plane. Records that
+    /// point at it become routes.
+    ///
+    /// # Errors
+    /// As [`Catalog::create_tunnel`](adit_core::port::Catalog::create_tunnel); a [`StoreError`] if the account has
+    /// a tunnel with this id.
+    pub async fn adopt_tunnel(
+        &self,
+        id: TunnelId,
+        new: NewTunnel,
+        actor: &Actor,
+    ) -> Result<(Tunnel, ChangeNumber), CatalogError> {
+        let (sealer, actor) = (self.sealer.clone(), actor.clone());
+        let work = self.writer.write("adopt a tunnel", move |mut tx| {
+            Box::pin(async move {
+                let key = TunnelKey {
+                    account: new.account,
+                    tunnel: id,
+                };
+                let (tunnel, change) = tunnels::insert(&mut tx, &sealer, id, new, &actor).await?;
+                let change = tunnels::routes_changed(&mut tx, key).await?.unwrap_or(change);
+                Ok((tunnel, change))
+            })
+        });
+        work.await
+    }
+
+    /// Removes what is past its retention at `now`. The store does so by itself every hour.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store fails; what was removed until then stays removed.
+    pub async fn sweep(&self, now: Timestamp) -> Result<Swept, StoreError> {
+        sweep::run(&self.writer, self.retention, now).await
+    }
+
+    /// A connection to read with.
+    pub(crate) async fn reader(
+        &self,
+        doing: &'static str,
+    ) -> Result<sqlx::pool::PoolConnection<crate::engine::Database>, StoreError> {
+        self.readers.acquire().await.map_err(|error| {
+            let cause = if self.readers.is_closed() {
+                Cause::Closed
+            } else {
+                Cause::Sql(error)
+            };
+            store_error(doing, cause)
+        })
+    }
+}
+
+async fn keep_sweeping(writer: Writer, retention: Retention, clock: Clock, stop: CancellationToken) {
+    let mut wait = FIRST_SWEEP;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+        wait = SWEEP_EVERY;
+        let swept = tokio::select! {
+            () = stop.cancelled() => return,
+            swept = sweep::run(&writer, retention, clock.now()) => swept,
+        };
+        match swept {
+            Ok(swept) => tracing::debug!(swept.tunnels, swept.connections, swept.audit, "swept the store"),
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the store could not be swept"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Retention: what is kept for a while and then removed.
+
+use std::time::Duration;
+
+use adit_core::port::StoreError;
+use adit_model::{Timestamp, TunnelKey};
+
+use crate::{
+    failure::Cause,
+    hosts,
+    row::tunnel_key,
+    tx::{Audit, Object, Tx, system},
+    writer::Writer,
+};
+
+/// How long things are kept. The configuration's `retention.*`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// A deleted tunnel. Default 90 days.
+    pub deleted_tunnels: Duration,
+    /// An entry of the audit log. Default 90 days.
+    pub audit: Duration,
+    /// A connection that ended. Default 30 days.
+    pub history: Duration,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            deleted_tunnels: DAY * 90,
+            audit: DAY * 90,
+            history: DAY * 30,
+        }
+    }
+}
+
+/// What a sweep removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Deleted tunnels.
+    pub tunnels: u64,
+    /// Connections that ended.
+    pub connections: u64,
+    /// Entries of the audit log.
+    pub audit: u64,
+}
+
+/// The most rows of a kind that one write removes, so that other writers get their turn.
+const AT_ONCE: i64 = 500;
+
+/// Removes what is older than `retention` at `now`.
+pub(crate) async fn run(writer: &Writer, retention: Retention, now: Timestamp) -> Result<Swept, StoreError> {
+    let mut total = Swept::default();
+    loop {
+        let swept: Swept = writer
+            .write("remove what is past its retention", move |mut tx| {
+                Box::pin(async move { Ok(step(&mut tx, retention, now).await?) })
+            })
+            .await?;
+        if swept == Swept::default() {
+            return Ok(total);
+        }
+        total.tunnels += swept.tunnels;
+        total.connections += swept.connections;
+        total.audit += swept.audit;
+    }
+}
+
+async fn step(tx: &mut Tx<'_>, retention: Retention, now: Timestamp) -> Result<Swept, Cause> {
+    Ok(Swept {
+        connections: connections(tx, before(now, retention.history)).await?,
+        audit: audit(tx, before(now, retention.audit)).await?,
+        tunnels: tunnels(tx, before(now, retention.deleted_tunnels)).await?,
+    })
+}
+
+fn before(now: Timestamp, age: Duration) -> i64 {
+    now.unix_micros()
+        .saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX))
+}
+
+async fn connections(tx: &mut Tx<'_>, before: i64) -> Result<u64, Cause> {
+    let done = sqlx::query(
+        "DELETE FROM connections WHERE connection_id IN
+             (SELECT connection_id FROM connections WHERE closed_at < $1 ORDER BY closed_at LIMIT $2)",
+    )
+    .bind(before)
+    .bind(AT_ONCE)
+    .execute(&mut *tx.connection)
+    .await?;
+    if done.rows_affected() > 0 {
+        sqlx::query(
+            "DELETE FROM connectors WHERE run_at < $1 AND NOT EXISTS
+                 (SELECT 1 FROM connections c WHERE c.account_id = connectors.account_id
+                     AND c.tunnel_id = connectors.tunnel_id AND c.connector_id = connectors.connector_id)",
+        )
+        .bind(before)
+        .execute(&mut *tx.connection)
+        .await?;
+    }
+    Ok(done.rows_affected())
+}
+
+async fn audit(tx: &mut Tx<'_>, before: i64) -> Result<u64, Cause> {
+    let done = sqlx::query(
+        "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE at < $1 ORDER BY at LIMIT $2)",
+    )
+    .bind(before)
+    .bind(AT_ONCE)
+    .execute(&mut *tx.connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+async fn tunnels(tx: &mut Tx<'_>, before: i64) -> Result<u64, Cause> {
+    let rows = sqlx::query(
+        "SELECT account_id, tunnel_id FROM tunnels WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2",
+    )
+    .bind(before)
+    .bind(AT_ONCE)
+    .fetch_all(&mut *tx.connection)
+    .await?;
+    for row in &rows {
+        remove(tx, tunnel_key(row)?).await?;
+    }
+    Ok(rows.len() as u64)
+}
+
+/// Removes a tunnel for good. Its connectors and connections go with it; its records stay, and lead nowhere.
+async fn remove(tx: &mut Tx<'_>, key: TunnelKey) -> Result<(), Cause> {
+    let routes = hosts::of_tunnel(tx.connection, key).await?;
+    sqlx::query("DELETE FROM tunnels WHERE account_id = $1 AND tunnel_id = $2")
+        .bind(key.account.to_string())
+        .bind(key.tunnel.uuid())
+        .execute(&mut *tx.connection)
+        .await?;
+    for pattern in routes {
+        tx.changed(Object::Host(pattern)).await?;
+    }
+    tx.changed(Object::Tunnel(key)).await?;
+    let object = key.tunnel.to_string();
+    tx.audit(Audit {
+        account: Some(key.account),
+        actor: &system(),
+        action: "tunnel.remove",
+        object,
+    })
+    .await
+}

@@ -1,0 +1,153 @@
+//! Tunnels: making, finding, listing and deleting them.
+
+mod list;
+
+use adit_core::port::{Actor, CatalogError, ChangeNumber, NewTunnel, Tunnel};
+use adit_model::{ConfigSource, ConfigVersion, TunnelId, TunnelKey, TunnelSecret, TunnelStatus};
+
+pub(crate) use self::list::{find, list};
+use crate::{
+    engine::{Connection, Row},
+    failure::{Cause, Failure},
+    hosts,
+    row::column,
+    seal::Sealer,
+    tx::{Audit, Object, Tx, counter},
+};
+
+/// The column `config_source`.
+pub(crate) fn config_source(row: &Row) -> Result<ConfigSource, Cause> {
+    match column::<&str>(row, "config_source")? {
+        "local" => Ok(ConfigSource::Local),
+        "cloudflare" => Ok(ConfigSource::Cloudflare),
+        _ => Err(Cause::BadColumn("config_source")),
+    }
+}
+
+const fn config_source_name(source: ConfigSource) -> &'static str {
+    match source {
+        ConfigSource::Local => "local",
+        ConfigSource::Cloudflare => "cloudflare",
+    }
+}
+
+/// Makes a tunnel with a given id.
+pub(crate) async fn insert(
+    tx: &mut Tx<'_>,
+    sealer: &Sealer,
+    tunnel: TunnelId,
+    new: NewTunnel,
+    actor: &Actor,
+) -> Result<(Tunnel, ChangeNumber), Failure<CatalogError>> {
+    let key = TunnelKey {
+        account: new.account,
+        tunnel,
+    };
+    if name_is_taken(tx.connection, &new).await? {
+        return Err(Failure::Refused(CatalogError::NameTaken(new.name)));
+    }
+    let created_at = tx.now.unix_micros();
+    sqlx::query(
+        "INSERT INTO tunnels (account_id, tunnel_id, name, config_source, config_version, sealed_secret,
+             created_at, ever_connected, inactive_since)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7)",
+    )
+    .bind(key.account.to_string())
+    .bind(tunnel.uuid())
+    .bind(new.name.as_str())
+    .bind(config_source_name(new.config_source))
+    .bind(i64::from(ConfigVersion::default().0))
+    .bind(sealer.seal_secret(&new.secret, key)?)
+    .bind(created_at)
+    .bind(false)
+    .execute(&mut *tx.connection)
+    .await?;
+    let object = format!("{tunnel} {}", new.name);
+    tx.audit(Audit {
+        account: Some(key.account),
+        actor,
+        action: "tunnel.create",
+        object,
+    })
+    .await?;
+    let change = tx.changed(Object::Tunnel(key)).await?;
+    let tunnel = Tunnel {
+        key,
+        name: new.name,
+        config_source: new.config_source,
+        created_at: tx.now,
+        deleted_at: None,
+        status: TunnelStatus::Inactive,
+        active_since: None,
+        inactive_since: Some(tx.now),
+        connectors: Vec::new(),
+    };
+    Ok((tunnel, change))
+}
+
+async fn name_is_taken(connection: &mut Connection, new: &NewTunnel) -> Result<bool, Cause> {
+    let taken = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM tunnels WHERE account_id = $1 AND name = $2 AND deleted_at IS NULL)",
+    )
+    .bind(new.account.to_string())
+    .bind(new.name.as_str())
+    .fetch_one(connection)
+    .await?;
+    Ok(taken)
+}
+
+/// Marks a tunnel deleted, if it is not. Its public routes stay.
+pub(crate) async fn delete(
+    tx: &mut Tx<'_>,
+    key: TunnelKey,
+    actor: &Actor,
+) -> Result<(Tunnel, ChangeNumber), Failure<CatalogError>> {
+    let found = find(tx.connection, key, tx.now).await?;
+    let mut tunnel = found.ok_or(Failure::Refused(CatalogError::NoTunnel))?;
+    if tunnel.deleted_at.is_some() {
+        return Ok((tunnel, counter(tx.connection, "change").await?));
+    }
+    sqlx::query("UPDATE tunnels SET deleted_at = $3 WHERE account_id = $1 AND tunnel_id = $2")
+        .bind(key.account.to_string())
+        .bind(key.tunnel.uuid())
+        .bind(tx.now.unix_micros())
+        .execute(&mut *tx.connection)
+        .await?;
+    tunnel.deleted_at = Some(tx.now);
+    let object = format!("{} {}", key.tunnel, tunnel.name);
+    tx.audit(Audit {
+        account: Some(key.account),
+        actor,
+        action: "tunnel.delete",
+        object,
+    })
+    .await?;
+    let change = tx.changed(Object::Tunnel(key)).await?;
+    Ok((tunnel, change))
+}
+
+/// Tells readers of the routes that wait for a tunnel of this id: its records may be older than itself.
+pub(crate) async fn routes_changed(tx: &mut Tx<'_>, key: TunnelKey) -> Result<Option<ChangeNumber>, Cause> {
+    let mut last = None;
+    for pattern in hosts::of_tunnel(tx.connection, key).await? {
+        last = Some(tx.changed(Object::Host(pattern)).await?);
+    }
+    Ok(last)
+}
+
+/// The secret of a live tunnel.
+pub(crate) async fn secret(
+    connection: &mut Connection,
+    sealer: &Sealer,
+    key: TunnelKey,
+) -> Result<Option<TunnelSecret>, Cause> {
+    let row = sqlx::query(
+        "SELECT sealed_secret FROM tunnels WHERE account_id = $1 AND tunnel_id = $2 AND deleted_at IS NULL",
+    )
+    .bind(key.account.to_string())
+    .bind(key.tunnel.uuid())
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| sealer.open_secret(column(&row, "sealed_secret")?, key))
+        .transpose()
+}

@@ -1,0 +1,118 @@
+//! What a write does besides its own rows: the audit record and the change numbers.
+
+use adit_core::port::{Actor, ChangeNumber};
+use adit_model::{AccountId, HostPattern, Timestamp, TunnelKey};
+
+use crate::{engine::Connection, failure::Cause};
+
+/// A write's hold on the transaction that it shares with others. Its own part can be undone alone.
+pub(crate) struct Tx<'t> {
+    /// Runs statements inside the transaction.
+    pub(crate) connection: &'t mut Connection,
+    /// When the write was taken up: the time of everything in it.
+    pub(crate) now: Timestamp,
+    /// How many changes are kept for readers that lag.
+    pub(super) changes_kept: u64,
+    /// The newest change number of the whole transaction.
+    pub(super) newest: &'t mut ChangeNumber,
+}
+
+/// Something that edges keep a copy of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Object {
+    /// A tunnel.
+    Tunnel(TunnelKey),
+    /// A public route.
+    Host(HostPattern),
+}
+
+/// An entry of the audit log.
+pub(crate) struct Audit<'a> {
+    /// Whose things were changed; `None` if no account's.
+    pub(crate) account: Option<AccountId>,
+    /// Who did it.
+    pub(crate) actor: &'a Actor,
+    /// What was done, such as `tunnel.create`.
+    pub(crate) action: &'static str,
+    /// To what: an id and, where it helps, a name.
+    pub(crate) object: String,
+}
+
+impl Tx<'_> {
+    /// Tells readers that `object` changed. The number is known to them once the transaction is committed.
+    pub(crate) async fn changed(&mut self, object: Object) -> Result<ChangeNumber, Cause> {
+        let number: i64 =
+            sqlx::query_scalar("UPDATE counters SET value = value + 1 WHERE name = 'change' RETURNING value")
+                .fetch_one(&mut *self.connection)
+                .await?;
+        let (host, tunnel) = match object {
+            Object::Tunnel(key) => (None, Some(key)),
+            Object::Host(pattern) => (Some(pattern.to_string()), None),
+        };
+        sqlx::query("INSERT INTO changes (number, host, account_id, tunnel_id) VALUES ($1, $2, $3, $4)")
+            .bind(number)
+            .bind(host)
+            .bind(tunnel.map(|key| key.account.to_string()))
+            .bind(tunnel.map(|key| key.tunnel.uuid()))
+            .execute(&mut *self.connection)
+            .await?;
+        *self.newest = ChangeNumber(u64::try_from(number).map_err(|_| Cause::NoCounter)?);
+        // Trimming now and then keeps the table within twice what is kept.
+        if self.newest.0.is_multiple_of(self.changes_kept.max(1)) {
+            self.trim(number).await?;
+        }
+        Ok(*self.newest)
+    }
+
+    async fn trim(&mut self, newest: i64) -> Result<(), Cause> {
+        let floor = newest.saturating_sub(i64::try_from(self.changes_kept).unwrap_or(i64::MAX));
+        sqlx::query("DELETE FROM changes WHERE number <= $1")
+            .bind(floor)
+            .execute(&mut *self.connection)
+            .await?;
+        sqlx::query("UPDATE counters SET value = $1 WHERE name = 'change_floor' AND value < $1")
+            .bind(floor)
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Writes what was done to the audit log.
+    pub(crate) async fn audit(&mut self, audit: Audit<'_>) -> Result<(), Cause> {
+        sqlx::query(
+            "INSERT INTO audit_log (at, account_id, actor, address, request_id, action, object)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(self.now.unix_micros())
+        .bind(audit.account.map(|account| account.to_string()))
+        .bind(&audit.actor.name)
+        .bind(audit.actor.address.map(|address| address.to_string()))
+        .bind(&audit.actor.request_id)
+        .bind(audit.action)
+        .bind(audit.object)
+        .execute(&mut *self.connection)
+        .await?;
+        Ok(())
+    }
+}
+
+/// One of the two counters of the change history.
+pub(crate) async fn counter(connection: &mut Connection, name: &str) -> Result<ChangeNumber, Cause> {
+    let value: Option<i64> = sqlx::query_scalar("SELECT value FROM counters WHERE name = $1")
+        .bind(name)
+        .fetch_optional(connection)
+        .await?;
+    value
+        .and_then(|value| u64::try_from(value).ok())
+        .map(ChangeNumber)
+        .ok_or(Cause::NoCounter)
+}
+
+/// Who acts when nobody asked.
+pub(crate) fn system() -> Actor {
+    Actor {
+        name: "system".to_owned(),
+        address: None,
+        request_id: String::new(),
+    }
+}

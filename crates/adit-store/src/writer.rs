@@ -1,0 +1,215 @@
+//! The one writer: concurrent writes share transactions, and nothing is answered before it is on disk.
+//!
+//! Each write runs in a savepoint, so one that is refused takes nothing of the others with it. While a transaction
+//! waits for the disk, the writes of the next one queue up: under load a sync is shared by many, and a lone write
+//! waits for nobody.
+
+mod job;
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use adit_core::port::{ChangeNumber, StoreError};
+use sqlx::Connection as _;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::job::BoxFuture;
+use self::job::{Job, Task};
+use crate::{
+    clock::Clock,
+    engine::Connection,
+    failure::{Cause, Failure, store_error},
+    sqlite,
+    tx::Tx,
+};
+
+/// Writes that wait. When the queue is full, callers wait to enter it.
+const QUEUE: usize = 1024;
+
+/// The most writes in one transaction.
+const MOST_TOGETHER: usize = 64;
+
+/// How long a transaction takes in further writes.
+const LONGEST_OPEN: Duration = Duration::from_millis(2);
+
+/// The way to the writer. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    queue: mpsc::Sender<Box<dyn Job>>,
+    stop: CancellationToken,
+}
+
+/// What a writer is made of.
+pub(crate) struct WriterParts {
+    /// The database.
+    pub(crate) file: PathBuf,
+    /// The connection to it, which nobody else may write beside.
+    pub(crate) connection: Connection,
+    /// The time of each write.
+    pub(crate) clock: Clock,
+    /// How many changes are kept for readers that lag.
+    pub(crate) changes_kept: u64,
+    /// Told the newest change number after each commit.
+    pub(crate) newest: watch::Sender<ChangeNumber>,
+}
+
+impl Writer {
+    /// Starts a writer as a task of `owner`.
+    pub(crate) fn start(parts: WriterParts, owner: &mut JoinSet<()>) -> Self {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let stop = CancellationToken::new();
+        owner.spawn(
+            Loop {
+                parts,
+                jobs,
+                stop: stop.clone(),
+            }
+            .run(),
+        );
+        Self { queue, stop }
+    }
+
+    /// Refuses further writes; the task ends once those already queued are written.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Runs `work` in a transaction and returns its result once it is on disk. A caller that stops waiting does not
+    /// undo it.
+    pub(crate) async fn write<T, R, F>(&self, doing: &'static str, work: F) -> Result<T, R>
+    where
+        T: Send + 'static,
+        R: From<StoreError> + Send + 'static,
+        F: for<'t> FnOnce(Tx<'t>) -> BoxFuture<'t, Result<T, Failure<R>>> + Send + 'static,
+    {
+        let closed = || R::from(store_error(doing, Cause::Closed));
+        let (task, answer) = Task::new(doing, work);
+        self.queue.send(Box::new(task)).await.map_err(|_| closed())?;
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+}
+
+struct Loop {
+    parts: WriterParts,
+    jobs: mpsc::Receiver<Box<dyn Job>>,
+    stop: CancellationToken,
+}
+
+impl Loop {
+    async fn run(mut self) {
+        while let Some(job) = self.next().await {
+            self.share_transaction(job).await;
+        }
+        if let Err(error) = self.parts.connection.close().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the store's writer did not close cleanly"
+            );
+        }
+    }
+
+    async fn next(&mut self) -> Option<Box<dyn Job>> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled(), if !self.jobs.is_closed() => {
+                self.jobs.close();
+                self.jobs.recv().await
+            }
+            job = self.jobs.recv() => job,
+        }
+    }
+
+    async fn share_transaction(&mut self, first: Box<dyn Job>) {
+        let mut taken = Vec::new();
+        let outcome = self.transact(first, &mut taken).await.map_err(Arc::new);
+        match &outcome {
+            Ok(newest) => {
+                self.parts.newest.send_if_modified(|known| {
+                    let rises = *newest > *known;
+                    *known = *newest;
+                    rises
+                });
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = error as &dyn std::error::Error,
+                    writes = taken.len(),
+                    "the store could not commit"
+                );
+                self.reconnect().await;
+            }
+        }
+        for job in taken {
+            job.answer(outcome.as_ref().map(drop));
+        }
+    }
+
+    /// Takes a fresh connection. An error may have ended the old one's transaction behind the driver's back, which
+    /// would then count savepoints that do not exist and refuse every later transaction.
+    async fn reconnect(&mut self) {
+        match sqlite::connect_writer(&self.parts.file).await {
+            Ok(connection) => {
+                let old = std::mem::replace(&mut self.parts.connection, connection);
+                drop(old.close_hard().await);
+            }
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the store's writer cannot reconnect; the next write tries again"
+            ),
+        }
+    }
+
+    /// Runs `first` and what else is queued, moving each to `taken`, and commits. An error means that nothing of it
+    /// was written.
+    async fn transact(
+        &mut self,
+        first: Box<dyn Job>,
+        taken: &mut Vec<Box<dyn Job>>,
+    ) -> Result<ChangeNumber, sqlx::Error> {
+        let opened = Instant::now();
+        let mut newest = *self.parts.newest.borrow();
+        let mut next = Some(first);
+        let mut transaction = match self.parts.connection.begin_with("BEGIN IMMEDIATE").await {
+            Ok(transaction) => transaction,
+            Err(error) => {
+                taken.extend(next);
+                return Err(error);
+            }
+        };
+        while let Some(job) = next.take() {
+            taken.push(job);
+            let Some(job) = taken.last_mut() else { break };
+            let before = newest;
+            let mut savepoint = transaction.begin().await?;
+            let tx = Tx {
+                connection: &mut savepoint,
+                now: self.parts.clock.now(),
+                changes_kept: self.parts.changes_kept,
+                newest: &mut newest,
+            };
+            if job.run(tx).await {
+                savepoint.commit().await?;
+            } else {
+                // Some errors, such as a full disk, end the whole transaction. Then there is no savepoint to return
+                // to, this fails, and nobody is told that something was written.
+                savepoint.rollback().await?;
+                newest = before;
+            }
+            if taken.len() < MOST_TOGETHER && opened.elapsed() < LONGEST_OPEN {
+                next = self.jobs.try_recv().ok();
+            }
+        }
+        transaction.commit().await?;
+        Ok(newest)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! Set-up and credentials.
+
+use crate::support::{EMAIL, Home, KEY, TOKEN, actor, set_up};
+use adit_core::port::{ApiCredential, Catalog, LoginCredential};
+use adit_model::AccountId;
+use adit_store::{ApiTokenValue, Bootstrap, UserKey, ZoneError};
+
+async fn token(home: &Home, value: &str) -> Option<LoginCredential> {
+    home.catalog()
+        .authenticate(ApiCredential::Token(value))
+        .await
+        .unwrap()
+}
+
+async fn key(home: &Home, email: &str, key: &str) -> Option<LoginCredential> {
+    home.catalog()
+        .authenticate(ApiCredential::Key { email, key })
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_credential_is_its_owners_and_nobody_elses() {
+    let home = Home::new().await;
+    let Some(LoginCredential::Token(found)) = token(&home, TOKEN).await else {
+        panic!("the token is unknown")
+    };
+    assert_eq!((found.account, found.name.as_str()), (home.account, "bootstrap"));
+    for wrong in ["", "x", &TOKEN[1..], &TOKEN.to_lowercase()] {
+        assert_eq!(token(&home, wrong).await, None, "{wrong}");
+    }
+    let user = Some(LoginCredential::User {
+        email: EMAIL.to_owned(),
+    });
+    assert_eq!(key(&home, EMAIL, KEY).await, user);
+    assert_eq!(key(&home, "User@Example.com", KEY).await, user);
+    assert_eq!(key(&home, EMAIL, &KEY[1..]).await, None);
+    assert_eq!(key(&home, "nobody@example.com", KEY).await, None);
+    assert!(home.catalog().account_exists(home.account).await.unwrap());
+    assert!(!home.catalog().account_exists(AccountId::random()).await.unwrap());
+}
+
+#[tokio::test]
+async fn no_credential_lies_readable_in_the_files() {
+    let home = Home::new().await;
+    let tunnel = home.tunnel("blog").await;
+    let secret = home.catalog().tunnel_secret(tunnel.key).await.unwrap();
+    for entry in std::fs::read_dir(home.directory.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let content = std::fs::read(&path).unwrap();
+        for credential in [
+            TOKEN.as_bytes(),
+            KEY.as_bytes(),
+            secret.expose(),
+            secret.digest().as_bytes(),
+        ] {
+            let found = content
+                .windows(credential.len())
+                .any(|window| window == credential);
+            assert!(!found, "{} holds a credential", path.display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_later_start_finds_what_the_first_one_made() {
+    let home = Home::new().await;
+    assert_eq!(home.store.first_account().await.unwrap(), Some(home.account));
+    let home = home.reopen().await;
+    let again = home.store.bootstrap(set_up(AccountId::random())).await.unwrap();
+    assert!(!again.first_start);
+    assert_eq!((again.account, again.zone), (home.account, home.zone));
+    assert!(token(&home, TOKEN).await.is_some());
+    let actions = home.texts("SELECT action FROM audit_log ORDER BY id").await;
+    assert_eq!(
+        actions,
+        [
+            "account.create",
+            "zone.create",
+            "api_token.create",
+            "user.key_set"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_later_start_with_other_values_replaces_credentials_and_adds_a_zone() {
+    let home = Home::new().await;
+    let value = ApiTokenValue::generate();
+    let other = Bootstrap {
+        domain: "example.com".parse().unwrap(),
+        api_token: value.clone(),
+        user: Some(UserKey::new(EMAIL, "another".to_owned())),
+        ..set_up(home.account)
+    };
+    let outcome = home.store.bootstrap(other.clone()).await.unwrap();
+    assert_ne!(outcome.zone, home.zone);
+    assert_eq!(home.store.bootstrap(other.clone()).await.unwrap(), outcome);
+    assert_eq!(token(&home, TOKEN).await, None);
+    assert!(token(&home, value.expose()).await.is_some());
+    assert_eq!(key(&home, EMAIL, KEY).await, None);
+    assert!(key(&home, EMAIL, "another").await.is_some());
+
+    let stranger = AccountId::random();
+    home.store
+        .create_account(stranger, "Other".to_owned())
+        .await
+        .unwrap();
+    home.store
+        .create_zone(stranger, "taken.example".parse().unwrap(), &actor())
+        .await
+        .unwrap();
+    let taken = Bootstrap {
+        domain: "a.taken.example".parse().unwrap(),
+        ..other
+    };
+    assert!(matches!(
+        home.store.bootstrap(taken).await,
+        Err(ZoneError::Overlaps(_))
+    ));
+}
+
+#[tokio::test]
+async fn the_store_can_be_asked_who_it_is() {
+    let home = Home::new().await;
+    let (node, boot) = (home.store.node(), home.store.boot());
+    let home = home.reopen().await;
+    assert_eq!(home.store.node(), node);
+    assert_ne!(home.store.boot(), boot);
+    assert!(home.store.change_number().await.is_ok());
+}

@@ -1,0 +1,16 @@
+//! The store through its ports, each test with a database of its own.
+
+#[cfg(test)]
+mod directory;
+#[cfg(test)]
+mod durability;
+#[cfg(test)]
+mod login;
+#[cfg(test)]
+mod presence;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod tunnels;
+#[cfg(test)]
+mod zones_and_records;

@@ -1,0 +1,97 @@
+//! `adit tunnel …`: the commands of the stock client, with its names, variables, requests and output shapes.
+//!
+//! Flags of `tunnel` may stand before or after the sub-command. Flags are parsed in [`options`] and [`stock_flags`];
+//! each sub-command has a module of its own.
+
+mod access;
+mod cleanup;
+mod create;
+mod delete;
+mod info;
+mod list;
+mod objects;
+mod options;
+mod render;
+mod route;
+mod run;
+mod stock_flags;
+mod token;
+
+use std::ffi::OsString;
+
+use clap::{Args, Subcommand};
+
+use crate::{failure::Failure, personality::Personality};
+use options::TunnelOptions;
+use stock_flags::StockFlags;
+
+/// Makes, lists, runs and deletes tunnels, as `cloudflared tunnel` does.
+#[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct TunnelArgs {
+    #[command(flatten)]
+    options: TunnelOptions,
+    #[command(flatten)]
+    stock: StockFlags,
+    #[command(subcommand)]
+    command: Option<TunnelCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum TunnelCommand {
+    /// Make a tunnel and write its credentials file
+    Create(create::Create),
+    /// List tunnels
+    List(list::List),
+    /// Show a tunnel's connectors
+    Info(info::Info),
+    /// Print the token that runs a tunnel
+    Token(token::Token),
+    /// Send requests for a host name to a tunnel
+    Route(route::Route),
+    /// Serve a tunnel from this machine
+    Run(run::Run),
+    /// Delete tunnels
+    Delete(delete::Delete),
+    /// Close the connections of tunnels
+    Cleanup(cleanup::Cleanup),
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
+}
+
+/// Runs one sub-command.
+pub(crate) async fn run(args: TunnelArgs, personality: Personality) -> Result<(), Failure> {
+    args.stock.refuse_what_is_not_built()?;
+    let options = args.options;
+    match args.command {
+        Some(TunnelCommand::Create(command)) => create::run(&command, &options, personality).await,
+        Some(TunnelCommand::List(command)) => list::run(&command, &options, personality).await,
+        Some(TunnelCommand::Info(command)) => info::run(&command, &options, personality).await,
+        Some(TunnelCommand::Token(command)) => token::run(&command, &options, personality).await,
+        Some(TunnelCommand::Route(command)) => route::run(&command, &options, personality).await,
+        Some(TunnelCommand::Run(command)) => run::run(&command, &options, personality).await,
+        Some(TunnelCommand::Delete(command)) => delete::run(&command, &options, personality).await,
+        Some(TunnelCommand::Cleanup(command)) => cleanup::run(&command, &options, personality).await,
+        Some(TunnelCommand::Other(words)) => {
+            let word = words
+                .first()
+                .map(|word| word.to_string_lossy())
+                .unwrap_or_default();
+            Err(not_known(&word))
+        }
+        None if options.has_origin() => Err(Failure::not_in_this_version(
+            "a quick tunnel (`tunnel --url` without `run`)",
+        )
+        .hint("make a tunnel with `tunnel create`, then `tunnel run --url …`")),
+        None => Err(Failure::usage("`tunnel` needs a command").hint("`tunnel --help` lists them")),
+    }
+}
+
+fn not_known(word: &str) -> Failure {
+    match word {
+        "login" | "vnet" | "ready" | "diag" | "ingress" => {
+            Failure::not_in_this_version(format!("`tunnel {word}`"))
+        }
+        _ => Failure::usage(format!("`tunnel` has no command {word:?}")).hint("`tunnel --help` lists them"),
+    }
+}

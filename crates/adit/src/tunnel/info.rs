@@ -1,0 +1,110 @@
+//! `tunnel info TUNNEL`
+
+use super::{
+    access::Access,
+    objects::{Connector, TunnelInfo},
+    options::{ResultFormat, TunnelOptions},
+    render,
+};
+use crate::{failure::Failure, output, personality::Personality};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Info {
+    /// The tunnel's name or id
+    #[arg(value_name = "TUNNEL")]
+    tunnel: String,
+    /// Connections that were just lost, too
+    #[arg(long, alias = "rd")]
+    show_recently_disconnected: bool,
+    /// id, startedAt, numConnections or version
+    #[arg(long, value_name = "FIELD", env = "TUNNEL_INFO_SORT_BY", hide_env_values = true, default_value = "startedAt", value_parser = ["id", "startedAt", "createdAt", "numConnections", "version"])]
+    sort_by: String,
+    /// The other way round
+    #[arg(long, env = "TUNNEL_INFO_INVERT_SORT", hide_env_values = true, value_parser = clap::builder::BoolishValueParser::new())]
+    invert_sort: bool,
+}
+
+pub(super) async fn run(
+    command: &Info,
+    options: &TunnelOptions,
+    personality: Personality,
+) -> Result<(), Failure> {
+    let format = options.result_format()?;
+    let access = Access::open(options, personality)?;
+    let id = access.find(&command.tunnel).await?;
+    let doing = format!("show tunnel {:?}", command.tunnel);
+    let mut connectors: Vec<Connector> = access
+        .rest
+        .get(access.tunnels(&format!("/{id}/connections")))
+        .await
+        .map_err(|error| error.while_to(&doing))?;
+    let mut tunnels = access
+        .list(&access.tunnels("").with("uuid", &id.to_string()))
+        .await
+        .map_err(|error| error.while_to(&doing))?;
+    let Some(tunnel) = tunnels.pop() else {
+        return Err(Failure::because(format!(
+            "tunnel {id} does not exist in this account"
+        )));
+    };
+    sort(&mut connectors, &command.sort_by, command.invert_sort);
+    let info = TunnelInfo {
+        id: tunnel.id,
+        name: tunnel.name,
+        created_at: tunnel.created_at,
+        connectors,
+    };
+    match format {
+        ResultFormat::Json => render::json(&info),
+        ResultFormat::Table => output::result(&text(&info, command.show_recently_disconnected)),
+    }
+}
+
+fn sort(connectors: &mut [Connector], field: &str, inverted: bool) {
+    connectors.sort_by(|a, b| match field {
+        "id" => a.id.cmp(&b.id),
+        "numConnections" => a.connections.len().cmp(&b.connections.len()),
+        "version" => a.version.cmp(&b.version),
+        _ => a.run_at.cmp(&b.run_at),
+    });
+    if inverted {
+        connectors.reverse();
+    }
+}
+
+fn text(info: &TunnelInfo, with_pending: bool) -> String {
+    if info.connectors.is_empty() {
+        return format!("Tunnel {} has no active connection.\n", info.id);
+    }
+    let head = [
+        "CONNECTOR ID",
+        "CREATED",
+        "ARCHITECTURE",
+        "VERSION",
+        "ORIGIN IP",
+        "EDGE",
+    ]
+    .map(str::to_owned);
+    let rows = info.connectors.iter().map(|connector| {
+        let origin_ip = connector
+            .connections
+            .first()
+            .map(|connection| connection.origin_ip.clone());
+        [
+            connector.id.clone(),
+            render::to_the_second(&connector.run_at),
+            connector.arch.clone(),
+            connector.version.clone(),
+            origin_ip.unwrap_or_default(),
+            render::per_location(&connector.connections, with_pending),
+        ]
+    });
+    let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
+    format!(
+        "NAME:     {}\nID:       {}\nCREATED:  {}\n\n{}",
+        info.name,
+        info.id,
+        render::in_words(&info.created_at),
+        render::table(&rows)
+    )
+}

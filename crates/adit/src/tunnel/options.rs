@@ -1,0 +1,185 @@
+//! The flags of `tunnel` that mean something here. Names, variables and defaults are the stock client's.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{
+    Args,
+    builder::{BoolishValueParser, OsStringValueParser, TypedValueParser},
+};
+
+use crate::config::{GoDuration, GracePeriod};
+
+/// Flags of `tunnel`; each may stand before or after the sub-command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TunnelOptions {
+    /// The API's URL, ending in /client/v4
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "TUNNEL_API_URL",
+        hide_env_values = true
+    )]
+    pub(super) api_url: Option<String>,
+    /// The certificate of a login (cert.pem)
+    #[arg(long, global = true, value_name = "FILE", env = "TUNNEL_ORIGIN_CERT", hide_env_values = true, value_parser = path())]
+    pub(super) origincert: Option<PathBuf>,
+    /// Tunnels that one page of a list holds
+    #[arg(
+        long,
+        global = true,
+        hide = true,
+        value_name = "COUNT",
+        env = "TUNNEL_MAX_FETCH_SIZE",
+        hide_env_values = true
+    )]
+    pub(super) max_fetch_size: Option<u32>,
+    /// The tunnel's credentials file, to read or to write
+    #[arg(long, alias = "cred-file", global = true, value_name = "FILE", env = "TUNNEL_CRED_FILE", hide_env_values = true, value_parser = path())]
+    pub(super) credentials_file: Option<PathBuf>,
+    /// json for programs; with `run`, how log lines are written (default, json)
+    #[arg(long, short, global = true, value_name = "FORMAT")]
+    pub(super) output: Option<String>,
+
+    /// Where the edge is; repeatable, or a comma-separated list
+    #[arg(
+        long,
+        global = true,
+        value_name = "HOST:PORT",
+        env = "TUNNEL_EDGE",
+        hide_env_values = true,
+        value_delimiter = ',',
+        help_heading = "Connector"
+    )]
+    pub(super) edge: Vec<String>,
+    /// The CA that signed the edge's certificate, instead of the system's
+    #[arg(long, global = true, value_name = "FILE", env = "TUNNEL_CACERT", hide_env_values = true, value_parser = path(), help_heading = "Connector")]
+    pub(super) cacert: Option<PathBuf>,
+    /// auto or quic
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "NAME",
+        env = "TUNNEL_TRANSPORT_PROTOCOL",
+        hide_env_values = true,
+        default_value = "auto",
+        help_heading = "Connector"
+    )]
+    pub(super) protocol: String,
+    /// The origin's URL
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "TUNNEL_URL",
+        hide_env_values = true,
+        help_heading = "Connector"
+    )]
+    pub(super) url: Option<String>,
+    /// Serve a built-in page instead of an origin
+    #[arg(long, global = true, env = "TUNNEL_HELLO_WORLD", hide_env_values = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true, hide_possible_values = true, value_name = "BOOL", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set, help_heading = "Connector")]
+    pub(super) hello_world: bool,
+    /// How many connections to open
+    #[arg(long, global = true, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..), help_heading = "Connector")]
+    pub(super) ha_connections: u8,
+    /// How often a failed connection is tried again before its wait is longest
+    #[arg(
+        long,
+        global = true,
+        value_name = "COUNT",
+        env = "TUNNEL_RETRIES",
+        hide_env_values = true,
+        default_value_t = 5,
+        help_heading = "Connector"
+    )]
+    pub(super) retries: u32,
+    /// How long open requests may finish after a stop signal; at most 3m
+    #[arg(long, global = true, value_name = "TIME", env = "TUNNEL_GRACE_PERIOD", hide_env_values = true, default_value = "30s", value_parser = grace_period, help_heading = "Connector")]
+    pub(super) grace_period: Duration,
+    /// What to call this connector beside its id
+    #[arg(long, global = true, value_name = "TEXT", help_heading = "Connector")]
+    pub(super) label: Option<String>,
+    /// Where /ready and /metrics listen [default: the first free of localhost:20241 to 20245]
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDR",
+        env = "TUNNEL_METRICS",
+        hide_env_values = true,
+        help_heading = "Connector"
+    )]
+    pub(super) metrics: Option<String>,
+    /// A file to write the process id to, once connected
+    #[arg(long, global = true, value_name = "FILE", env = "TUNNEL_PIDFILE", hide_env_values = true, value_parser = path(), help_heading = "Connector")]
+    pub(super) pidfile: Option<PathBuf>,
+    /// debug, info, warn, error or fatal
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        env = "TUNNEL_LOGLEVEL",
+        hide_env_values = true,
+        default_value = "info",
+        help_heading = "Connector"
+    )]
+    pub(super) loglevel: String,
+}
+
+impl TunnelOptions {
+    /// Whether an origin was named, which without `run` asks for a quick tunnel.
+    pub(super) fn has_origin(&self) -> bool {
+        self.url.is_some() || self.hello_world
+    }
+
+    /// The edge addresses, without the empty items of a list.
+    pub(super) fn edge_addresses(&self) -> Vec<String> {
+        self.edge
+            .iter()
+            .map(|item| item.trim())
+            .filter(|item| !item.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// How results are written.
+    pub(super) fn result_format(&self) -> Result<ResultFormat, crate::failure::Failure> {
+        use crate::failure::Failure;
+        match self.output.as_deref() {
+            None | Some("" | "default") => Ok(ResultFormat::Table),
+            Some("json") => Ok(ResultFormat::Json),
+            Some("yaml") => Err(Failure::not_in_this_version("--output yaml").hint("--output json")),
+            Some(other) => {
+                Err(Failure::usage(format!("{other:?} is no output format")).hint("--output json"))
+            }
+        }
+    }
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ResultFormat {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// An empty variable stands for no path; who uses the path leaves empty ones out.
+pub(super) fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+/// A path that is set and not empty.
+pub(super) fn set(path: Option<&PathBuf>) -> Option<&PathBuf> {
+    path.filter(|path| !path.as_os_str().is_empty())
+}
+
+fn grace_period(text: &str) -> Result<Duration, String> {
+    let GoDuration(time) = text.parse().map_err(|error| format!("{text:?} {error}"))?;
+    if time > GracePeriod::MAX {
+        Err("the longest is 3m".to_owned())
+    } else {
+        Ok(time)
+    }
+}
