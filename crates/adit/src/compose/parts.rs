@@ -91,6 +91,15 @@ impl Parts {
     }
 }
 
+/// What streams in flight may hold: as configured, else a quarter of the machine's memory.
+fn memory_budget(settings: &Settings) -> u64 {
+    let quarter = || {
+        let system = rustix::system::sysinfo();
+        u64::from(system.mem_unit).saturating_mul(system.totalram) / 4
+    };
+    settings.edge_memory_budget.map_or_else(quarter, |size| size.0)
+}
+
 async fn assemble(
     plan: &Plan,
     dir: &DataDir,
@@ -122,6 +131,7 @@ async fn assemble(
         http: Some(settings.http_listen),
         https: Some(settings.https_listen),
         limits: public_limits(settings)?,
+        memory_budget: memory_budget(settings),
         quic_keys: keys.quic,
         authority: Arc::new(keys.authority),
         leaf_key: Arc::new(keys.leaf),
