@@ -128,7 +128,12 @@ impl Demo {
         Ok(())
     }
 
-    /// Ends it at once; whoever drains has done so.
+    /// Takes no new requests and lets those that run finish.
+    pub(super) fn drain(&self) {
+        self.shutdown.drain();
+    }
+
+    /// Ends it at once.
     pub(super) async fn stop(mut self) {
         self.shutdown.abort();
         while self.connector.join_next().await.is_some() {}
