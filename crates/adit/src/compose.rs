@@ -6,6 +6,7 @@
 mod announce;
 mod demo;
 mod keys;
+mod memory;
 mod metrics_listener;
 mod parts;
 mod progress;
@@ -39,11 +40,19 @@ pub(crate) struct Plan {
 pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     let bootstrap = Bootstrap::read(|name| std::env::var_os(name))?;
     logging::start(&plan.settings.log_level.0, plan.settings.log_format);
+    on_all_cores(supervise(&plan, bootstrap))
+}
+
+/// Runs work that has traffic to carry.
+///
+/// # Errors
+/// As the work itself, or if the system gives no threads.
+pub(crate) fn on_all_cores(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(anyhow::Error::new(error).context("cannot start threads")))?;
-    let outcome = runtime.block_on(supervise(&plan, bootstrap));
+    let outcome = runtime.block_on(work);
     // What still runs now has been told to stop and was waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
     outcome
@@ -69,7 +78,7 @@ async fn supervise(plan: &Plan, bootstrap: Bootstrap) -> Result<(), Failure> {
     RunFile::remove(&dir).map_err(Failure::failed)?;
 
     let progress = Progress::new();
-    let parts = tokio::select! {
+    let mut parts = tokio::select! {
         parts = progress.watched(Parts::start(plan, &dir, bootstrap, &progress)) => parts?,
         signal = signals.next() => {
             tracing::info!(signal, "stopped before it was ready");

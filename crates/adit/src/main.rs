@@ -11,6 +11,7 @@ mod hosts;
 mod logging;
 mod output;
 mod personality;
+mod recorder;
 mod rest;
 mod signals;
 mod tunnel;
@@ -130,6 +131,7 @@ fn run(command: Command, personality: Personality) -> Result<(), Failure> {
                 demo: false,
             })
         }
+        Command::Tunnel(args) if args.serves() => compose::on_all_cores(tunnel::run(*args, personality)),
         Command::Tunnel(args) => one_shot(tunnel::run(*args, personality)),
         Command::Env(place) => environment::print(&place),
         Command::Hosts(place) => one_shot(hosts::print(&place)),

@@ -5,12 +5,14 @@
 
 mod access;
 mod cleanup;
+mod connect;
 mod create;
 mod delete;
 mod info;
 mod list;
 mod objects;
 mod options;
+mod origin_flags;
 mod render;
 mod route;
 mod run;
@@ -59,6 +61,13 @@ enum TunnelCommand {
     Other(Vec<OsString>),
 }
 
+impl TunnelArgs {
+    /// Whether this goes on until it is stopped, and has traffic to carry.
+    pub(crate) const fn serves(&self) -> bool {
+        matches!(self.command, Some(TunnelCommand::Run(_)))
+    }
+}
+
 /// Runs one sub-command.
 pub(crate) async fn run(args: TunnelArgs, personality: Personality) -> Result<(), Failure> {
     args.stock.refuse_what_is_not_built()?;
@@ -79,7 +88,7 @@ pub(crate) async fn run(args: TunnelArgs, personality: Personality) -> Result<()
                 .unwrap_or_default();
             Err(not_known(&word))
         }
-        None if options.has_origin() => Err(Failure::not_in_this_version(
+        None if options.origin.names_an_origin() => Err(Failure::not_in_this_version(
             "a quick tunnel (`tunnel --url` without `run`)",
         )
         .hint("make a tunnel with `tunnel create`, then `tunnel run --url …`")),

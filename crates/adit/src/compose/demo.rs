@@ -1,27 +1,52 @@
 //! The demo: a tunnel `hello` whose connector runs in this process and serves a built-in page.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
+use adit_connector::{Connector, ConnectorConfig, ConnectorError, Shutdown, Status};
 use adit_core::{
+    ingress::{Ingress, OriginRequest, Service},
     port::{Actor, Catalog, DnsRecordFilter, NewTunnel, PageRequest, TunnelFilter},
     zone_names::{RoutePlan, plan_route},
 };
+use adit_edge::reachable_here;
 use adit_model::{
     AccountId, ConfigSource, HostPattern, Hostname, TunnelKey, TunnelName, TunnelSecret, ZoneId,
 };
+use adit_net::tls::TrustAnchors;
 use adit_wire::TunnelToken;
 use anyhow::Context;
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use http_body_util::Empty;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use rand::Rng as _;
+use tokio::{net::TcpStream, task::JoinSet};
+
+use super::progress::Progress;
 
 /// The tunnel's name, and its label below the base domain.
 const NAME: &str = "hello";
 
+/// How many connections the demo holds: two, so that it goes on answering while one is replaced.
+const CONNECTIONS: u8 = 2;
+/// How often the demo's URL is tried before the start is complete.
+const TRY_EVERY: Duration = Duration::from_millis(20);
+
+/// The running demo.
+pub(super) struct Demo {
+    host: Hostname,
+    /// Where public HTTP enters.
+    http: SocketAddr,
+    status: Status,
+    shutdown: Shutdown,
+    connector: JoinSet<Result<(), ConnectorError>>,
+}
+
 /// The demo's tunnel and route.
 pub(super) struct Prepared {
-    /// What its connector proves itself with.
-    pub(super) token: TunnelToken,
-    /// Its host name.
-    pub(super) host: Hostname,
+    token: TunnelToken,
+    host: Hostname,
 }
 
 /// Finds or makes the demo's tunnel and route. `None` if its host name leads elsewhere: that is the user's choice.
@@ -48,6 +73,82 @@ pub(super) async fn prepare(
         token: TunnelToken { tunnel, secret },
         host,
     }))
+}
+
+impl Demo {
+    /// Starts the connector. `ca` is the edge's CA as PEM.
+    pub(super) fn start(
+        prepared: Prepared,
+        edge: SocketAddr,
+        http: SocketAddr,
+        ca: &str,
+    ) -> anyhow::Result<Self> {
+        let ingress = Ingress::single(Service::HelloWorld, OriginRequest::default());
+        let trust = TrustAnchors::from_pem(ca.as_bytes())?;
+        let config = ConnectorConfig {
+            ha_connections: CONNECTIONS,
+            ..ConnectorConfig::new(prepared.token, vec![reachable_here(edge).into()], trust, ingress)
+        };
+        let connector = Connector::new(config).context("cannot start the demo's connector")?;
+        let (status, shutdown) = (connector.status(), Shutdown::new());
+        let mut running = JoinSet::new();
+        running.spawn(connector.run(shutdown.clone()));
+        Ok(Self {
+            host: prepared.host,
+            http,
+            status,
+            shutdown,
+            connector: running,
+        })
+    }
+
+    /// Where it answers: no port where the scheme implies it.
+    pub(super) fn url(&self) -> String {
+        match self.http.port() {
+            80 => format!("http://{}/", self.host),
+            port => format!("http://{}:{port}/", self.host),
+        }
+    }
+
+    /// Waits for the first connection, then for the first answer.
+    pub(super) async fn until_it_answers(&mut self, progress: &Progress) -> anyhow::Result<()> {
+        progress.waits_for("the demo's connector to register");
+        tokio::select! {
+            () = self.status.wait_ready(1) => {}
+            Some(ended) = self.connector.join_next() => {
+                ended.context("the demo's connector broke")?.context("the demo's connector stopped")?;
+                anyhow::bail!("the demo's connector stopped");
+            }
+        }
+        progress.waits_for(format!("an answer from {}", self.url()));
+        let listener = reachable_here(self.http);
+        while !answers(listener, &self.host).await.unwrap_or(false) {
+            tokio::time::sleep(TRY_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// Ends it at once; whoever drains has done so.
+    pub(super) async fn stop(mut self) {
+        self.shutdown.abort();
+        while self.connector.join_next().await.is_some() {}
+    }
+}
+
+/// Whether the public listener answers for that host with 200.
+async fn answers(listener: SocketAddr, host: &Hostname) -> anyhow::Result<bool> {
+    let stream = TcpStream::connect(listener).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let request = Request::get("/")
+        .header(header::HOST, host.as_str())
+        .body(Empty::<Bytes>::new())?;
+    tokio::select! {
+        answer = sender.send_request(request) => Ok(answer?.status() == StatusCode::OK),
+        ended = connection => {
+            ended?;
+            Ok(false)
+        }
+    }
 }
 
 async fn tunnel(catalog: &dyn Catalog, account: AccountId, actor: &Actor) -> anyhow::Result<TunnelKey> {
@@ -98,12 +199,4 @@ async fn route(
         Err(_) => return Ok(false),
     }
     Ok(true)
-}
-
-/// The demo's URL: no port where the scheme implies it.
-pub(super) fn url(host: &Hostname, listener: SocketAddr) -> String {
-    match listener.port() {
-        80 => format!("http://{host}/"),
-        port => format!("http://{host}:{port}/"),
-    }
 }

@@ -7,7 +7,7 @@ use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -19,24 +19,6 @@ use tokio_util::sync::CancellationToken;
 const CONNECTIONS: usize = 32;
 /// How long a request may take to arrive.
 const HEAD_TIME: Duration = Duration::from_secs(10);
-/// How often old samples are folded together, so that memory stays bounded without a scraper.
-const UPKEEP: Duration = Duration::from_secs(5);
-/// Upper bounds of durations, seconds.
-const SECONDS: [f64; 12] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
-];
-
-/// Where counted things are kept from now on.
-///
-/// # Errors
-/// If the process counts elsewhere already.
-pub(super) fn install_recorder() -> anyhow::Result<PrometheusHandle> {
-    PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
-        .and_then(PrometheusBuilder::install_recorder)
-        .context("cannot count metrics")
-}
-
 /// Opens the listener.
 ///
 /// # Errors
@@ -51,23 +33,14 @@ pub(super) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 pub(super) async fn serve(listener: TcpListener, handle: PrometheusHandle, stop: CancellationToken) {
     let free = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
-    let mut upkeep = tokio::time::interval(UPKEEP);
     loop {
         let permit = tokio::select! {
             () = stop.cancelled() => break,
-            _ = upkeep.tick() => {
-                handle.run_upkeep();
-                continue;
-            }
             Some(_) = connections.join_next() => continue,
             Ok(permit) = Arc::clone(&free).acquire_owned() => permit,
         };
         let stream = tokio::select! {
             () = stop.cancelled() => break,
-            _ = upkeep.tick() => {
-                handle.run_upkeep();
-                continue;
-            }
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {

@@ -12,7 +12,14 @@ use anyhow::Context;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::{Plan, announce::Facts, demo, keys::Keys, metrics_listener, progress::Progress};
+use super::{
+    Plan,
+    announce::Facts,
+    demo::{self, Demo},
+    keys::Keys,
+    memory, metrics_listener,
+    progress::Progress,
+};
 use crate::{
     config::{Bootstrap, Settings, StoreUrl},
     data_dir::{
@@ -21,6 +28,7 @@ use crate::{
         run_file::{Advertised, Listeners, RunFile},
     },
     failure::Failure,
+    recorder,
 };
 
 /// How long the last answers of the API may take once nothing else waits.
@@ -30,7 +38,7 @@ const API_STOP: Duration = Duration::from_secs(2);
 pub(super) struct Parts {
     store: Arc<Store>,
     edge: Edge,
-    demo: Option<demo::Prepared>,
+    demo: Option<Demo>,
     /// The API's and the metrics' listeners.
     servers: JoinSet<()>,
     stop_servers: CancellationToken,
@@ -52,9 +60,11 @@ impl Parts {
     }
 
     /// Waits until the demo answers, if there is one.
-    pub(super) async fn until_ready(&self, progress: &Progress) -> Result<(), Failure> {
-        progress.waits_for("the demo to answer");
-        Ok(())
+    pub(super) async fn until_ready(&mut self, progress: &Progress) -> Result<(), Failure> {
+        match &mut self.demo {
+            Some(demo) => demo.until_it_answers(progress).await.map_err(Failure::failed),
+            None => Ok(()),
+        }
     }
 
     /// What there is to tell.
@@ -80,7 +90,9 @@ impl Parts {
         // The API drains beside the edge; its own limit is the same grace period.
         stop_servers.cancel();
         edge.stop(grace).await;
-        drop(demo);
+        if let Some(demo) = demo {
+            demo.stop().await;
+        }
         let drained = tokio::time::timeout(grace + API_STOP, async {
             while servers.join_next().await.is_some() {}
         });
@@ -91,15 +103,6 @@ impl Parts {
     }
 }
 
-/// What streams in flight may hold: as configured, else a quarter of the machine's memory.
-fn memory_budget(settings: &Settings) -> u64 {
-    let quarter = || {
-        let system = rustix::system::sysinfo();
-        u64::from(system.mem_unit).saturating_mul(system.totalram) / 4
-    };
-    settings.edge_memory_budget.map_or_else(quarter, |size| size.0)
-}
-
 async fn assemble(
     plan: &Plan,
     dir: &DataDir,
@@ -107,7 +110,7 @@ async fn assemble(
     progress: &Progress,
 ) -> anyhow::Result<Parts> {
     let settings = &plan.settings;
-    let metrics = metrics_listener::install_recorder()?;
+    let metrics = recorder::install()?;
     progress.waits_for("keys and certificates");
     let keys = Keys::open(dir)?;
 
@@ -123,6 +126,7 @@ async fn assemble(
     let outcome = set_up(&store, settings, dir, bootstrap).await?;
 
     progress.waits_for("the edge's listeners");
+    let authority = Arc::new(keys.authority);
     let config = EdgeConfig {
         node: store.node(),
         domain: settings.domain.clone(),
@@ -131,9 +135,11 @@ async fn assemble(
         http: Some(settings.http_listen),
         https: Some(settings.https_listen),
         limits: public_limits(settings)?,
-        memory_budget: memory_budget(settings),
+        memory_budget: settings
+            .edge_memory_budget
+            .map_or_else(memory::quarter, |size| size.0),
         quic_keys: keys.quic,
-        authority: Arc::new(keys.authority),
+        authority: Arc::clone(&authority),
         leaf_key: Arc::new(keys.leaf),
     };
     let edge = Edge::start(config, Arc::clone(&store) as _, Arc::clone(&store) as _).await?;
@@ -168,16 +174,18 @@ async fn assemble(
         stop_servers.clone(),
     ));
 
-    let demo = if plan.demo {
-        progress.waits_for("the demo tunnel");
-        demo::prepare(store.as_ref(), outcome.account, outcome.zone, &settings.domain).await?
-    } else {
-        None
+    let demo = match listeners.http.filter(|_| plan.demo) {
+        Some(http) => {
+            progress.waits_for("the demo tunnel");
+            let prepared =
+                demo::prepare(store.as_ref(), outcome.account, outcome.zone, &settings.domain).await?;
+            prepared
+                .map(|prepared| Demo::start(prepared, listeners.edge, http, authority.pem()))
+                .transpose()?
+        }
+        None => None,
     };
-    let demo_url = demo
-        .as_ref()
-        .zip(listeners.http)
-        .map(|(demo, http)| demo::url(&demo.host, http));
+    let demo_url = demo.as_ref().map(Demo::url);
     let run = run_file(settings, outcome.account, listeners, demo_url);
     run.write(dir)?;
     Ok(Parts {

@@ -122,7 +122,7 @@ keys! {
     /// The address that `adit env` tells connectors to dial [default: made from where the edge listens]
     "edge.advertise" "HOST:PORT" edge_advertise: Option<HostPort> = Fallback::Unset,
     /// Memory for streams in flight, such as 512MiB [default: a quarter of RAM]
-    "edge.memory_budget" "SIZE" edge_memory_budget: Option<ByteSize> = Fallback::Unset; later,
+    "edge.memory_budget" "SIZE" edge_memory_budget: Option<ByteSize> = Fallback::Unset,
     /// Public HTTP
     "http.listen" "ADDR" http_listen: SocketAddr = Fallback::PerRole("127.0.0.1:8080", "0.0.0.0:8080"),
     /// Largest head of a public request

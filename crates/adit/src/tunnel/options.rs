@@ -1,12 +1,13 @@
 //! The flags of `tunnel` that mean something here. Names, variables and defaults are the stock client's.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::{
     Args,
-    builder::{BoolishValueParser, OsStringValueParser, TypedValueParser},
+    builder::{OsStringValueParser, TypedValueParser},
 };
 
+use super::origin_flags::OriginFlags;
 use crate::config::{GoDuration, GracePeriod};
 
 /// Flags of `tunnel`; each may stand before or after the sub-command.
@@ -40,6 +41,17 @@ pub(crate) struct TunnelOptions {
     /// json for programs; with `run`, how log lines are written (default, json)
     #[arg(long, short, global = true, value_name = "FORMAT")]
     pub(super) output: Option<String>,
+    /// Read from its variable only: for results the flag counts alone.
+    #[arg(
+        long,
+        hide = true,
+        global = true,
+        env = "TUNNEL_LOG_OUTPUT",
+        hide_env_values = true
+    )]
+    log_output: Option<String>,
+    #[command(flatten)]
+    pub(super) origin: OriginFlags,
 
     /// Where the edge is; repeatable, or a comma-separated list
     #[arg(
@@ -67,33 +79,9 @@ pub(crate) struct TunnelOptions {
         help_heading = "Connector"
     )]
     pub(super) protocol: String,
-    /// The origin's URL
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "TUNNEL_URL",
-        hide_env_values = true,
-        help_heading = "Connector"
-    )]
-    pub(super) url: Option<String>,
-    /// Serve a built-in page instead of an origin
-    #[arg(long, global = true, env = "TUNNEL_HELLO_WORLD", hide_env_values = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true, hide_possible_values = true, value_name = "BOOL", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set, help_heading = "Connector")]
-    pub(super) hello_world: bool,
     /// How many connections to open
     #[arg(long, global = true, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..), help_heading = "Connector")]
     pub(super) ha_connections: u8,
-    /// How often a failed connection is tried again before its wait is longest
-    #[arg(
-        long,
-        global = true,
-        value_name = "COUNT",
-        env = "TUNNEL_RETRIES",
-        hide_env_values = true,
-        default_value_t = 5,
-        help_heading = "Connector"
-    )]
-    pub(super) retries: u32,
     /// How long open requests may finish after a stop signal; at most 3m
     #[arg(long, global = true, value_name = "TIME", env = "TUNNEL_GRACE_PERIOD", hide_env_values = true, default_value = "30s", value_parser = grace_period, help_heading = "Connector")]
     pub(super) grace_period: Duration,
@@ -113,6 +101,19 @@ pub(crate) struct TunnelOptions {
     /// A file to write the process id to, once connected
     #[arg(long, global = true, value_name = "FILE", env = "TUNNEL_PIDFILE", hide_env_values = true, value_parser = path(), help_heading = "Connector")]
     pub(super) pidfile: Option<PathBuf>,
+    /// The local address to dial the edge from
+    #[arg(
+        long,
+        global = true,
+        value_name = "IP",
+        env = "TUNNEL_EDGE_BIND_ADDRESS",
+        hide_env_values = true,
+        help_heading = "Connector"
+    )]
+    pub(super) edge_bind_address: Option<IpAddr>,
+    /// A header Cf-Warp-Tag-NAME for origins; repeatable
+    #[arg(long, global = true, value_name = "NAME=VALUE", env = "TUNNEL_TAG", hide_env_values = true, value_delimiter = ',', value_parser = tag, help_heading = "Connector")]
+    pub(super) tag: Vec<(String, String)>,
     /// debug, info, warn, error or fatal
     #[arg(
         long,
@@ -127,9 +128,9 @@ pub(crate) struct TunnelOptions {
 }
 
 impl TunnelOptions {
-    /// Whether an origin was named, which without `run` asks for a quick tunnel.
-    pub(super) fn has_origin(&self) -> bool {
-        self.url.is_some() || self.hello_world
+    /// How log lines are written, by flag or variable.
+    pub(super) fn log_format(&self) -> Option<&str> {
+        self.output.as_deref().or(self.log_output.as_deref())
     }
 
     /// The edge addresses, without the empty items of a list.
@@ -175,8 +176,22 @@ pub(super) fn set(path: Option<&PathBuf>) -> Option<&PathBuf> {
     path.filter(|path| !path.as_os_str().is_empty())
 }
 
+/// A span of time as the stock client writes it.
+pub(super) fn go_duration(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .map(|GoDuration(time)| time)
+        .map_err(|error| format!("{text:?} {error}"))
+}
+
+fn tag(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("a tag is NAME=VALUE".to_owned()),
+    }
+}
+
 fn grace_period(text: &str) -> Result<Duration, String> {
-    let GoDuration(time) = text.parse().map_err(|error| format!("{text:?} {error}"))?;
+    let time = go_duration(text)?;
     if time > GracePeriod::MAX {
         Err("the longest is 3m".to_owned())
     } else {

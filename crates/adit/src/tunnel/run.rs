@@ -1,19 +1,22 @@
 //! `tunnel run [TUNNEL]`
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
+use adit_connector::{ConnectorConfig, EdgeAddress};
 use adit_model::TunnelId;
+use adit_net::tls::TrustAnchors;
 use adit_wire::{CredentialsFile, TunnelToken};
 
 use super::{
     access::{Access, directories, read_credentials},
+    connect::{self, RunPlan},
     options::{TunnelOptions, path, set},
 };
-use crate::{failure::Failure, personality::Personality};
+use crate::{config::LogFormat, failure::Failure, logging, personality::Personality};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Run {
@@ -36,52 +39,30 @@ pub(super) struct Run {
     credentials_contents: Option<String>,
 }
 
-/// What a connector serves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// The built-in page.
-    HelloWorld,
-    /// A server of the user's.
-    Url(String),
-}
-
-/// Everything a connector is told.
-#[derive(Debug)]
-pub(crate) struct RunPlan {
-    /// The tunnel and its secret.
-    pub(crate) token: TunnelToken,
-    /// Where the edge is; never empty. The same address may appear several times.
-    pub(crate) edge: Vec<String>,
-    /// The CA that the edge's certificate must be signed with, instead of the system's.
-    pub(crate) ca: Option<PathBuf>,
-    /// What is served.
-    pub(crate) origin: Origin,
-    /// How many connections are opened, from 1.
-    pub(crate) connections: u8,
-    /// How often the wait between two dials doubles.
-    pub(crate) retries: u32,
-    /// How long open requests may finish after a stop signal.
-    pub(crate) grace_period: Duration,
-    /// What to call this connector beside its id.
-    pub(crate) label: Option<String>,
-    /// Where `/ready` and `/metrics` listen; the first free port from 20241 on if nobody said.
-    pub(crate) metrics: Option<String>,
-    /// Where the process id is written once connected.
-    pub(crate) pid_file: Option<PathBuf>,
-}
-
+/// Starts logging, checks everything that can be checked before the first dial, and serves.
 pub(super) async fn run(
     command: &Run,
     options: &TunnelOptions,
     personality: Personality,
 ) -> Result<(), Failure> {
-    let plan = plan(command, options, personality).await?;
-    connect(plan).await
+    start_logging(options);
+    connect::serve(plan(command, options, personality).await?).await
 }
 
-async fn connect(plan: RunPlan) -> Result<(), Failure> {
-    let _ = plan;
-    Err(Failure::because("unwired"))
+fn start_logging(options: &TunnelOptions) {
+    let format = match options.log_format() {
+        Some("json") => LogFormat::Json,
+        _ => LogFormat::Text,
+    };
+    let level = match options.loglevel.as_str() {
+        "fatal" => Some("error"),
+        "debug" | "info" | "warn" | "error" => Some(options.loglevel.as_str()),
+        _ => None,
+    };
+    logging::start(level.unwrap_or("info"), format);
+    if level.is_none() {
+        tracing::error!(loglevel = options.loglevel, "no such log level; taking info");
+    }
 }
 
 /// Checks everything that can be checked before the first dial.
@@ -95,28 +76,61 @@ async fn plan(command: &Run, options: &TunnelOptions, personality: Personality) 
             return Err(Failure::usage(format!("{other:?} is no transport protocol")).hint("--protocol quic"));
         }
     }
-    let edge = options.edge_addresses();
-    if edge.is_empty() {
+    let edges = options.edge_addresses();
+    if edges.is_empty() {
         return Err(no_edge(personality));
     }
-    if let Some(bad) = edge.iter().find(|address| !is_host_and_port(address)) {
-        return Err(Failure::usage(format!(
-            "{bad:?} is not the host and port of an edge"
-        )));
-    }
+    let edges: Result<Vec<EdgeAddress>, _> = edges.iter().map(|address| address.parse()).collect();
+    let edges = edges.map_err(Failure::usage)?;
+    let ingress = options.origin.ingress()?;
+    let trust = match set(options.cacert.as_ref()) {
+        Some(path) => trust(path)?,
+        None => TrustAnchors::System,
+    };
     let token = token(command, options, personality).await?;
-    Ok(RunPlan {
-        token,
-        edge,
-        ca: set(options.cacert.as_ref()).cloned(),
-        origin: origin(options)?,
-        connections: options.ha_connections,
-        retries: options.retries,
+    let config = ConnectorConfig {
+        ha_connections: options.ha_connections,
         grace_period: options.grace_period,
-        label: options.label.clone().filter(|label| !label.is_empty()),
+        tags: options.tag.clone(),
+        bind_address: options.edge_bind_address,
+        reported_flags: reported(options),
+        ..ConnectorConfig::new(token, edges, trust, ingress)
+    };
+    Ok(RunPlan {
+        config,
         metrics: options.metrics.clone().filter(|address| !address.is_empty()),
         pid_file: set(options.pidfile.as_ref()).cloned(),
     })
+}
+
+fn trust(path: &Path) -> Result<TrustAnchors, Failure> {
+    let pem = fs::read(path).map_err(|error| {
+        Failure::failed(
+            anyhow::Error::new(error).context(format!("cannot read the edge's CA {}", path.display())),
+        )
+    })?;
+    TrustAnchors::from_pem(&pem).map_err(|error| {
+        Failure::failed(
+            anyhow::Error::new(error).context(format!("cannot use the edge's CA {}", path.display())),
+        )
+    })
+}
+
+/// The flags that the edge is told of; none of them holds a secret.
+fn reported(options: &TunnelOptions) -> BTreeMap<String, serde_json::Value> {
+    let mut flags = BTreeMap::from([
+        ("ha-connections".to_owned(), options.ha_connections.into()),
+        ("loglevel".to_owned(), options.loglevel.clone().into()),
+        ("protocol".to_owned(), options.protocol.clone().into()),
+        (
+            "grace-period".to_owned(),
+            format!("{}s", options.grace_period.as_secs()).into(),
+        ),
+    ]);
+    if let Some(label) = options.label.as_ref().filter(|label| !label.is_empty()) {
+        flags.insert("label".to_owned(), label.clone().into());
+    }
+    flags
 }
 
 /// A secret made for one edge must never go to another, so no edge is assumed.
@@ -127,38 +141,6 @@ fn no_edge(personality: Personality) -> Failure {
         Personality::Cloudflared => {
             Failure::not_in_this_version("finding an edge by DNS").hint("--edge HOST:PORT")
         }
-    }
-}
-
-fn is_host_and_port(text: &str) -> bool {
-    text.rsplit_once(':')
-        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
-}
-
-fn origin(options: &TunnelOptions) -> Result<Origin, Failure> {
-    if options.hello_world {
-        return Ok(Origin::HelloWorld);
-    }
-    let url = options
-        .url
-        .as_deref()
-        .filter(|url| !url.is_empty())
-        .unwrap_or("http://localhost:8080");
-    // As with the stock client, the scheme may be left out.
-    let url = if url.contains("://") {
-        url.to_owned()
-    } else {
-        format!("http://{url}")
-    };
-    let uri: http::Uri = url
-        .parse()
-        .map_err(|_| Failure::usage(format!("{url:?} is not the URL of an origin")))?;
-    match uri.scheme_str() {
-        Some("http" | "https") => Ok(Origin::Url(url)),
-        Some(scheme) => Err(Failure::not_in_this_version(format!(
-            "an origin with {scheme}://"
-        ))),
-        None => Err(Failure::usage(format!("{url:?} is not the URL of an origin"))),
     }
 }
 

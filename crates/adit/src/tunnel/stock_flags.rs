@@ -28,9 +28,9 @@ const IDLE_SWITCHES: &[Flag] = &[
 /// Values that change nothing: of such a part, or tuning for a transport that tunes itself.
 const IDLE_VALUES: &[Flag] = &[
     Flag("autoupdate-freq", "", ""),
+    Flag("retries", "", "TUNNEL_RETRIES"),
     Flag("management-hostname", "", "TUNNEL_MANAGEMENT_HOSTNAME"),
     Flag("service-op-ip", "", "TUNNEL_SERVICE_OP_IP"),
-    Flag("tag", "", "TUNNEL_TAG"),
     Flag(
         "transport-loglevel",
         "proto-loglevel",
@@ -68,8 +68,6 @@ const IDLE_VALUES: &[Flag] = &[
 const LATER_SWITCHES: &[Flag] = &[
     Flag("post-quantum", "pq", "TUNNEL_POST_QUANTUM"),
     Flag("socks5", "", "TUNNEL_SOCKS"),
-    Flag("proxy-no-happy-eyeballs", "", ""),
-    Flag("no-tls-verify", "", "NO_TLS_VERIFY"),
     Flag("no-chunked-encoding", "", "TUNNEL_NO_CHUNKED_ENCODING"),
     Flag("http2-origin", "", "TUNNEL_ORIGIN_ENABLE_HTTP2"),
     Flag("bastion", "", "TUNNEL_BASTION"),
@@ -80,19 +78,9 @@ const LATER_VALUES: &[Flag] = &[
     Flag("logfile", "", "TUNNEL_LOGFILE"),
     Flag("log-directory", "", "TUNNEL_LOGDIRECTORY"),
     Flag("region", "", "TUNNEL_REGION"),
-    Flag("edge-bind-address", "", "TUNNEL_EDGE_BIND_ADDRESS"),
     Flag("hostname", "", "TUNNEL_HOSTNAME"),
     Flag("lb-pool", "", "TUNNEL_LB_POOL"),
     Flag("quick-service", "", ""),
-    Flag("unix-socket", "", "TUNNEL_UNIX_SOCKET"),
-    Flag("proxy-connect-timeout", "", ""),
-    Flag("proxy-tls-timeout", "", ""),
-    Flag("proxy-tcp-keepalive", "", ""),
-    Flag("proxy-keepalive-connections", "", ""),
-    Flag("proxy-keepalive-timeout", "", ""),
-    Flag("http-host-header", "", "TUNNEL_HTTP_HOST_HEADER"),
-    Flag("origin-server-name", "", "TUNNEL_ORIGIN_SERVER_NAME"),
-    Flag("origin-ca-pool", "", "TUNNEL_ORIGIN_CA_POOL"),
     Flag("proxy-address", "", "TUNNEL_PROXY_ADDRESS"),
     Flag("proxy-port", "", "TUNNEL_PROXY_PORT"),
 ];
