@@ -1,10 +1,11 @@
 //! The project's own tasks, run as `cargo xtask TASK`.
 //!
-//! [`ci`] is what CI runs, [`mod@test`] runs the tests, [`layers`] holds the arrows between the crates and [`mod@bench`]
-//! measures. Tasks only start other programs: this crate stays small, because every task waits for its build.
+//! [`ci`] is what CI runs, [`mod@test`] runs the tests, [`layers`] holds the arrows between the crates, [`mod@bench`]
+//! measures and [`fuzz`] looks for inputs that break a decoder. Tasks only start other programs: this crate stays small, because every task waits for its build.
 
 mod bench;
 mod ci;
+mod fuzz;
 mod layers;
 mod packages;
 mod step;
@@ -22,7 +23,9 @@ usage: cargo xtask TASK
                                 --long adds the fault, scale and peer suites (those that ask for ADIT_LONG).
                                 ARGS go to the runner in place of --workspace, such as `-- -p adit-wire`
   layers                        fails when a crate depends on one it must not know
-  bench [--quick] [-- ARGS]     builds for release and measures; ARGS go to adit-bench (`-- --help` lists them)";
+  bench [--quick] [-- ARGS]     builds for release and measures; ARGS go to adit-bench (`-- --help` lists them)
+  fuzz [TARGET] [--seconds N]   looks for inputs that break the decoders of a peer's bytes, N seconds (60) per target;
+                                needs cargo-fuzz and a C++ compiler";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         "test" => test::Options::parse(rest).map(|options| test::run(&options)),
         "layers" => no_arguments(rest).map(|()| layers::run()),
         "bench" => bench::Options::parse(rest).map(|options| bench::run(&options)),
+        "fuzz" => fuzz::Options::parse(rest).map(|options| fuzz::run(&options)),
         "help" | "--help" | "-h" => {
             say(USAGE);
             return ExitCode::SUCCESS;

@@ -1,5 +1,9 @@
 //! Bodies of a gibibyte both ways, and a client that reads slowly: nothing piles up in any process.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test may panic, and tells what it measured"
+)]
 
 mod support;
 

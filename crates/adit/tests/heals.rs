@@ -1,5 +1,9 @@
 //! SIGKILL for each process in turn: the rest heals without help.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test may panic, and tells what it measured"
+)]
 
 mod support;
 

@@ -17,7 +17,7 @@ use crate::{
 
 type Arguments = <Database as sqlx::Database>::Arguments;
 
-/// The tunnels of a list: conditions on `t`, whose parameters [`bind_filter`] gives, `$10` to `$12` free.
+/// The tunnels of a list: conditions on `t`, whose parameters [`bind_filter`] gives, `$12` on free.
 /// A prefix is compared by `substr`, not LIKE, which ignores case in SQLite and needs its wildcards escaped.
 macro_rules! matching {
     () => {
@@ -30,7 +30,15 @@ macro_rules! matching {
             AND ($7 IS NULL OR (t.created_at <= $7 AND (t.deleted_at IS NULL OR t.deleted_at >= $7)))
             AND ($8 IS NULL OR t.ever_connected = $8)
             AND ($9 IS NULL OR (t.active_since IS NOT NULL) = $9)
-            AND ($10 IS NULL OR ("
+            AND ($10 IS NULL OR EXISTS (
+                SELECT 1 FROM connections past
+                WHERE past.account_id = t.account_id AND past.tunnel_id = t.tunnel_id
+                AND past.opened_at <= $10 AND (past.closed_at IS NULL OR past.closed_at > $10)))
+            AND ($11 IS NULL OR (t.created_at <= $11 AND NOT EXISTS (
+                SELECT 1 FROM connections past
+                WHERE past.account_id = t.account_id AND past.tunnel_id = t.tunnel_id
+                AND past.opened_at <= $11 AND (past.closed_at IS NULL OR past.closed_at > $11))))
+            AND ($12 IS NULL OR ("
     };
 }
 
@@ -60,17 +68,17 @@ macro_rules! missing {
 const COUNT: &str = concat!(
     "SELECT COUNT(*) AS total",
     matching!(),
-    missing!("$11"),
-    ") = $10)"
+    missing!("$13"),
+    ") = $12)"
 );
 
 const LIST: &str = concat!(
     "SELECT t.*, ",
-    missing!("$11"),
+    missing!("$13"),
     " AS missing",
     matching!(),
-    missing!("$11"),
-    ") = $10) ORDER BY t.created_at DESC, t.tunnel_id LIMIT $12 OFFSET $13"
+    missing!("$13"),
+    ") = $12) ORDER BY t.created_at DESC, t.tunnel_id LIMIT $14 OFFSET $15"
 );
 
 fn bind_filter<'q>(
@@ -91,6 +99,8 @@ fn bind_filter<'q>(
         .bind(filter.existed_at.map(Timestamp::unix_micros))
         .bind(facts.ever_connected)
         .bind(facts.connected)
+        .bind(filter.was_active_at.map(Timestamp::unix_micros))
+        .bind(filter.was_inactive_at.map(Timestamp::unix_micros))
         .bind(facts.missing)
         .bind(missing_since(now))
 }

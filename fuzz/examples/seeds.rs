@@ -1,0 +1,146 @@
+//! Writes the seeds that are messages rather than text: `cargo run --example seeds`, in `fuzz/`.
+
+use std::{error::Error, fs, io, path::Path, sync::Arc};
+
+use adit_fuzz::{Refusing, register_connection};
+use adit_rpc::{RegistrationClient, RpcLanes, serve_registration};
+use adit_wire::{
+    StreamKind,
+    http2::serialize_headers,
+    {ConnectAnswer, FlowKind, RequestHead, ResponseHead},
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, duplex, split};
+
+type Done<T = ()> = Result<T, Box<dyn Error>>;
+
+fn main() -> Done {
+    for (kind, name) in [(StreamKind::Data, "data"), (StreamKind::Rpc, "rpc")] {
+        let mut bytes = Vec::new();
+        kind.encode(&mut bytes);
+        write("preamble", name, &bytes)?;
+    }
+    for (name, head) in requests() {
+        write("request_head", name, message(&head.encode()))?;
+    }
+    for (name, answer) in answers() {
+        write("connect_answer", name, message(&answer.encode()))?;
+    }
+    write(
+        "response_headers",
+        "two",
+        serialize_headers(&headers()).as_bytes(),
+    )?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    write(
+        "control_stream",
+        "registration",
+        &runtime.block_on(registration())?,
+    )?;
+    Ok(())
+}
+
+fn write(target: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target);
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join(name), bytes)
+}
+
+/// What follows the preamble.
+fn message(stream: &[u8]) -> &[u8] {
+    stream
+        .get(StreamKind::Data.preamble_bytes()..)
+        .unwrap_or_default()
+}
+
+fn headers() -> HeaderMap {
+    HeaderMap::from_iter([
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html")),
+        (header::SET_COOKIE, HeaderValue::from_static("a=1")),
+        (header::SET_COOKIE, HeaderValue::from_static("b=2")),
+    ])
+}
+
+fn requests() -> [(&'static str, RequestHead); 3] {
+    let http = RequestHead {
+        kind: FlowKind::Http,
+        dest: "http://shop.example/a?b".to_owned(),
+        method: Method::POST,
+        host: "shop.example".to_owned(),
+        headers: headers(),
+        flow_id: None,
+    };
+    let websocket = RequestHead {
+        kind: FlowKind::WebSocket,
+        method: Method::GET,
+        ..http.clone()
+    };
+    let tcp = RequestHead {
+        kind: FlowKind::Tcp,
+        dest: "192.0.2.7:22".to_owned(),
+        method: Method::GET,
+        host: String::new(),
+        headers: HeaderMap::new(),
+        flow_id: Some("f".to_owned()),
+    };
+    [("http", http), ("websocket", websocket), ("tcp", tcp)]
+}
+
+fn answers() -> [(&'static str, ConnectAnswer); 2] {
+    let accepted = ResponseHead {
+        status: StatusCode::NOT_FOUND,
+        headers: headers(),
+    };
+    let failed = adit_wire::ConnectFailure {
+        message: "no route to host".to_owned(),
+        flow_limited: true,
+    };
+    [
+        ("accepted", ConnectAnswer::Accepted(accepted)),
+        ("failed", ConnectAnswer::Failed(failed)),
+    ]
+}
+
+/// All that our connector sends on a control stream whose edge refuses it.
+async fn registration() -> Done<Vec<u8>> {
+    let lanes = RpcLanes::start(1)?;
+    let (near, between) = duplex(64 * 1024);
+    let (far, edge) = duplex(64 * 1024);
+    let (reader, writer) = split(near);
+    let (client, carried) = RegistrationClient::start(&lanes, reader, writer);
+    let calls = async move {
+        let _ = client.register(register_connection()).await;
+        let _ = client.update_local_configuration(b"{}".to_vec()).await;
+        let _ = client.unregister().await;
+    };
+    let (edge_reader, edge_writer) = split(edge);
+    let served = serve_registration(&lanes, edge_reader, edge_writer, Arc::new(Refusing));
+    let (from_connector, to_connector) = split(between);
+    let (from_edge, to_edge) = split(far);
+    let (_, (), _, sent, _) = tokio::join!(
+        carried,
+        calls,
+        served,
+        tee(from_connector, to_edge),
+        tee(from_edge, to_connector)
+    );
+    Ok(sent?)
+}
+
+async fn tee(
+    mut from: ReadHalf<tokio::io::DuplexStream>,
+    mut to: WriteHalf<tokio::io::DuplexStream>,
+) -> io::Result<Vec<u8>> {
+    let (mut seen, mut chunk) = (Vec::new(), [0; 4096]);
+    loop {
+        let read = from.read(&mut chunk).await?;
+        let Some(bytes) = chunk.get(..read).filter(|bytes| !bytes.is_empty()) else {
+            let _ = to.shutdown().await;
+            return Ok(seen);
+        };
+        seen.extend_from_slice(bytes);
+        to.write_all(bytes).await?;
+    }
+}
