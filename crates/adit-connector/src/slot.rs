@@ -107,8 +107,8 @@ impl Slot {
         match end {
             SessionEnd::Stopped => return Ok(false),
             SessionEnd::Lost(reason) => {
-                tracing::warn!(connIndex = self.index.0, reason, "Lost connection with the edge");
                 self.redial.handle_lost(now);
+                tracing::warn!(connIndex = self.index.0, reason, "Lost connection with the edge");
             }
             SessionEnd::Refused(refusal) if is_permanent(&refusal.cause, refusal.should_retry) => {
                 tracing::error!(
@@ -119,14 +119,18 @@ impl Slot {
                 return Err(ConnectorError::Refused(refusal.cause));
             }
             SessionEnd::Refused(refusal) => {
+                let elsewhere = refusal.cause == "EDUPCONN";
+                self.redial.handle_refused(refusal.retry_after, elsewhere, now);
+                let wait = self
+                    .redial
+                    .poll_timeout()
+                    .unwrap_or(now)
+                    .saturating_duration_since(now);
                 tracing::warn!(
                     connIndex = self.index.0,
                     error = refusal.cause,
-                    "Retrying connection in up to {:?}",
-                    refusal.retry_after
+                    "Retrying connection in up to {wait:.1?}"
                 );
-                let elsewhere = refusal.cause == "EDUPCONN";
-                self.redial.handle_refused(refusal.retry_after, elsewhere, now);
             }
         }
         Ok(true)

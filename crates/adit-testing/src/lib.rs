@@ -1,7 +1,7 @@
 //! What tests share: origins to proxy to, processes to run and kill, a stock connector, and waiting without sleeping.
 //!
-//! A dev-dependency of every crate that needs it, and of nothing that ships. It knows no edge and no API but its own, so that
-//! their crates can use it in their own tests. Start with [`wait_for`] and [`origin::Origin`].
+//! A dev-dependency of every crate that needs it, and of nothing that ships. It knows neither the edge nor the API, so
+//! that their crates can use it in their own tests. Start with [`wait_for`] and [`origin::Origin`].
 //!
 //! The harness fails the test it serves: what goes wrong here panics and says what was expected.
 

@@ -1,9 +1,5 @@
 //! SIGKILL for each process in turn: the rest heals without help.
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test may panic, and tells what it measured"
-)]
+#![expect(clippy::print_stdout, reason = "a test tells what it measured")]
 
 mod support;
 

@@ -26,6 +26,8 @@ use crate::hello::HelloSite;
 
 /// How much of an answer waits for the edge, bytes.
 const MAX_READ_BUFFER: usize = 128 * 1024;
+/// Header fields of an answer; what they hold is bounded by the buffer.
+const MAX_HEADERS: usize = 512;
 /// Racing starts the second address family after this.
 const HAPPY_EYEBALLS: Duration = Duration::from_millis(300);
 
@@ -114,6 +116,7 @@ impl HttpOrigin {
             .pool_max_idle_per_host(settings.keep_alive_connections)
             .http1_title_case_headers(true)
             .http1_max_buf_size(MAX_READ_BUFFER)
+            .http1_max_headers(MAX_HEADERS)
             .set_host(false)
             .build(connector);
         Self {

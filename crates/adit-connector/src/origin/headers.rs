@@ -42,9 +42,13 @@ pub(crate) fn has_body(headers: &HeaderMap) -> Result<(bool, Option<u64>), Strin
     if chunked {
         return Ok((true, None));
     }
-    let Some(length) = headers.get(CONTENT_LENGTH) else {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let Some(length) = lengths.next() else {
         return Ok((false, None));
     };
+    if lengths.any(|other| other != length) {
+        return Err("the request has two different Content-Lengths".to_owned());
+    }
     let parsed = length
         .to_str()
         .ok()
@@ -66,10 +70,9 @@ pub(super) fn request_headers(
 ) -> Result<HeaderMap, http::header::InvalidHeaderValue> {
     let chunked = headers.contains_key(TRANSFER_ENCODING);
     strip_hop_by_hop(&mut headers);
-    if chunked {
-        // Two lengths of one body are a way to smuggle requests.
-        headers.remove(CONTENT_LENGTH);
-    }
+    // Two lengths of one body are a way to smuggle requests.
+    let length = headers.remove(CONTENT_LENGTH).filter(|_| !chunked);
+    headers.extend(length.map(|length| (CONTENT_LENGTH, length)));
     headers.remove(CF_TRACE_ID);
     remove_where(&mut headers, |name| {
         is_internal_header(name) || name.starts_with(TAG_PREFIX)
@@ -223,6 +226,17 @@ mod tests {
         );
         assert!(has_body(&map(&[("content-length", "+1")])).is_err());
         assert!(has_body(&map(&[("content-length", "99999999999999999999")])).is_err());
+    }
+
+    #[test]
+    fn a_length_that_is_said_twice_is_passed_on_once() {
+        let mut sent = map(&[("content-length", "3")]);
+        sent.append(CONTENT_LENGTH, HeaderValue::from_static("3"));
+        assert_eq!(has_body(&sent), Ok((true, Some(3))));
+        let got = request_headers(sent.clone(), "h", None, false, &tags()).unwrap();
+        assert_eq!(got.get_all(CONTENT_LENGTH).iter().count(), 1);
+        sent.append(CONTENT_LENGTH, HeaderValue::from_static("4"));
+        assert!(has_body(&sent).is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Connectors against scripted edges and origins, over real loopback sockets.
 #![cfg(test)]
 
+mod bulk;
 mod healing;
 mod local_endpoint;
 mod proxying;

@@ -152,6 +152,22 @@ async fn an_answer_streams_as_the_origin_produces_it() {
 }
 
 #[tokio::test]
+async fn an_origin_that_answers_before_the_body_ends_is_heard() {
+    let origin = adit_testing::origin::Origin::start().await;
+    let tunnel = Tunnel::to(&format!("http://{}", origin.addr())).await;
+    let mut request = head(Method::POST, &[("transfer-encoding", "chunked")]);
+    request.dest = "/early".to_owned();
+    let mut exchange = tunnel.at.open(&request, b"the first of many bytes").await;
+    let (answer, _) = exchange.head().await.unwrap();
+    assert!(matches!(answer, ConnectAnswer::Accepted(head) if head.status == StatusCode::PAYLOAD_TOO_LARGE));
+    while within("the end", exchange.recv.read_chunk(100))
+        .await
+        .unwrap()
+        .is_some()
+    {}
+}
+
+#[tokio::test]
 async fn an_origin_that_breaks_off_resets_the_stream() {
     let origin = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let tunnel = Tunnel::to(&format!("http://{}", origin.local_addr().unwrap())).await;
@@ -207,26 +223,25 @@ async fn a_request_that_the_edge_cancels_is_cancelled_at_the_origin() {
 
 #[tokio::test]
 async fn a_body_that_the_edge_breaks_off_never_looks_complete_to_the_origin() {
-    let (outcomes, mut outcome) = mpsc::unbounded_channel();
+    let (steps, mut step) = mpsc::unbounded_channel();
     let origin = ScriptedOrigin::start(move |request: Request<Incoming>| {
-        let outcomes = outcomes.clone();
+        let steps = steps.clone();
         async move {
-            outcomes
-                .send(request.into_body().collect().await.is_ok())
+            steps.send("began").unwrap();
+            let read = request.into_body().collect().await;
+            steps
+                .send(if read.is_ok() { "complete" } else { "broken off" })
                 .unwrap();
             Response::new(full(""))
         }
     })
     .await;
     let tunnel = Tunnel::to(&origin.url()).await;
-    let mut exchange = tunnel
-        .at
-        .open(&head(Method::POST, &[("transfer-encoding", "chunked")]), b"half")
-        .await;
-    // The origin has begun to read once the bytes are acknowledged.
-    wait_for("the bytes", async || tunnel.at.quic().stats().sent_bytes > 0).await;
+    let request = head(Method::POST, &[("transfer-encoding", "chunked")]);
+    let mut exchange = tunnel.at.open(&request, b"half").await;
+    assert_eq!(within("the request", step.recv()).await.unwrap(), "began");
     exchange.send.reset(0);
-    assert!(!within("the outcome", outcome.recv()).await.unwrap());
+    assert_eq!(within("the outcome", step.recv()).await.unwrap(), "broken off");
 }
 
 #[tokio::test]

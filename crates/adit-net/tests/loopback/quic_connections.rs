@@ -1,12 +1,13 @@
 //! Life and death of QUIC connections over real loopback sockets.
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use crate::support::{LIMIT, LOOPBACK, QuicPair, dialer, identity, listener, within};
-use adit_net::quic::{CloseCause, DialError, QuicConnection, QuicKeys, QuicListener};
-use adit_net::tls::{self, Identity};
+use adit_net::quic::{CloseCause, DialError, HandshakeLimits, QuicConnection, QuicKeys, QuicListener};
+use adit_net::tls::{self, CertificateSlot, Identity};
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
 #[tokio::test]
 async fn both_sides_learn_why_a_connection_closed() {
@@ -100,6 +101,111 @@ async fn garbage_on_the_port_disturbs_nobody() {
     accepted.unwrap();
     dialled.unwrap();
     assert_eq!(pair.edge.close_cause(), None);
+}
+
+#[tokio::test]
+async fn in_a_busy_second_a_connector_proves_its_address_and_is_served() {
+    let (identity, anchors) = identity();
+    let tls = tls::edge_quic_config(CertificateSlot::new(&identity)).unwrap();
+    let limits = HandshakeLimits {
+        unproven_per_second: 0,
+        ..HandshakeLimits::default()
+    };
+    let edge = QuicListener::bind(LOOPBACK, tls, &QuicKeys::generate().unwrap(), limits).unwrap();
+    let addr = edge.local_addr().unwrap();
+    let dialer = dialer(&anchors);
+    let accepting = async { edge.accept().await.unwrap().finish().await };
+    let dialling = dialer.dial(addr, tls::QUIC_SERVER_NAME, LIMIT);
+    let (accepted, dialled) = within("the connection", async { tokio::join!(accepting, dialling) }).await;
+    accepted.unwrap();
+    dialled.unwrap();
+}
+
+#[tokio::test]
+async fn strangers_that_stay_away_after_their_first_packet_do_not_keep_others_out() {
+    let (identity, anchors) = identity();
+    let tls = tls::edge_quic_config(CertificateSlot::new(&identity)).unwrap();
+    let limits = HandshakeLimits {
+        half_open: 1,
+        ..HandshakeLimits::default()
+    };
+    let edge = QuicListener::bind(LOOPBACK, tls, &QuicKeys::generate().unwrap(), limits).unwrap();
+    let addr = edge.local_addr().unwrap();
+    let (first, second) = (dialer(&anchors), dialer(&anchors));
+    let given_up = first.dial(addr, tls::QUIC_SERVER_NAME, Duration::from_secs(1));
+    let (half_open, _) = within("a first packet", async { tokio::join!(edge.accept(), given_up) }).await;
+    let refused = tokio::select! {
+        _ = edge.accept() => panic!("accepted above the cap"),
+        dialled = second.dial(addr, tls::QUIC_SERVER_NAME, Duration::from_millis(300)) => dialled,
+    };
+    assert!(matches!(refused, Err(DialError::TimedOut { .. })), "{refused:?}");
+
+    drop(half_open);
+    let mut shaking = tokio::task::JoinSet::new();
+    let accepting = async {
+        while let Some(incoming) = edge.accept().await {
+            shaking.spawn(incoming.finish());
+        }
+    };
+    let dialled = tokio::select! {
+        () = accepting => panic!("the listener is open"),
+        dialled = second.dial(addr, tls::QUIC_SERVER_NAME, LIMIT) => dialled,
+    };
+    dialled.unwrap();
+}
+
+/// A NAT between a connector and `edge`: it forgets its mapping when told, so that the edge sees a new port.
+async fn nat(edge: SocketAddr, mut forget: watch::Receiver<u32>, inside: tokio::net::UdpSocket) {
+    let (mut from_inside, mut from_edge) = ([0; 2000], [0; 2000]);
+    let mut outside = tokio::net::UdpSocket::bind(LOOPBACK).await.unwrap();
+    let mut connector = None;
+    loop {
+        tokio::select! {
+            Ok((length, from)) = inside.recv_from(&mut from_inside) => {
+                connector = Some(from);
+                outside.send_to(&from_inside[..length], edge).await.unwrap();
+            }
+            Ok((length, _)) = outside.recv_from(&mut from_edge) => {
+                inside.send_to(&from_edge[..length], connector.unwrap()).await.unwrap();
+            }
+            Ok(()) = forget.changed() => outside = tokio::net::UdpSocket::bind(LOOPBACK).await.unwrap(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_survives_its_nats_forgetfulness() {
+    let (identity, anchors) = identity();
+    let edge = listener(LOOPBACK, &identity, &QuicKeys::generate().unwrap()).unwrap();
+    let inside = tokio::net::UdpSocket::bind(LOOPBACK).await.unwrap();
+    let through = inside.local_addr().unwrap();
+    let (forget, forgets) = watch::channel(0);
+    let mut running = tokio::task::JoinSet::new();
+    running.spawn(nat(edge.local_addr().unwrap(), forgets, inside));
+    let dialer = dialer(&anchors);
+    let accepting = async { edge.accept().await.unwrap().finish().await.unwrap() };
+    let (at_edge, connection) = tokio::join!(accepting, dialer.dial(through, tls::QUIC_SERVER_NAME, LIMIT));
+    let connection = connection.unwrap();
+    let before = at_edge.remote_address();
+
+    forget.send(1).unwrap();
+
+    let (mut send, mut answered) = connection.open_stream().await.unwrap();
+    send.write_chunk("after".into()).await.unwrap();
+    let (mut answer, mut recv) = within("the stream", at_edge.accept_stream()).await.unwrap();
+    assert_eq!(
+        within("the bytes", recv.read_chunk(64)).await.unwrap().unwrap(),
+        "after"
+    );
+    assert_ne!(at_edge.remote_address(), before);
+    answer.write_chunk("and back".into()).await.unwrap();
+    assert_eq!(
+        within("the answer", answered.read_chunk(64))
+            .await
+            .unwrap()
+            .unwrap(),
+        "and back"
+    );
 }
 
 /// An edge in a runtime of its own: dropping that is as abrupt as a kill.
