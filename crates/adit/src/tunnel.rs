@@ -13,6 +13,7 @@ mod list;
 mod objects;
 mod options;
 mod origin_flags;
+mod ready;
 mod render;
 mod route;
 mod run;
@@ -53,6 +54,8 @@ enum TunnelCommand {
     Route(route::Route),
     /// Serve a tunnel from this machine
     Run(run::Run),
+    /// Tell whether a connector on this machine is connected
+    Ready,
     /// Delete tunnels
     Delete(delete::Delete),
     /// Close the connections of tunnels
@@ -79,6 +82,7 @@ pub(crate) async fn run(args: TunnelArgs, personality: Personality) -> Result<()
         Some(TunnelCommand::Token(command)) => token::run(&command, &options, personality).await,
         Some(TunnelCommand::Route(command)) => route::run(&command, &options, personality).await,
         Some(TunnelCommand::Run(command)) => run::run(&command, &options, personality).await,
+        Some(TunnelCommand::Ready) => ready::run(&options).await,
         Some(TunnelCommand::Delete(command)) => delete::run(&command, &options, personality).await,
         Some(TunnelCommand::Cleanup(command)) => cleanup::run(&command, &options, personality).await,
         Some(TunnelCommand::Other(words)) => {
@@ -98,9 +102,7 @@ pub(crate) async fn run(args: TunnelArgs, personality: Personality) -> Result<()
 
 fn not_known(word: &str) -> Failure {
     match word {
-        "login" | "vnet" | "ready" | "diag" | "ingress" => {
-            Failure::not_in_this_version(format!("`tunnel {word}`"))
-        }
+        "login" | "vnet" | "diag" | "ingress" => Failure::not_in_this_version(format!("`tunnel {word}`")),
         _ => Failure::usage(format!("`tunnel` has no command {word:?}")).hint("`tunnel --help` lists them"),
     }
 }

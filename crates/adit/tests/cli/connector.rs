@@ -70,7 +70,11 @@ async fn our_connector_serves_an_origin_over_four_connections() {
         "{}",
         metrics.text()
     );
+    let metrics = connector.metrics.to_string();
+    let probe = ["tunnel", "--metrics", metrics.as_str(), "ready"];
+    assert_eq!(adit.command(&probe).await.code, Some(0));
     assert!(connector.process.terminate().await.success());
+    assert_eq!(adit.command(&probe).await.code, Some(1));
 }
 
 #[tokio::test]

@@ -2,13 +2,13 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use adit_testing::client;
+use adit_testing::{client, process::Process, wait_for};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::{
     connector::Connector,
-    support::{Adit, run_in},
+    support::{Adit, binary, run_in},
 };
 
 #[tokio::test]
@@ -280,4 +280,45 @@ async fn interrupt_stops_it_too() {
         lines.iter().any(|line| line.contains("\"message\":\"stopped\"")),
         "{lines:?}"
     );
+}
+
+#[tokio::test]
+async fn a_server_takes_its_settings_from_a_file() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("adit.toml");
+    let listeners: String = ["api", "edge", "http", "https", "metrics"]
+        .map(|name| format!("[{name}]\nlisten = \"127.0.0.1:0\"\n"))
+        .concat();
+    let text = format!(
+        "data_dir = \"{}\"\ndomain = \"example.com\"\n{listeners}",
+        home.path().join("state").display()
+    );
+    std::fs::write(&path, text).unwrap();
+    let mut command = binary(home.path());
+    command
+        .args(["server", "--config"])
+        .arg(&path)
+        .args(["--edge-advertise", "edge.example.com:7844"]);
+    let mut process = Process::spawn("adit server", command);
+    process.line("example.com (").await;
+    wait_for("ready", async || {
+        process.lines().iter().any(|line| line == "ready")
+    })
+    .await;
+    let dir = home.path().join("state").display().to_string();
+    let outcome = run_in(home.path(), &[], &["env", "--data-dir", &dir]).await;
+    assert!(
+        outcome
+            .stdout
+            .contains("TUNNEL_EDGE=edge.example.com:7844,edge.example.com:7844"),
+        "{outcome:?}"
+    );
+    assert!(
+        outcome
+            .stdout
+            .contains("TUNNEL_MANAGEMENT_HOSTNAME=management.example.com\n"),
+        "{outcome:?}"
+    );
+    assert!(!outcome.stdout.contains("hello"));
+    assert!(process.terminate().await.success());
 }
