@@ -20,7 +20,7 @@ usage: cargo xtask TASK
 
   ci [--skip STEP]...           what CI runs, in this order: fmt, clippy, layers, doc, test
   test [--long] [-- ARGS]       the tests: nextest when present, else cargo test; then the doctests.
-                                --long adds the fault, scale and peer suites (tests marked #[ignore]).
+                                --long adds the fault, scale and peer suites (those that ask for ADIT_LONG).
                                 ARGS go to the runner in place of --workspace, such as `-- -p adit-wire`
   layers                        fails when a crate depends on one it must not know
   bench [--quick] [-- ARGS]     builds for release and measures; ARGS go to adit-bench (`-- --help` lists them)

@@ -2,6 +2,8 @@
 
 mod credential;
 
+use std::net::IpAddr;
+
 use adit_core::port::{Actor, ApiToken, LoginCredential, StoreError};
 use adit_model::AccountId;
 use http::request::Parts;
@@ -66,7 +68,7 @@ impl Caller {
                 })
             }
             Err(error) => {
-                log_refusal(&error, context.address());
+                log_refusal(&error, None, context.address());
                 Err(error)
             }
         }
@@ -99,7 +101,7 @@ impl Caller {
     /// What a caller hears of an account that is foreign or, for all it may know, does not exist.
     pub(crate) fn refuse(&self) -> AuthError {
         let error = AuthError::ForeignAccount;
-        warn!(actor = %self.actor.name, client.address = ?self.actor.address, reason = %error, "authentication failed");
+        log_refusal(&error, Some(&self.actor.name), self.actor.address);
         error
     }
 }
@@ -110,7 +112,7 @@ async fn identify(parts: &Parts, state: &ApiState) -> Result<LoginCredential, Au
     state.catalog.authenticate(presented).await?.ok_or(unknown)
 }
 
-fn log_refusal(error: &AuthError, address: Option<std::net::IpAddr>) {
+fn log_refusal(error: &AuthError, actor: Option<&str>, address: Option<IpAddr>) {
     match error {
         // Our own fault; logged where it becomes a 500.
         AuthError::Store(_) => {}
@@ -122,7 +124,7 @@ fn log_refusal(error: &AuthError, address: Option<std::net::IpAddr>) {
         | AuthError::UnknownKey
         | AuthError::ForeignAccount
         | AuthError::NotVerified => {
-            warn!(client.address = ?address, reason = %error, "authentication failed");
+            warn!(actor, client.address = address.map(display), reason = %error, "authentication failed");
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The REST API: Cloudflare's v4, tunnel part, under `/client/v4`.
 //!
-//! [`router`] authenticates, authorises and parses; what may happen is decided in `adit-core`, kept behind the port
-//! `Catalog` and asked of edges through the port `EdgeControl`. It knows no edge and no database. [`serve`] puts the
+//! [`router()`] authenticates, authorises and parses; what may happen is decided in `adit-core`, kept behind the port
+//! `Catalog` and asked of edges through the port `EdgeControl`. It knows no edge and no database. [`serve()`] puts the
 //! router on a listener with every limit that a public address needs.
 //!
-//! Start with [`router`], then `problem`, the one place with statuses and error codes.
+//! Start with [`router()`], then `problem`, the one place with statuses and error codes.
 
 mod auth;
 mod envelope;

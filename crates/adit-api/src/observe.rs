@@ -166,7 +166,7 @@ impl Drop for AccessLine {
                 http.status = self.status,
                 elapsed_ms,
                 actor,
-                client.address = ?self.context.address(),
+                client.address = self.context.address().map(display),
                 request.id = self.context.id(),
             },
             "request"

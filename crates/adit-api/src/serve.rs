@@ -23,8 +23,9 @@ use tracing::{info, warn};
 use crate::state::{ClientAddress, Limits};
 use stall::StallGuard;
 
-/// The largest head that is read at all. Between the limit and this, the answer has an envelope.
-const READ_BYTES: usize = 256 << 10;
+/// About the largest head that is read at all, and what every connection may hold before anyone knows who it is.
+/// Between the limit and this, the answer has an envelope.
+const READ_BYTES: usize = 128 << 10;
 /// The most header fields that are read at all.
 const READ_FIELDS: usize = 256;
 /// How long to wait when the process is out of descriptors.

@@ -39,7 +39,7 @@ pub struct Limits {
     pub request_time: Duration,
     /// How long a client may leave the bytes of an answer unread. Default 30 s, then the connection is closed.
     pub stall_time: Duration,
-    /// Open connections; more wait in the listener's backlog. Default 1024.
+    /// Open connections; more wait in the listener's backlog. Default 512.
     pub connections: usize,
     /// How long open requests may finish after the stop was asked for. Default 30 s.
     pub grace_period: Duration,
@@ -56,7 +56,7 @@ impl Default for Limits {
             edge_time: Duration::from_secs(5),
             request_time: Duration::from_secs(30),
             stall_time: Duration::from_secs(30),
-            connections: 1024,
+            connections: 512,
             grace_period: Duration::from_secs(30),
         }
     }
@@ -64,6 +64,6 @@ impl Default for Limits {
 
 /// The address that a request came from, for logs and the audit record.
 ///
-/// [`serve`](crate::serve) sets it as a request extension; whoever calls the router otherwise should do so too.
+/// [`serve`](crate::serve()) sets it as a request extension; whoever calls the router otherwise should do so too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);

@@ -9,7 +9,8 @@ mod policy;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use policy::{DIAL_LIMIT, MAX_IN_FLIGHT, Pace};
+pub(crate) use policy::DIAL_LIMIT;
+use policy::{MAX_IN_FLIGHT, Pace};
 
 /// One dial of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

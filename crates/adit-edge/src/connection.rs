@@ -13,6 +13,8 @@ use adit_model::{ConnectionId, ConnectionIndex, Timestamp, TransportProtocol};
 use adit_net::{h2::H2Session, quic::QuicConnection};
 use tokio_util::sync::CancellationToken;
 
+use crate::memory::{MemoryBudget, WindowGrant};
+
 /// What carries a connection.
 #[derive(Clone)]
 pub(crate) enum Transport {
@@ -25,6 +27,18 @@ impl Transport {
         match self {
             Self::Quic(_) => TransportProtocol::Quic,
             Self::Http2(_) => TransportProtocol::Http2,
+        }
+    }
+
+    /// A connector stands behind it: it may have the large window, if there is room for one.
+    pub(crate) fn widen(&self, memory: &Arc<MemoryBudget>) -> Option<WindowGrant> {
+        match self {
+            Self::Quic(connection) => {
+                let grant = memory.grant()?;
+                connection.registered();
+                Some(grant)
+            }
+            Self::Http2(_) => None,
         }
     }
 
@@ -50,6 +64,7 @@ pub(crate) struct Connection {
     idle: CancellationToken,
     draining: CancellationToken,
     close_reason: OnceLock<CloseReason>,
+    window: OnceLock<WindowGrant>,
 }
 
 impl Connection {
@@ -71,7 +86,15 @@ impl Connection {
             idle: CancellationToken::new(),
             draining: CancellationToken::new(),
             close_reason: OnceLock::new(),
+            window: OnceLock::new(),
         })
+    }
+
+    /// It is in service now.
+    pub(crate) fn widen(&self, memory: &Arc<MemoryBudget>) {
+        if let Some(grant) = self.transport.widen(memory) {
+            let _ = self.window.set(grant);
+        }
     }
 
     /// How many requests run on it.

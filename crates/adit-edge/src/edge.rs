@@ -27,6 +27,7 @@ use crate::{
     context::Context,
     control::LocalEdge,
     follow::follow,
+    memory::MemoryBudget,
     metrics::EdgeMetrics,
     public::{self, Entrance, PublicLimits},
     tunnels::Tunnels,
@@ -53,6 +54,8 @@ pub struct EdgeConfig {
     pub https: Option<SocketAddr>,
     /// What public clients may take up.
     pub limits: PublicLimits,
+    /// What connections may make the process hold in receive windows, bytes.
+    pub memory_budget: u64,
     /// Keys that must survive a restart, so that connectors notice it at once.
     pub quic_keys: QuicKeys,
     /// Issues the edge's certificates.
@@ -139,6 +142,7 @@ impl Edge {
             lanes: RpcLanes::start(rpc_threads()).map_err(EdgeError::Thread)?,
             location: config.location,
             metrics: EdgeMetrics::new(),
+            memory: MemoryBudget::new(config.memory_budget),
             tasks: TaskTracker::new(),
             requests: TaskTracker::new(),
             draining: CancellationToken::new(),

@@ -137,6 +137,7 @@ impl ControlStream {
         if let Some(old) = replaced {
             self.context.tasks.spawn(retire(old));
         }
+        connection.widen(&self.context.memory);
         self.report_opened(&key, &connection);
         let details = ConnectionDetails {
             connection: connection.id,

@@ -74,8 +74,13 @@ pub(crate) async fn changes(
     .await?;
     let Some(last) = rows.last() else { return Ok(None) };
     let upto = ChangeNumber(number_of(last)?);
+    let Ok(objects) = coalesced(&rows).inspect_err(|error| {
+        tracing::error!(%error, "the change history is unreadable; readers take a new snapshot");
+    }) else {
+        return Ok(Some(Changes::TooOld));
+    };
     let mut changes = Vec::new();
-    for object in coalesced(&rows)? {
+    for object in objects {
         changes.push(present(connection, sealer, object).await?);
     }
     Ok(Some(Changes::Since { changes, upto }))

@@ -79,7 +79,19 @@ pub(crate) async fn of_tunnel(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_content_panics_and_every_tunnel_is_found_again(content: String, id: u128) {
+            prop_assert_eq!(target(DnsRecordKind::Cname, &content, true), None);
+            let tunnel = TunnelId::from_uuid(uuid::Uuid::from_u128(id));
+            let host = format!("{tunnel}.cfargotunnel.com");
+            prop_assert_eq!(target(DnsRecordKind::Cname, &host, true), Some(tunnel));
+        }
+    }
 
     #[test]
     fn only_a_proxied_alias_of_a_tunnel_host_is_a_route() {

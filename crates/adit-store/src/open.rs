@@ -1,10 +1,21 @@
 //! Opening a database: where it is, whether this version may use it, and bringing it forward.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use adit_core::port::ChangeNumber;
 use sqlx::migrate::{Migration, Migrator};
 
-use crate::{engine::Connection, failure::Cause, row::column, seal::Sealer, sqlite};
+use crate::{
+    engine::{Connection, Pool},
+    failure::Cause,
+    row::column,
+    seal::{Sealer, StoreKeys},
+    sqlite,
+    tx::counter,
+};
 
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +65,51 @@ pub enum OpenError {
     },
 }
 
+/// What an opened database is used through.
+pub(crate) struct Opened {
+    pub(crate) file: PathBuf,
+    /// The one connection that writes.
+    pub(crate) connection: Connection,
+    pub(crate) readers: Pool,
+    /// The newest change.
+    pub(crate) newest: ChangeNumber,
+    pub(crate) sealer: Arc<Sealer>,
+}
+
+/// Opens the database, makes it if there is none, and brings its schema forward.
+pub(crate) async fn open(address: &str, keys: &StoreKeys) -> Result<Opened, OpenError> {
+    let file = file_of(address)?;
+    let broken = |cause: Cause| OpenError::Database {
+        file: file.clone(),
+        cause: cause.into(),
+    };
+    sqlite::create_file(&file).map_err(|error| OpenError::Database {
+        file: file.clone(),
+        cause: error.into(),
+    })?;
+    let mut connection = sqlite::connect_writer(&file)
+        .await
+        .map_err(|error| broken(error.into()))?;
+    migrate(&mut connection, &file, sqlite::migrations()).await?;
+    let sealer = Arc::new(Sealer::new(keys).map_err(broken)?);
+    if !key_fits(&mut connection, &sealer).await.map_err(broken)? {
+        return Err(OpenError::WrongKey { file });
+    }
+    let readers = sqlite::connect_readers(&file)
+        .await
+        .map_err(|error| broken(error.into()))?;
+    let newest = counter(&mut connection, "change").await.map_err(broken)?;
+    Ok(Opened {
+        file,
+        connection,
+        readers,
+        newest,
+        sealer,
+    })
+}
+
 /// The file that an address such as `sqlite:/var/lib/adit/adit.db` or a plain path means.
-pub(crate) fn file_of(address: &str) -> Result<PathBuf, OpenError> {
+fn file_of(address: &str) -> Result<PathBuf, OpenError> {
     let path = match address.split_once(':') {
         Some(("sqlite", path)) => path.strip_prefix("//").unwrap_or(path),
         Some((scheme, rest)) if rest.starts_with("//") && !scheme.contains('/') => "",
@@ -71,7 +125,7 @@ pub(crate) fn file_of(address: &str) -> Result<PathBuf, OpenError> {
 }
 
 /// Brings the schema forward. Copies a database that has something to lose first.
-pub(crate) async fn migrate(
+async fn migrate(
     connection: &mut Connection,
     file: &Path,
     migrations: Vec<Migration>,
@@ -117,7 +171,7 @@ pub(crate) async fn migrate(
 const KEY_CHECK: &str = "secrets_key_check";
 
 /// Whether `sealer` has the key that the database was made with. A new database takes this one.
-pub(crate) async fn key_fits(connection: &mut Connection, sealer: &Sealer) -> Result<bool, Cause> {
+async fn key_fits(connection: &mut Connection, sealer: &Sealer) -> Result<bool, Cause> {
     let kept = sqlx::query("SELECT value FROM meta WHERE key = $1")
         .bind(KEY_CHECK)
         .fetch_optional(&mut *connection)

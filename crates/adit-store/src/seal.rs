@@ -91,8 +91,25 @@ fn owner_bytes(owner: TunnelKey) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use adit_model::{AccountId, TunnelId};
+    use proptest::prelude::*;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn opening_undoes_sealing(plain: Vec<u8>, owner: Vec<u8>) {
+            let sealed = sealer(1).seal(&plain, &owner).unwrap();
+            prop_assert_eq!(&*sealer(1).open(&sealed, &owner).unwrap(), &plain);
+        }
+
+        #[test]
+        fn no_bytes_that_nobody_sealed_open_or_panic(mut bytes: Vec<u8>, versioned: bool) {
+            if let (true, Some(first)) = (versioned, bytes.first_mut()) {
+                *first = VERSION;
+            }
+            prop_assert!(sealer(1).open(&bytes, b"x").is_err());
+        }
+    }
 
     fn sealer(byte: u8) -> Sealer {
         Sealer::new(&StoreKeys::new([byte; 32])).unwrap()

@@ -13,16 +13,14 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     bootstrap::{self, Bootstrap, BootstrapOutcome},
     clock::Clock,
-    engine::{Connection, Pool},
+    engine::Pool,
     failure::{Cause, during, store_error},
     node,
-    open::{self, OpenError},
+    open::{self, OpenError, Opened},
     presence::{PresenceQueue, Reporter, rows},
     seal::{Sealer, StoreKeys},
-    sqlite,
     sweep::{self, Retention, Swept},
     tunnels,
-    tx::counter,
     writer::{Writer, WriterParts},
     zones::{self, ZoneError},
 };
@@ -83,42 +81,24 @@ impl Store {
     /// # Errors
     /// [`OpenError`] says what is in the way: a newer schema, another secrets key, or the file itself.
     pub async fn open(address: &str, keys: &StoreKeys, options: StoreOptions) -> Result<Self, OpenError> {
-        let file = open::file_of(address)?;
-        let broken = |cause: Box<dyn std::error::Error + Send + Sync>| OpenError::Database {
-            file: file.clone(),
-            cause,
-        };
-        sqlite::create_file(&file).map_err(|error| broken(error.into()))?;
-        let mut connection = sqlite::connect_writer(&file)
+        let opened = open::open(address, keys).await?;
+        let file = opened.file.clone();
+        Self::start(opened, options)
             .await
-            .map_err(|error| broken(error.into()))?;
-        open::migrate(&mut connection, &file, sqlite::migrations()).await?;
-
-        let sealer = Arc::new(Sealer::new(keys).map_err(|cause| broken(cause.into()))?);
-        if !open::key_fits(&mut connection, &sealer)
-            .await
-            .map_err(|cause| broken(cause.into()))?
-        {
-            return Err(OpenError::WrongKey { file });
-        }
-        let readers = sqlite::connect_readers(&file)
-            .await
-            .map_err(|error| broken(error.into()))?;
-        let newest = counter(&mut connection, "change")
-            .await
-            .map_err(|cause| broken(cause.into()))?;
-        Self::start(connection, readers, newest, sealer, options)
-            .await
-            .map_err(|error| broken(error.into()))
+            .map_err(|error| OpenError::Database {
+                file,
+                cause: error.into(),
+            })
     }
 
-    async fn start(
-        connection: Connection,
-        readers: Pool,
-        newest: ChangeNumber,
-        sealer: Arc<Sealer>,
-        options: StoreOptions,
-    ) -> Result<Self, StoreError> {
+    async fn start(opened: Opened, options: StoreOptions) -> Result<Self, StoreError> {
+        let Opened {
+            file,
+            connection,
+            readers,
+            newest,
+            sealer,
+        } = opened;
         let StoreOptions {
             retention,
             changes_kept,
@@ -130,6 +110,7 @@ impl Store {
         };
         let (publish, newest) = watch::channel(newest);
         let parts = WriterParts {
+            file,
             connection,
             clock: clock.clone(),
             changes_kept,

@@ -1,180 +1,19 @@
 //! Tunnels: making, finding, listing and deleting them.
 
-use adit_core::{
-    port::{
-        Actor, CatalogError, ChangeNumber, ConnectorRecord, NewTunnel, Page, PageRequest, Tunnel,
-        TunnelFilter,
-    },
-    status::{ConnectionFacts, FactFilter, MISSING_WINDOW},
-};
-use adit_model::{
-    AccountId, ConfigSource, ConfigVersion, Timestamp, TunnelId, TunnelKey, TunnelSecret, TunnelStatus,
-};
-use sqlx::query::Query;
+mod list;
 
+use adit_core::port::{Actor, CatalogError, ChangeNumber, NewTunnel, Tunnel};
+use adit_model::{ConfigSource, ConfigVersion, TunnelId, TunnelKey, TunnelSecret, TunnelStatus};
+
+pub(crate) use self::list::{find, list};
 use crate::{
-    connectors,
-    engine::{Connection, Database, Row},
+    engine::{Connection, Row},
     failure::{Cause, Failure},
     hosts,
-    row::{column, id, optional_time, parsed, time},
+    row::column,
     seal::Sealer,
     tx::{Audit, Object, Tx, counter},
 };
-
-type Arguments = <Database as sqlx::Database>::Arguments;
-
-/// The tunnels of a list: conditions on `t`, whose parameters [`bind_filter`] gives, `$10` to `$12` free.
-/// A prefix is compared by `substr`, not LIKE, which ignores case in SQLite and needs its wildcards escaped.
-macro_rules! matching {
-    () => {
-        " FROM tunnels t WHERE t.account_id = $1
-            AND ($2 IS NULL OR t.tunnel_id = $2)
-            AND ($3 IS NULL OR t.name = $3)
-            AND ($4 IS NULL OR substr(t.name, 1, length($4)) = $4)
-            AND ($5 IS NULL OR substr(t.name, 1, length($5)) <> $5)
-            AND ($6 IS NULL OR (t.deleted_at IS NOT NULL) = $6)
-            AND ($7 IS NULL OR (t.created_at <= $7 AND (t.deleted_at IS NULL OR t.deleted_at >= $7)))
-            AND ($8 IS NULL OR t.ever_connected = $8)
-            AND ($9 IS NULL OR (t.active_since IS NOT NULL) = $9)
-            AND ($10 IS NULL OR ("
-    };
-}
-
-/// Whether a connector of `t` with a live connection has an index that ended since `$11` and is not live again.
-macro_rules! missing {
-    () => {
-        "EXISTS (
-            SELECT 1 FROM connections gone
-            WHERE gone.account_id = t.account_id AND gone.tunnel_id = t.tunnel_id AND gone.closed_at >= $11
-            AND EXISTS (
-                SELECT 1 FROM connections live
-                WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
-                AND live.connector_id = gone.connector_id AND live.closed_at IS NULL)
-            AND NOT EXISTS (
-                SELECT 1 FROM connections live
-                WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
-                AND live.connector_id = gone.connector_id AND live.closed_at IS NULL
-                AND live.connection_index = gone.connection_index))"
-    };
-}
-
-const COUNT: &str = concat!("SELECT COUNT(*)", matching!(), missing!(), ") = $10)");
-
-const LIST: &str = concat!(
-    "SELECT t.*, ",
-    missing!(),
-    " AS missing",
-    matching!(),
-    missing!(),
-    ") = $10) ORDER BY t.created_at DESC, t.tunnel_id LIMIT $12 OFFSET $13"
-);
-
-fn bind_filter<'q>(
-    query: Query<'q, Database, Arguments>,
-    account: AccountId,
-    filter: &'q TunnelFilter,
-    now: Timestamp,
-) -> Query<'q, Database, Arguments> {
-    let facts = filter.status.map(FactFilter::from).unwrap_or_default();
-    let prefix = |prefix: &'q Option<String>| prefix.as_deref().filter(|prefix| !prefix.is_empty());
-    query
-        .bind(account.to_string())
-        .bind(filter.id.map(TunnelId::uuid))
-        .bind(filter.name.as_deref())
-        .bind(prefix(&filter.include_prefix))
-        .bind(prefix(&filter.exclude_prefix))
-        .bind(filter.deleted)
-        .bind(filter.existed_at.map(Timestamp::unix_micros))
-        .bind(facts.ever_connected)
-        .bind(facts.connected)
-        .bind(facts.missing)
-        .bind(missing_since(now))
-}
-
-fn missing_since(now: Timestamp) -> i64 {
-    let window = i64::try_from(MISSING_WINDOW.as_micros()).unwrap_or(i64::MAX);
-    now.unix_micros().saturating_sub(window)
-}
-
-/// Part of an account's tunnels, newest first.
-pub(crate) async fn list(
-    connection: &mut Connection,
-    account: AccountId,
-    filter: &TunnelFilter,
-    page: PageRequest,
-    now: Timestamp,
-) -> Result<Page<Tunnel>, Cause> {
-    let total = bind_filter(sqlx::query(COUNT), account, filter, now)
-        .fetch_one(&mut *connection)
-        .await?;
-    let rows = bind_filter(sqlx::query(LIST), account, filter, now)
-        .bind(i64::from(page.per_page))
-        .bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
-        .fetch_all(&mut *connection)
-        .await?;
-    let mut items = rows.iter().map(tunnel).collect::<Result<Vec<_>, _>>()?;
-    let connected: Vec<TunnelId> = items
-        .iter()
-        .filter(|item| item.active_since.is_some())
-        .map(|item| item.key.tunnel)
-        .collect();
-    let mut connectors = connectors::live(connection, account, &connected).await?;
-    for item in &mut items {
-        item.connectors = connectors.remove(&item.key.tunnel).unwrap_or_default();
-    }
-    Ok(Page {
-        items,
-        total: u64::try_from(sqlx::Row::try_get::<i64, _>(&total, 0)?).unwrap_or_default(),
-    })
-}
-
-/// One tunnel, deleted or not.
-pub(crate) async fn find(
-    connection: &mut Connection,
-    key: TunnelKey,
-    now: Timestamp,
-) -> Result<Option<Tunnel>, Cause> {
-    let filter = TunnelFilter {
-        id: Some(key.tunnel),
-        ..TunnelFilter::default()
-    };
-    let page = list(
-        connection,
-        key.account,
-        &filter,
-        PageRequest { page: 1, per_page: 1 },
-        now,
-    )
-    .await?;
-    Ok(page.items.into_iter().next())
-}
-
-fn tunnel(row: &Row) -> Result<Tunnel, Cause> {
-    let (active_since, inactive_since) = (
-        optional_time(row, "active_since")?,
-        optional_time(row, "inactive_since")?,
-    );
-    let facts = ConnectionFacts {
-        ever_connected: column(row, "ever_connected")?,
-        connected: active_since.is_some(),
-        missing: column(row, "missing")?,
-    };
-    Ok(Tunnel {
-        key: TunnelKey {
-            account: parsed(row, "account_id")?,
-            tunnel: id(row, "tunnel_id", TunnelId::from_uuid)?,
-        },
-        name: parsed(row, "name")?,
-        config_source: config_source(row)?,
-        created_at: time(row, "created_at")?,
-        deleted_at: optional_time(row, "deleted_at")?,
-        status: facts.status(),
-        active_since,
-        inactive_since,
-        connectors: Vec::<ConnectorRecord>::new(),
-    })
-}
 
 /// The column `config_source`.
 pub(crate) fn config_source(row: &Row) -> Result<ConfigSource, Cause> {

@@ -7,6 +7,7 @@
 mod job;
 
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -25,6 +26,7 @@ use crate::{
     clock::Clock,
     engine::Connection,
     failure::{Cause, Failure, store_error},
+    sqlite,
     tx::Tx,
 };
 
@@ -46,7 +48,9 @@ pub(crate) struct Writer {
 
 /// What a writer is made of.
 pub(crate) struct WriterParts {
-    /// The connection, which nobody else may write beside.
+    /// The database.
+    pub(crate) file: PathBuf,
+    /// The connection to it, which nobody else may write beside.
     pub(crate) connection: Connection,
     /// The time of each write.
     pub(crate) clock: Clock,
@@ -139,10 +143,26 @@ impl Loop {
                     writes = taken.len(),
                     "the store could not commit"
                 );
+                self.reconnect().await;
             }
         }
         for job in taken {
             job.answer(outcome.as_ref().map(drop));
+        }
+    }
+
+    /// Takes a fresh connection. An error may have ended the old one's transaction behind the driver's back, which
+    /// would then count savepoints that do not exist and refuse every later transaction.
+    async fn reconnect(&mut self) {
+        match sqlite::connect_writer(&self.parts.file).await {
+            Ok(connection) => {
+                let old = std::mem::replace(&mut self.parts.connection, connection);
+                drop(old.close_hard().await);
+            }
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the store's writer cannot reconnect; the next write tries again"
+            ),
         }
     }
 
@@ -190,3 +210,6 @@ impl Loop {
         Ok(newest)
     }
 }
+
+#[cfg(test)]
+mod tests;

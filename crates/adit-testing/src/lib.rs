@@ -1,6 +1,6 @@
 //! What tests share: origins to proxy to, processes to run and kill, a stock connector, and waiting without sleeping.
 //!
-//! A dev-dependency of every crate that needs it, and of nothing that ships. It knows no edge and no API, so that
+//! A dev-dependency of every crate that needs it, and of nothing that ships. It knows no edge and no API but its own, so that
 //! their crates can use it in their own tests. Start with [`wait_for`] and [`origin::Origin`].
 //!
 //! The harness fails the test it serves: what goes wrong here panics and says what was expected.
@@ -18,8 +18,9 @@ pub mod client;
 pub mod cloudflared;
 pub mod origin;
 pub mod process;
+pub mod scripted;
 mod skip;
 mod wait;
 
-pub use skip::skip;
-pub use wait::{wait_for, wait_for_some, wait_within};
+pub use skip::{long_only, skip};
+pub use wait::{wait_for, wait_for_some, wait_within, within};

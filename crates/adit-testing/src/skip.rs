@@ -29,3 +29,19 @@ pub fn skip(test: &str, reason: impl Display) {
     log.and_then(|mut log| log.write_all(line.as_bytes()))
         .expect("the file named by ADIT_SKIP_LOG can be written");
 }
+
+/// Set by `cargo xtask test --long`.
+const LONG: &str = "ADIT_LONG";
+
+/// True if suites that take their time are wanted; otherwise says that this test is left out, which then returns.
+///
+/// # Panics
+/// As [`skip`].
+#[must_use]
+pub fn long_only(test: &str) -> bool {
+    let wanted = env::var_os(LONG).is_some();
+    if !wanted {
+        skip(test, "a long one: cargo xtask test --long runs it");
+    }
+    wanted
+}

@@ -34,6 +34,17 @@ pub async fn wait_for_some<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -
     some_within(LIMIT, what, ask).await
 }
 
+/// Waits for a future that must complete.
+///
+/// # Panics
+/// After 10 s, naming `what` never came.
+pub async fn within<F: Future>(what: &str, future: F) -> F::Output {
+    match timeout(LIMIT, future).await {
+        Ok(output) => output,
+        Err(_) => panic!("waited {LIMIT:?} in vain for: {what}"),
+    }
+}
+
 async fn some_within<T>(limit: Duration, what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let asking = async {
         loop {

@@ -14,7 +14,7 @@ mod value;
 pub(crate) use bootstrap::Bootstrap;
 pub(crate) use flags::{ServerFlags, UpFlags};
 pub(crate) use keys::Settings;
-pub(crate) use value::{GoDuration, GracePeriod, LogFormat};
+pub(crate) use value::{GoDuration, GracePeriod, LogFormat, StoreUrl};
 
 use std::path::PathBuf;
 

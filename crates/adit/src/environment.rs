@@ -1,11 +1,8 @@
 //! `adit env`: what makes official tools talk to this Adit.
 
-use std::{
-    fs,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::PathBuf,
-};
+use std::{fs, path::PathBuf};
 
+use adit_edge::reachable_here;
 use adit_wire::OriginCertificate;
 
 use crate::{
@@ -77,7 +74,7 @@ impl RunFile {
         self.advertised
             .api
             .clone()
-            .unwrap_or_else(|| format!("http://{}", reachable(self.listeners.api)))
+            .unwrap_or_else(|| format!("http://{}", reachable_here(self.listeners.api)))
     }
 
     /// The base of all REST paths.
@@ -90,18 +87,8 @@ impl RunFile {
         self.advertised
             .edge
             .clone()
-            .unwrap_or_else(|| reachable(self.listeners.edge).to_string())
+            .unwrap_or_else(|| reachable_here(self.listeners.edge).to_string())
     }
-}
-
-/// The address under which a listener is reached from this machine.
-pub(crate) fn reachable(listener: SocketAddr) -> SocketAddr {
-    let ip = match listener.ip() {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
-        other => other,
-    };
-    SocketAddr::new(ip, listener.port())
 }
 
 impl Running {
@@ -144,7 +131,7 @@ pub(crate) fn print(place: &Place) -> Result<(), Failure> {
 }
 
 /// A word of a POSIX shell.
-fn shell_quoted(text: &str) -> String {
+pub(crate) fn shell_quoted(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_./:@%+,-".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {
         return text.to_owned();
@@ -157,17 +144,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn a_listener_on_all_addresses_is_reached_on_loopback() {
-        for (listener, reached) in [
-            ("0.0.0.0:1", "127.0.0.1:1"),
-            ("[::]:1", "[::1]:1"),
-            ("192.0.2.1:1", "192.0.2.1:1"),
-        ] {
-            assert_eq!(reachable(listener.parse().unwrap()).to_string(), reached);
-        }
-    }
 
     #[test]
     fn a_value_with_blanks_or_quotes_survives_the_shell() {

@@ -1,9 +1,10 @@
 //! `adit hosts`: lines for /etc/hosts, for programs that do not map `*.localhost` by themselves.
 
+use adit_edge::reachable_here;
 use serde::Deserialize;
 
 use crate::{
-    environment::{Place, reachable},
+    environment::Place,
     failure::Failure,
     output,
     rest::{Rest, Target},
@@ -19,7 +20,7 @@ pub(crate) async fn print(place: &Place) -> Result<(), Failure> {
     let running = place.running()?;
     let ca = running.dir.ca_certificate();
     // The listener's own address, whatever the API's public URL is.
-    let base = format!("http://{}/client/v4", reachable(running.run.listeners.api));
+    let base = format!("http://{}/client/v4", reachable_here(running.run.listeners.api));
     let doing = "list the routes";
     let rest = Rest::new(
         &base,
@@ -34,7 +35,7 @@ pub(crate) async fn print(place: &Place) -> Result<(), Failure> {
         .map_err(|error| error.while_to(doing))?;
 
     let listener = running.run.listeners.https.or(running.run.listeners.http);
-    let address = reachable(listener.unwrap_or(running.run.listeners.api))
+    let address = reachable_here(listener.unwrap_or(running.run.listeners.api))
         .ip()
         .to_string();
     let own = ["api", "management"].map(|label| format!("{label}.{}", running.run.domain));

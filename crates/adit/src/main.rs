@@ -2,14 +2,17 @@
 //!
 //! Start with [`Command`], the commands. What they are told is in [`config`]; where they keep state in [`data_dir`].
 
+mod compose;
 mod config;
 mod data_dir;
 mod environment;
 mod failure;
 mod hosts;
+mod logging;
 mod output;
 mod personality;
 mod rest;
+mod signals;
 mod tunnel;
 mod version;
 
@@ -18,7 +21,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use crate::{
-    config::{ServerFlags, UpFlags},
+    config::{Role, ServerFlags, UpFlags},
     environment::Place,
     failure::Failure,
     personality::Personality,
@@ -56,7 +59,7 @@ enum Command {
 
 /// `cloudflared`, as far as Adit replaces it.
 #[derive(Debug, Parser)]
-#[command(name = "cloudflared", version = version::AS_CLOUDFLARED, disable_version_flag = true, disable_help_subcommand = true)]
+#[command(name = "cloudflared", version = version::AFTER_NAME, disable_version_flag = true, disable_help_subcommand = true)]
 struct Cloudflared {
     #[command(subcommand)]
     command: CloudflaredCommand,
@@ -112,12 +115,20 @@ fn parse(arguments: Vec<OsString>, personality: Personality) -> Result<Command, 
 fn run(command: Command, personality: Personality) -> Result<(), Failure> {
     match command {
         Command::Up(flags) => {
-            let _ = (flags.settings()?, flags.no_demo);
-            Ok(())
+            let settings = flags.settings()?;
+            compose::run(compose::Plan {
+                role: Role::Up,
+                settings,
+                demo: !flags.no_demo,
+            })
         }
         Command::Server(flags) => {
-            let _ = flags.settings()?;
-            Ok(())
+            let settings = flags.settings()?;
+            compose::run(compose::Plan {
+                role: Role::Server,
+                settings,
+                demo: false,
+            })
         }
         Command::Tunnel(args) => one_shot(tunnel::run(*args, personality)),
         Command::Env(place) => environment::print(&place),

@@ -3,7 +3,7 @@
 use crate::{failure::Failure, output, personality::Personality};
 
 /// The version of `cloudflared` that this one replaces, and its own.
-pub(crate) const AS_CLOUDFLARED: &str = concat!("2026.8.2 (adit ", env!("CARGO_PKG_VERSION"), ")");
+pub(crate) const AFTER_NAME: &str = concat!("version 2026.8.2 (adit ", env!("CARGO_PKG_VERSION"), ")");
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Version {
@@ -19,7 +19,7 @@ impl Version {
         output::result(&match (personality, self.short) {
             (Personality::Adit, false) => format!("adit {own}\n"),
             (Personality::Adit, true) => format!("{own}\n"),
-            (Personality::Cloudflared, false) => format!("cloudflared version {AS_CLOUDFLARED}\n"),
+            (Personality::Cloudflared, false) => format!("cloudflared {AFTER_NAME}\n"),
             (Personality::Cloudflared, true) => "2026.8.2\n".to_owned(),
         })
     }

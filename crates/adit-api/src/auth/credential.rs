@@ -64,6 +64,9 @@ fn is_email(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn headers(of: &[(&'static str, &str)]) -> HeaderMap {
@@ -115,6 +118,23 @@ mod tests {
                 presented(&headers(&[(half, "u@example.com")])),
                 Err(AuthError::NoCredential)
             ));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_panics(authorization: Vec<u8>, email: Vec<u8>, key: Vec<u8>) {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [(AUTHORIZATION, authorization), (EMAIL, email), (KEY, key)] {
+                headers.extend(HeaderValue::from_bytes(&value).ok().map(|value| (name, value)));
+            }
+            let _ = presented(&headers);
+        }
+
+        #[test]
+        fn every_token_of_the_v4_api_is_taken(token in "[A-Za-z0-9_-]{40,80}") {
+            let headers = headers(&[("authorization", &format!("Bearer {token}"))]);
+            prop_assert!(matches!(presented(&headers), Ok(ApiCredential::Token(t)) if t == token));
         }
     }
 }

@@ -133,6 +133,7 @@ fn pointer(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde::Deserialize;
 
     use super::*;
@@ -199,5 +200,20 @@ mod tests {
             matches!(not_utf8, RequestError::BodySyntax { .. }),
             "{not_utf8:?}"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_panics(bytes: Vec<u8>, text in "[\\{\\}\\[\\]\",:0-9a-z ]{0,40}") {
+            let _ = parse::<Example>(&bytes);
+            let _ = parse::<Example>(text.as_bytes());
+            let _ = parse::<Example>(format!("{{\"nested\": {text}}}").as_bytes());
+        }
+
+        #[test]
+        fn reading_undoes_writing(name in ".*", nested: Vec<Vec<u8>>) {
+            let body = serde_json::json!({"name": name, "nested": nested}).to_string();
+            prop_assert_eq!(parse::<Example>(body.as_bytes()).unwrap(), Example { name, nested });
+        }
     }
 }

@@ -169,6 +169,9 @@ impl<S: Sync> FromRequestParts<S> for QueryParams {
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    use proptest::prelude::*;
+
     use super::*;
 
     const RULES: PageRules = PageRules {
@@ -238,5 +241,24 @@ mod tests {
             QueryParams::parse("name=%ff"),
             Err(RequestError::QueryNotUtf8)
         ));
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_read_as_it_was_encoded(name in "[a-z]{1,8}", value in ".{1,20}") {
+            let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+            let once = query(&format!("{name}={}", encode(&value)));
+            prop_assert_eq!(once.text(&name), Some(&*value));
+            let twice = query(&format!("{name}={}", encode(&encode(&value))));
+            let again = twice.decoded_again();
+            prop_assert_eq!(again.as_ref().unwrap_or(&twice).text(&name), Some(&*value));
+        }
+
+        #[test]
+        fn no_query_panics(text in ".{0,100}") {
+            if let Ok(query) = QueryParams::parse(&text) {
+                let _ = (query.page(RULES), query.flag("a"), query.time("a"), query.decoded_again());
+            }
+        }
     }
 }

@@ -103,6 +103,8 @@ fn filter(query: &QueryParams) -> Result<TunnelFilter, RequestError> {
         exclude_prefix: text("exclude_prefix"),
         deleted: query.flag("is_deleted")?,
         existed_at: query.time("existed_at")?,
+        was_active_at: query.time("was_active_at")?,
+        was_inactive_at: query.time("was_inactive_at")?,
         status: query.word("status", "inactive, degraded, healthy or down", &STATUSES)?,
     })
 }

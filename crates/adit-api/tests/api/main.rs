@@ -13,5 +13,7 @@ mod logs;
 mod records;
 mod routes;
 mod serving;
+mod stock_cli;
+mod store;
 mod support;
 mod tunnels;

@@ -1,44 +1,32 @@
 //! The API on a socket, with clients that behave badly.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
-use adit_api::{Limits, serve};
+use adit_api::Limits;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    task::JoinHandle,
+    net::TcpStream,
     time::timeout,
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::support::{Api, Fault, TOKEN, tunnels, zone};
+use crate::support::{Api, Fault, Server, TOKEN, tunnels, zone};
 
 const SOON: Duration = Duration::from_secs(10);
 
-struct Server {
+struct BadClient {
     api: Api,
-    address: SocketAddr,
-    stop: CancellationToken,
-    ended: JoinHandle<()>,
+    server: Server,
 }
 
-impl Server {
-    async fn start(limits: Limits) -> Self {
+impl BadClient {
+    async fn of(limits: Limits) -> Self {
         let api = Api::with_limits(limits);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let stop = CancellationToken::new();
-        let ended = TaskTracker::new().spawn(serve(listener, api.router.clone(), limits, stop.clone()));
-        Self {
-            api,
-            address,
-            stop,
-            ended,
-        }
+        let server = Server::start(api.router.clone(), limits).await;
+        Self { api, server }
     }
 
     async fn dial(&self) -> TcpStream {
-        TcpStream::connect(self.address).await.unwrap()
+        TcpStream::connect(self.server.address).await.unwrap()
     }
 
     /// Sends bytes and reads until the server closes.
@@ -80,8 +68,8 @@ fn get(path: &str, more: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_connection_serves_request_after_request() {
-    let server = Server::start(Limits::default()).await;
-    let mut stream = server.dial().await;
+    let client = BadClient::of(Limits::default()).await;
+    let mut stream = client.dial().await;
     for _ in 0..3 {
         stream.write_all(&get(&zone(""), "")).await.unwrap();
         let answer = read_until(&mut stream, "\"permissions\":[]}}").await;
@@ -94,8 +82,8 @@ async fn a_connection_serves_request_after_request() {
 
 #[tokio::test]
 async fn large_heads_are_refused_with_the_envelope_while_they_can_be_read() {
-    let server = Server::start(Limits::default()).await;
-    let large = server
+    let client = BadClient::of(Limits::default()).await;
+    let large = client
         .exchange(&get(
             "/zones",
             &format!("connection: close\r\nx: {}\r\n", "y".repeat(100_000)),
@@ -103,17 +91,17 @@ async fn large_heads_are_refused_with_the_envelope_while_they_can_be_read() {
         .await;
     assert!(large.starts_with("HTTP/1.1 431 "), "{large}");
     assert!(large.contains("\"code\":1431"), "{large}");
-    let huge = server
+    let huge = client
         .exchange(&get("/zones", &format!("x: {}\r\n", "y".repeat(2_000_000))))
         .await;
     assert!(huge.is_empty() || huge.starts_with("HTTP/1.1 431 "), "{huge}");
-    let many = server.exchange(&get("/zones", &"x: y\r\n".repeat(1000))).await;
+    let many = client.exchange(&get("/zones", &"x: y\r\n".repeat(1000))).await;
     assert!(many.starts_with("HTTP/1.1 431 "), "{many}");
 }
 
 #[tokio::test]
 async fn a_client_that_sends_all_before_it_reads_learns_that_its_body_is_too_large() {
-    let server = Server::start(Limits {
+    let client = BadClient::of(Limits {
         body_bytes: 100_000,
         ..Limits::default()
     })
@@ -124,7 +112,7 @@ async fn a_client_that_sends_all_before_it_reads_learns_that_its_body_is_too_lar
          content-length: {length}\r\n\r\n",
         tunnels("")
     );
-    let answer = server
+    let answer = client
         .exchange(&[head.as_bytes(), &vec![b'x'; length]].concat())
         .await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
@@ -132,30 +120,30 @@ async fn a_client_that_sends_all_before_it_reads_learns_that_its_body_is_too_lar
 
 #[tokio::test]
 async fn garbage_ends_its_connection_only() {
-    let server = Server::start(Limits::default()).await;
+    let client = BadClient::of(Limits::default()).await;
     for garbage in [
         &b"\x16\x03\x01\x02\x00\x01\x00"[..],
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"\0\0\0\0\r\n\r\n",
     ] {
-        let answer = server.exchange(garbage).await;
+        let answer = client.exchange(garbage).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
     }
-    let answer = server.exchange(&get(&zone(""), "connection: close\r\n")).await;
+    let answer = client.exchange(&get(&zone(""), "connection: close\r\n")).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
 
 #[tokio::test]
 async fn a_slow_head_and_an_idle_connection_are_closed() {
-    let server = Server::start(Limits {
+    let client = BadClient::of(Limits {
         head_time: Duration::from_millis(50),
         ..Limits::default()
     })
     .await;
-    let mut idle = server.dial().await;
-    let mut slow = server.dial().await;
+    let mut idle = client.dial().await;
+    let mut slow = client.dial().await;
     slow.write_all(b"GET / HTTP/1.1\r\nx-slow: ").await.unwrap();
-    let mut used = server.dial().await;
+    let mut used = client.dial().await;
     used.write_all(&get(&zone(""), "")).await.unwrap();
     read_to_end(&mut slow).await;
     read_to_end(&mut idle).await;
@@ -169,21 +157,21 @@ async fn connections_above_the_cap_wait_until_one_is_free() {
         head_time: Duration::from_millis(100),
         ..Limits::default()
     };
-    let server = Server::start(limits).await;
-    let _idle = server.dial().await;
-    let answer = server.exchange(&get(&zone(""), "connection: close\r\n")).await;
+    let client = BadClient::of(limits).await;
+    let _idle = client.dial().await;
+    let answer = client.exchange(&get(&zone(""), "connection: close\r\n")).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
 
 #[tokio::test]
 async fn a_stop_closes_idle_connections_and_lets_requests_finish() {
-    let server = Server::start(Limits::default()).await;
-    let id = server.api.create_tunnel("blog").await;
-    let mut idle = server.dial().await;
+    let client = BadClient::of(Limits::default()).await;
+    let id = client.api.create_tunnel("blog").await;
+    let mut idle = client.dial().await;
     idle.write_all(&get(&zone(""), "")).await.unwrap();
     read_until(&mut idle, "\"permissions\":[]}}").await;
-    *server.api.catalog.fault.lock() = Some(Fault::Hang);
-    let mut busy = server.dial().await;
+    *client.api.catalog.fault.lock() = Some(Fault::Hang);
+    let mut busy = client.dial().await;
     // The body is missing, so the request is open until it comes.
     let open = format!(
         "POST /client/v4{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\nexpect: 100-continue\r\n\
@@ -193,38 +181,38 @@ async fn a_stop_closes_idle_connections_and_lets_requests_finish() {
     busy.write_all(open.as_bytes()).await.unwrap();
     read_until(&mut busy, "100 Continue\r\n\r\n").await;
 
-    server.stop.cancel();
+    client.server.stop.cancel();
     assert_eq!(read_to_end(&mut idle).await, "");
-    assert!(!server.ended.is_finished());
+    assert!(!client.server.ended.is_finished());
     busy.write_all(br#"{"name":"shop"}"#).await.unwrap();
     assert!(read_to_end(&mut busy).await.starts_with("HTTP/1.1 200 "), "{id}");
-    timeout(SOON, server.ended)
+    timeout(SOON, client.server.ended)
         .await
         .expect("the server ends")
         .unwrap();
-    assert!(TcpStream::connect(server.address).await.is_err());
+    assert!(TcpStream::connect(client.server.address).await.is_err());
 }
 
 #[tokio::test]
 async fn the_grace_period_ends_requests_that_do_not() {
-    let server = Server::start(Limits {
+    let client = BadClient::of(Limits {
         grace_period: Duration::from_millis(20),
         ..Limits::default()
     })
     .await;
-    let id = server.api.create_tunnel("blog").await;
-    *server.api.catalog.fault.lock() = Some(Fault::Hang);
-    let mut stuck = server.dial().await;
+    let id = client.api.create_tunnel("blog").await;
+    *client.api.catalog.fault.lock() = Some(Fault::Hang);
+    let mut stuck = client.dial().await;
     stuck
         .write_all(&get(&tunnels(&format!("/{id}")), ""))
         .await
         .unwrap();
-    let mut other = server.dial().await;
+    let mut other = client.dial().await;
     other.write_all(&get(&zone(""), "")).await.unwrap();
     read_until(&mut other, "\"permissions\":[]}}").await;
 
-    server.stop.cancel();
-    timeout(SOON, server.ended)
+    client.server.stop.cancel();
+    timeout(SOON, client.server.ended)
         .await
         .expect("the server ends")
         .unwrap();

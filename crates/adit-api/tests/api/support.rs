@@ -2,11 +2,13 @@
 
 mod catalog;
 mod edges;
+mod home;
+mod server;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, ops::Deref, sync::Arc};
 
 use adit_api::{ApiState, ClientAddress, Limits, router};
-use adit_core::zone_names::ReservedHosts;
+use adit_core::reserved_hosts::ReservedHosts;
 use axum::{Router, body::Body};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -15,6 +17,8 @@ use tower::ServiceExt;
 
 pub(crate) use catalog::{Fault, MemoryCatalog};
 pub(crate) use edges::ScriptedEdges;
+pub(crate) use home::Home;
+pub(crate) use server::Server;
 
 pub(crate) const ACCOUNT: &str = "699d98642c564d2e855e9661899b7252";
 pub(crate) const OTHER_ACCOUNT: &str = "023e105f4ecef8ad9ca31a8372d0c353";
@@ -28,8 +32,9 @@ pub(crate) const KEY: &str = "144c9defac04969c7bfad8efaa8ea194";
 pub(crate) const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 pub(crate) const NOBODY: &str = "f70ff985-a4ef-4643-bbbc-4a0ed4fc8415";
 
+/// An API over a catalog in memory.
 pub(crate) struct Api {
-    pub(crate) router: Router,
+    client: Client,
     pub(crate) catalog: Arc<MemoryCatalog>,
     pub(crate) edges: Arc<ScriptedEdges>,
 }
@@ -48,13 +53,31 @@ impl Api {
             reserved,
             limits,
         };
-        Self {
+        let client = Client {
             router: router(state),
+        };
+        Self {
+            client,
             catalog,
             edges,
         }
     }
+}
 
+impl Deref for Api {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// Whoever holds the token of the account.
+pub(crate) struct Client {
+    pub(crate) router: Router,
+}
+
+impl Client {
     /// Sends a request as it is.
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
         request

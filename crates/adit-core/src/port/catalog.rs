@@ -138,6 +138,10 @@ pub struct TunnelFilter {
     pub deleted: Option<bool>,
     /// Existed at that moment: made at or before it, not deleted before it.
     pub existed_at: Option<Timestamp>,
+    /// Had a connection at that moment, as far as history is kept.
+    pub was_active_at: Option<Timestamp>,
+    /// Existed at that moment without a connection, as far as history is kept.
+    pub was_inactive_at: Option<Timestamp>,
     /// Computed status.
     pub status: Option<TunnelStatus>,
 }

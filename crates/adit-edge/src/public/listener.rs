@@ -1,6 +1,14 @@
 //! Accepts public connections, plain or over TLS.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use adit_net::tls::TlsListener;
 use hyper::{server::conn::http1, service::service_fn};
@@ -99,7 +107,11 @@ async fn serve_connection<T>(
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     context.metrics.public_connections.increment(1);
-    let handler = service_fn(|request| service::handle(&context, &limits, peer, request));
+    let served = AtomicBool::new(false);
+    let handler = service_fn(|request| {
+        served.store(true, Ordering::Relaxed);
+        service::handle(&context, &limits, peer, request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.idle_timeout)
@@ -123,15 +135,17 @@ async fn serve_connection<T>(
     };
     context.metrics.public_connections.decrement(1);
     if let Err(error) = outcome {
-        log_broken(peer, &error);
+        log_broken(peer, served.load(Ordering::Relaxed), &error);
     }
 }
 
-/// Bad input is worth a line; a client that went away is not, its request has one already.
-fn log_broken(peer: Peer, error: &hyper::Error) {
-    if error.is_parse() || error.is_timeout() {
-        info!(client = %peer.address, %error, cause = ?std::error::Error::source(error), "bad request refused");
+/// Bad input is worth a line, and so is a client that never finished its first head. One that left, or that had no
+/// further request, is not: its requests have theirs.
+fn log_broken(peer: Peer, served: bool, error: &hyper::Error) {
+    let cause = std::error::Error::source(error);
+    if error.is_parse() || (error.is_timeout() && !served) {
+        info!(client = %peer.address, %error, ?cause, "bad request refused");
     } else {
-        tracing::debug!(client = %peer.address, %error, "public connection broke");
+        tracing::debug!(client = %peer.address, %error, ?cause, "public connection broke");
     }
 }

@@ -97,6 +97,7 @@ impl TestEdge {
             http: Some(any),
             https: Some(any),
             limits,
+            memory_budget: 1 << 30,
             quic_keys: QuicKeys::generate().unwrap(),
             authority: Arc::new(authority),
             leaf_key: Arc::new(leaf_key),

@@ -112,7 +112,8 @@ CREATE TABLE connections (
 ) STRICT;
 CREATE INDEX connections_live ON connections (account_id, tunnel_id, connector_id, connection_index)
     WHERE closed_at IS NULL;
-CREATE INDEX connections_of_tunnel ON connections (account_id, tunnel_id, connector_id, closed_at);
+CREATE INDEX connections_of_tunnel ON connections (account_id, tunnel_id, closed_at);
+CREATE INDEX connections_of_connector ON connections (account_id, tunnel_id, connector_id);
 CREATE INDEX connections_closed ON connections (closed_at) WHERE closed_at IS NOT NULL;
 
 CREATE TABLE audit_log (

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::support::{ALL, Home, actor, keys, new_tunnel, set_up};
-use adit_core::port::{CatalogError, TunnelFilter};
+use adit_core::port::{Catalog as _, CatalogError, Change, ChangeNumber, Changes, TunnelFilter};
 use adit_model::{AccountId, ConnectorId, TunnelKey};
 use adit_store::{OpenError, Store, StoreKeys, StoreOptions, Swept};
 
@@ -32,9 +32,7 @@ async fn a_process_writes_until_it_is_killed() {
         writers.spawn(async move {
             for number in 0.. {
                 let new = new_tunnel(account, &format!("{writer}-{number}"));
-                let (tunnel, _) = adit_core::port::Catalog::create_tunnel(&*store, new, &actor())
-                    .await
-                    .unwrap();
+                let (tunnel, _) = store.create_tunnel(new, &actor()).await.unwrap();
                 println!("wrote {} {}", account, tunnel.key.tunnel);
             }
         });
@@ -68,12 +66,17 @@ async fn what_was_acknowledged_survives_a_kill() {
     // What it still got out before it died was acknowledged as well; its last line may be cut.
     acknowledged.extend(lines.map_while(Result::ok).filter_map(|line| parsed(&line)));
     child.wait().unwrap();
+    assert!(
+        acknowledged.len() >= 100,
+        "it died by itself after {}",
+        acknowledged.len()
+    );
 
     let store = Store::open(file.to_str().unwrap(), &keys(), StoreOptions::default())
         .await
         .unwrap();
     for key in acknowledged {
-        let found = adit_core::port::Catalog::tunnel(&store, key).await.unwrap();
+        let found = store.tunnel(key).await.unwrap();
         assert!(found.is_some(), "{key:?} was lost");
     }
 }
@@ -270,6 +273,17 @@ async fn a_damaged_tunnel_does_not_keep_the_others_from_the_edges() {
 }
 
 #[tokio::test]
+async fn a_damaged_change_history_sends_readers_to_the_snapshot() {
+    let home = Home::new().await;
+    home.tunnel("blog").await;
+    home.tamper("UPDATE changes SET host = '..'").await;
+    let changes = home.directory().changes(ChangeNumber(0)).await.unwrap();
+    assert!(matches!(changes, Changes::TooOld));
+    let (snapshot, upto) = home.directory().snapshot().await.unwrap();
+    assert_eq!((snapshot.tunnels.len(), upto), (1, ChangeNumber(1)));
+}
+
+#[tokio::test]
 async fn a_sweep_removes_what_is_past_its_retention_and_tells_the_edges() {
     let day = Duration::from_secs(24 * 60 * 60);
     let home = Home::new().await;
@@ -307,11 +321,9 @@ async fn a_sweep_removes_what_is_past_its_retention_and_tells_the_edges() {
 
     assert!(home.catalog().tunnel(old.key).await.unwrap().is_none());
     assert_eq!(home.wait_for_connections(live.key, 1).await.connectors.len(), 1);
-    let adit_core::port::Changes::Since { changes, .. } = home.directory().changes(deleted).await.unwrap()
-    else {
+    let Changes::Since { changes, .. } = home.directory().changes(deleted).await.unwrap() else {
         panic!("too old")
     };
-    use adit_core::port::Change;
     let route = "old.adit.localhost".parse().unwrap();
     assert_eq!(
         changes,

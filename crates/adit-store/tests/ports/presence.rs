@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{ALL, Home, opened, wait_for};
-use adit_core::port::{PresenceEvent, TunnelFilter};
+use adit_core::port::{ConnectionClosed, PresenceEvent, TunnelFilter};
 use adit_model::{ConnectorId, TunnelId, TunnelKey, TunnelStatus};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -51,6 +51,50 @@ async fn a_reported_connection_shows_at_its_tunnel() {
         .await
         .unwrap();
     assert_eq!(page.items[0].connectors.len(), 2);
+}
+
+#[tokio::test]
+async fn a_list_can_ask_for_what_was_connected_at_a_moment() {
+    let home = Home::new().await;
+    let before = home.hands.now();
+    home.hands.turn(SECOND);
+    let (tunnel, idle) = (home.tunnel("blog").await.key, home.tunnel("idle").await.key);
+    let made = home.hands.now();
+    home.hands.turn(SECOND);
+    let connection = home.connect(tunnel, ConnectorId::random(), 0);
+    home.wait_for_connections(tunnel, 1).await;
+    let opened = home.hands.now();
+    let closed = home.hands.turn(SECOND);
+    home.disconnect(ConnectionClosed {
+        closed_at: closed,
+        ..connection
+    });
+    home.wait_for_connections(tunnel, 0).await;
+
+    let listed = async |filter: TunnelFilter| {
+        let page = home.catalog().tunnels(home.account, &filter, ALL).await.unwrap();
+        page.items.iter().map(|item| item.key).collect::<Vec<_>>()
+    };
+    for (moment, active, inactive) in [
+        (before, &[][..], &[][..]),
+        (made, &[], &[idle, tunnel]),
+        (opened, &[tunnel], &[idle]),
+        (closed, &[], &[idle, tunnel]),
+    ] {
+        let was_active = TunnelFilter {
+            was_active_at: Some(moment),
+            ..TunnelFilter::default()
+        };
+        assert_eq!(listed(was_active).await, active, "{moment}");
+        let was_inactive = TunnelFilter {
+            was_inactive_at: Some(moment),
+            ..TunnelFilter::default()
+        };
+        let (mut found, mut expected) = (listed(was_inactive).await, inactive.to_vec());
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected, "{moment}");
+    }
 }
 
 #[tokio::test]
@@ -229,4 +273,21 @@ async fn an_event_reported_twice_counts_once() {
     home.connect(other, ConnectorId::random(), 0);
     home.wait_for_connections(other, 1).await;
     home.wait_for_connections(tunnel, 1).await;
+}
+
+#[tokio::test]
+async fn news_that_cannot_be_written_is_kept_until_it_can() {
+    let home = Home::new().await;
+    let tunnel = home.tunnel("blog").await.key;
+    home.tamper("CREATE TRIGGER full BEFORE INSERT ON connections BEGIN SELECT RAISE(ABORT, 'full'); END")
+        .await;
+    let reads = home.hands.reads();
+    home.connect(tunnel, ConnectorId::random(), 0);
+    wait_for("the first attempt", async || {
+        (home.hands.reads() > reads).then_some(())
+    })
+    .await;
+    home.connect(tunnel, ConnectorId::random(), 0);
+    home.tamper("DROP TRIGGER full").await;
+    home.wait_for_connections(tunnel, 2).await;
 }

@@ -4,7 +4,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -31,26 +31,37 @@ pub(crate) const ALL: PageRequest = PageRequest {
     per_page: 1000,
 };
 
-/// A clock that stands still until it is turned.
+/// A clock that stands still until it is turned, and counts how often it was read: every write reads it once.
 #[derive(Clone)]
-pub(crate) struct Hands(Arc<AtomicI64>);
+pub(crate) struct Hands(Arc<(AtomicI64, AtomicUsize)>);
 
 impl Hands {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(AtomicI64::new(1_700_000_000_000_000)))
+        Self(Arc::new((
+            AtomicI64::new(1_700_000_000_000_000),
+            AtomicUsize::new(0),
+        )))
     }
 
     pub(crate) fn clock(&self) -> Clock {
         let hands = self.clone();
-        Clock::new(move || hands.now())
+        Clock::new(move || {
+            hands.0.1.fetch_add(1, Ordering::SeqCst);
+            hands.now()
+        })
+    }
+
+    pub(crate) fn reads(&self) -> usize {
+        self.0.1.load(Ordering::SeqCst)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        Timestamp::from_unix_micros(self.0.load(Ordering::SeqCst)).unwrap()
+        Timestamp::from_unix_micros(self.0.0.load(Ordering::SeqCst)).unwrap()
     }
 
     pub(crate) fn turn(&self, by: Duration) -> Timestamp {
         self.0
+            .0
             .fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
         self.now()
     }

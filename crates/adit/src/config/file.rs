@@ -80,20 +80,18 @@ impl ConfigFile {
                 continue;
             }
             let below = format!("{key}.");
-            match value.get_ref() {
-                DeValue::Table(inner) if KEYS.iter().any(|known| known.name.starts_with(&below)) => {
-                    self.collect(&key, inner, place)?;
-                }
-                _ => {
-                    let suggestion =
-                        nearest(&key).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-                    return Err(ConfigError::UnknownKey {
-                        place: place_of_key,
-                        key,
-                        suggestion,
-                    });
-                }
+            if let DeValue::Table(inner) = value.get_ref()
+                && KEYS.iter().any(|known| known.name.starts_with(&below))
+            {
+                self.collect(&key, inner, place)?;
+                continue;
             }
+            let suggestion = nearest(&key).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            return Err(ConfigError::UnknownKey {
+                place: place_of_key,
+                key,
+                suggestion,
+            });
         }
         Ok(())
     }

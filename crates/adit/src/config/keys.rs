@@ -74,7 +74,14 @@ macro_rules! keys {
         /// Every setting, resolved.
         #[derive(Debug, Clone)]
         pub(crate) struct Settings {
-            $($(#[doc = $doc])+ pub(crate) $field: $kind,)*
+            $(
+                $(#[doc = $doc])+
+                $(
+                    #[doc = concat!(" (", stringify!($later), ")")]
+                    #[expect(dead_code, reason = "the part that reads it does not exist yet")]
+                )?
+                pub(crate) $field: $kind,
+            )*
         }
 
         /// Every key, in the order in which the help shows them.
@@ -115,7 +122,7 @@ keys! {
     /// The address that `adit env` tells connectors to dial [default: made from where the edge listens]
     "edge.advertise" "HOST:PORT" edge_advertise: Option<HostPort> = Fallback::Unset,
     /// Memory for streams in flight, such as 512MiB [default: a quarter of RAM]
-    "edge.memory_budget" "SIZE" edge_memory_budget: Option<ByteSize> = Fallback::Unset,
+    "edge.memory_budget" "SIZE" edge_memory_budget: Option<ByteSize> = Fallback::Unset; later,
     /// Public HTTP
     "http.listen" "ADDR" http_listen: SocketAddr = Fallback::PerRole("127.0.0.1:8080", "0.0.0.0:8080"),
     /// Largest head of a public request
@@ -147,11 +154,11 @@ keys! {
     /// Whether anyone may ask for a quick tunnel
     "quick_tunnels.enabled" "BOOL" quick_tunnels_enabled: bool = Fallback::PerRole("true", "false"); later,
     /// How long deleted tunnels are kept
-    "retention.deleted_tunnels" "TIME" retention_deleted_tunnels: Duration = Fallback::Both("90d"); later,
+    "retention.deleted_tunnels" "TIME" retention_deleted_tunnels: Duration = Fallback::Both("90d"),
     /// How long audit records are kept
-    "retention.audit" "TIME" retention_audit: Duration = Fallback::Both("90d"); later,
+    "retention.audit" "TIME" retention_audit: Duration = Fallback::Both("90d"),
     /// How long the history of connections is kept
-    "retention.connections" "TIME" retention_connections: Duration = Fallback::Both("30d"); later,
+    "retention.connections" "TIME" retention_connections: Duration = Fallback::Both("30d"),
     /// How many configurations of a tunnel are kept
     "retention.configurations" "COUNT" retention_configurations: u32 = Fallback::Both("100"); later,
     /// error, warn, info, debug, trace, or directives such as info,adit_edge=debug

@@ -317,7 +317,12 @@ mod tests {
         let up = Settings::load(Role::Up, Vec::new(), |_| None, None).unwrap();
         let server = Settings::load(Role::Server, Vec::new(), |_| None, None).unwrap();
         assert!(up.edge_listen.ip().is_loopback() && server.edge_listen.ip().is_unspecified());
-        assert!(up.quick_tunnels_enabled && !server.quick_tunnels_enabled);
+        let quick = KEYS
+            .iter()
+            .find(|key| key.name == "quick_tunnels.enabled")
+            .unwrap();
+        assert_eq!(quick.fallback.text(Role::Up), Some("true"));
+        assert_eq!(quick.fallback.text(Role::Server), Some("false"));
     }
 
     #[test]

@@ -149,11 +149,15 @@ impl Flag {
 
     /// How it was given: as a flag or by its variable; `None` if it was not.
     fn given(&self, matches: &ArgMatches, wanted: impl Fn(&ArgMatches) -> bool) -> Option<String> {
-        match matches.value_source(&self.id())? {
-            ValueSource::CommandLine => wanted(matches).then(|| format!("--{}", self.0)),
-            ValueSource::EnvVariable => wanted(matches).then(|| self.2.to_owned()),
-            _ => None,
-        }
+        let source = matches.value_source(&self.id())?;
+        let name = if source == ValueSource::CommandLine {
+            format!("--{}", self.0)
+        } else if source == ValueSource::EnvVariable {
+            self.2.to_owned()
+        } else {
+            return None;
+        };
+        wanted(matches).then_some(name)
     }
 }
 

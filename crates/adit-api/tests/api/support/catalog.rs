@@ -242,6 +242,12 @@ impl Catalog for MemoryCatalog {
                 && filter
                     .existed_at
                     .is_none_or(|m| t.created_at <= m && t.deleted_at.is_none_or(|d| d >= m))
+                && filter
+                    .was_active_at
+                    .is_none_or(|m| t.active_since.is_some_and(|a| a <= m))
+                && filter
+                    .was_inactive_at
+                    .is_none_or(|m| t.created_at <= m && t.active_since.is_none_or(|a| a > m))
                 && filter.status.is_none_or(|status| status == t.status)
         };
         Ok(cut(

@@ -1,14 +1,11 @@
 //! Life and death of QUIC connections over real loopback sockets.
 
-#[cfg(test)]
-mod support;
-
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
+use crate::support::{LIMIT, LOOPBACK, QuicPair, dialer, identity, listener, within};
 use adit_net::quic::{CloseCause, DialError, QuicConnection, QuicKeys, QuicListener};
 use adit_net::tls::{self, Identity};
-use support::{LIMIT, LOOPBACK, QuicPair, dialer, identity, listener, within};
 use tokio::runtime::Runtime;
 
 #[tokio::test]
@@ -106,7 +103,6 @@ async fn garbage_on_the_port_disturbs_nobody() {
 }
 
 /// An edge in a runtime of its own: dropping that is as abrupt as a kill.
-#[cfg(test)]
 fn edge_process(addr: std::net::SocketAddr, identity: &Identity, keys: &QuicKeys) -> (Runtime, QuicListener) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -125,7 +121,6 @@ fn edge_process(addr: std::net::SocketAddr, identity: &Identity, keys: &QuicKeys
     }
 }
 
-#[cfg(test)]
 async fn connect_to(
     runtime: &Runtime,
     edge: QuicListener,

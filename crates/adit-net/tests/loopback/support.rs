@@ -1,5 +1,4 @@
 //! Certificates and both ends of a connection on loopback.
-#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

@@ -1,18 +1,15 @@
 //! HTTP/2 over TLS on real loopback sockets; the scripted connector is the HTTP/2 server.
 
-#[cfg(test)]
-mod support;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{LOOPBACK, identity, within};
 use adit_net::h2::{H2End, H2Error, H2Limits, H2Session};
 use adit_net::tls::{self, CertificateSlot, TlsLimits, TlsListener, TrustAnchors};
 use bytes::Bytes;
 use http::{Request, Response};
 use rustls_pki_types::ServerName;
-use support::{LOOPBACK, identity, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -20,7 +17,6 @@ use tokio_rustls::TlsConnector;
 
 type ClientTls = tokio_rustls::client::TlsStream<TcpStream>;
 
-#[cfg(test)]
 async fn edge() -> (TlsListener, TrustAnchors) {
     let (identity, anchors) = identity();
     let tls = tls::edge_tcp_config(CertificateSlot::new(&identity)).unwrap();
@@ -33,7 +29,6 @@ async fn edge() -> (TlsListener, TrustAnchors) {
 }
 
 /// Dials as a stock connector does: TLS without ALPN.
-#[cfg(test)]
 async fn dial(addr: SocketAddr, anchors: &TrustAnchors) -> ClientTls {
     let config = tls::outgoing_config(anchors).unwrap();
     let tcp = TcpStream::connect(addr).await.unwrap();
@@ -50,7 +45,6 @@ struct Pair {
     tasks: JoinSet<H2End>,
 }
 
-#[cfg(test)]
 async fn pair(limits: H2Limits, server: &h2::server::Builder) -> Pair {
     let (listener, anchors) = edge().await;
     let addr = listener.local_addr().unwrap();
@@ -71,7 +65,6 @@ async fn pair(limits: H2Limits, server: &h2::server::Builder) -> Pair {
     }
 }
 
-#[cfg(test)]
 fn get() -> Request<()> {
     Request::get("https://shop.example/").body(()).unwrap()
 }

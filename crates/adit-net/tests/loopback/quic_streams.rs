@@ -1,12 +1,9 @@
 //! Streams of a QUIC connection over real loopback sockets.
 
-#[cfg(test)]
-mod support;
-
+use crate::support::{QuicPair, within};
 use adit_net::quic::{EDGE_PEER_STREAMS, ReadError, WriteError};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use support::{QuicPair, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]

@@ -1,0 +1,76 @@
+//! A connector that runs beside the test.
+
+use std::time::Duration;
+
+use adit_connector::{Connector, ConnectorConfig, ConnectorError, EdgeAddress, Shutdown, Status};
+use adit_core::ingress::{Ingress, OriginRequest, Service};
+use adit_model::{AccountId, TunnelId, TunnelKey, TunnelSecret};
+use adit_net::tls::TrustAnchors;
+use adit_testing::scripted::ScriptedEdge;
+use adit_testing::within;
+use adit_wire::TunnelToken;
+use tokio::task::JoinSet;
+
+/// A running connector; dropping it ends it at once.
+pub(crate) struct Running {
+    pub(crate) status: Status,
+    pub(crate) shutdown: Shutdown,
+    task: JoinSet<Result<(), ConnectorError>>,
+}
+
+impl Running {
+    pub(crate) fn start(config: ConnectorConfig) -> Self {
+        let connector = Connector::new(config).unwrap();
+        let (status, shutdown) = (connector.status(), Shutdown::new());
+        let mut task = JoinSet::new();
+        task.spawn(connector.run(shutdown.clone()));
+        Self {
+            status,
+            shutdown,
+            task,
+        }
+    }
+
+    /// What the connector ended with.
+    pub(crate) async fn ended(&mut self) -> Result<(), ConnectorError> {
+        within("the connector's end", self.task.join_next())
+            .await
+            .unwrap()
+            .unwrap()
+    }
+}
+
+pub(crate) fn token() -> TunnelToken {
+    TunnelToken {
+        tunnel: TunnelKey {
+            account: AccountId::random(),
+            tunnel: TunnelId::random(),
+        },
+        secret: TunnelSecret::new(vec![7; 32]).unwrap(),
+    }
+}
+
+pub(crate) fn config(edges: Vec<EdgeAddress>, trust: TrustAnchors, ingress: Ingress) -> ConnectorConfig {
+    let mut config = ConnectorConfig::new(token(), edges, trust, ingress);
+    config.grace_period = Duration::from_secs(5);
+    config
+}
+
+/// For one edge, with one service behind everything.
+pub(crate) fn single(edge: &ScriptedEdge, service: &str, connections: u8) -> ConnectorConfig {
+    let ingress = Ingress::single(Service::parse(service).unwrap(), OriginRequest::default());
+    let mut config = config(vec![edge.addr().into()], edge.anchors(), ingress);
+    config.ha_connections = connections;
+    config
+}
+
+/// Trusts two edges, each with a certificate of its own.
+pub(crate) fn both(one: &ScriptedEdge, two: &ScriptedEdge) -> TrustAnchors {
+    let anchors = [one, two].into_iter().flat_map(|edge| {
+        let TrustAnchors::Only(anchors) = edge.anchors() else {
+            panic!("a scripted edge has an anchor of its own")
+        };
+        anchors
+    });
+    TrustAnchors::Only(anchors.collect())
+}

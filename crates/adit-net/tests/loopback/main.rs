@@ -1,0 +1,7 @@
+//! Both sides of every transport over real loopback sockets.
+#![cfg(test)]
+
+mod h2;
+mod quic_connections;
+mod quic_streams;
+mod support;

@@ -1,0 +1,175 @@
+use adit_core::port::CatalogError;
+
+use super::*;
+use crate::sqlite;
+
+/// A writer on a database with one table, and a reader beside it.
+struct Bench {
+    _directory: tempfile::TempDir,
+    writer: Writer,
+    reader: crate::engine::Pool,
+    owner: JoinSet<()>,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("adit.db");
+        let mut connection = sqlite::connect_writer(&file_made(&file)).await.unwrap();
+        let table = "CREATE TABLE parents (id INTEGER PRIMARY KEY);
+             CREATE TABLE notes (id INTEGER PRIMARY KEY,
+                 parent INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)";
+        sqlx::raw_sql(table).execute(&mut connection).await.unwrap();
+        let reader = sqlite::connect_readers(&file).await.unwrap();
+        let (newest, _) = watch::channel(ChangeNumber(0));
+        let mut owner = JoinSet::new();
+        let parts = WriterParts {
+            file,
+            connection,
+            clock: Clock::default(),
+            changes_kept: 10,
+            newest,
+        };
+        let writer = Writer::start(parts, &mut owner);
+        Self {
+            _directory: directory,
+            writer,
+            reader,
+            owner,
+        }
+    }
+
+    /// Runs a statement as a write of its own.
+    async fn run(&self, statement: &'static str) -> Result<(), CatalogError> {
+        let work = self.writer.write("run a statement", move |tx| {
+            Box::pin(async move {
+                sqlx::query(statement).execute(&mut *tx.connection).await?;
+                Ok(())
+            })
+        });
+        work.await
+    }
+
+    async fn committed(&self) -> i64 {
+        count(&self.reader).await.unwrap()
+    }
+}
+
+fn file_made(file: &std::path::Path) -> PathBuf {
+    sqlite::create_file(file).unwrap();
+    file.to_owned()
+}
+
+async fn count(executor: impl sqlx::Executor<'_, Database = crate::engine::Database>) -> sqlx::Result<i64> {
+    sqlx::query_scalar("SELECT COUNT(*) FROM notes")
+        .fetch_one(executor)
+        .await
+}
+
+#[tokio::test]
+async fn writes_that_queue_up_share_a_transaction() {
+    let bench = Bench::new().await;
+    let mut work = JoinSet::new();
+    for _ in 0..200 {
+        let (writer, reader) = (bench.writer.clone(), bench.reader.clone());
+        work.spawn(async move {
+            // How many rows of the transaction nobody outside can see yet.
+            let together = writer.write::<i64, StoreError, _>("add a note", move |tx| {
+                Box::pin(async move {
+                    sqlx::query("INSERT INTO notes (parent) VALUES (NULL)")
+                        .execute(&mut *tx.connection)
+                        .await?;
+                    Ok(count(&mut *tx.connection).await? - count(&reader).await?)
+                })
+            });
+            together.await.unwrap()
+        });
+    }
+    let together = work.join_all().await;
+    assert!(
+        together.iter().any(|&rows| rows > 1),
+        "each write had a transaction of its own"
+    );
+    assert!(
+        together.iter().all(|&rows| rows <= 64),
+        "too many in one transaction"
+    );
+    assert_eq!(bench.committed().await, 200);
+}
+
+#[tokio::test]
+async fn a_refused_write_is_undone_alone() {
+    let bench = Bench::new().await;
+    let refused = bench.writer.write::<(), CatalogError, _>("add and refuse", |tx| {
+        Box::pin(async move {
+            sqlx::query("INSERT INTO notes (parent) VALUES (NULL)")
+                .execute(&mut *tx.connection)
+                .await?;
+            Err(Failure::Refused(CatalogError::NoTunnel))
+        })
+    });
+    let kept = bench.run("INSERT INTO notes (parent) VALUES (NULL)");
+    let (refused, kept) = tokio::join!(refused, kept);
+    assert!(matches!(refused, Err(CatalogError::NoTunnel)));
+    kept.unwrap();
+    assert_eq!(bench.committed().await, 1);
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_is_told_to_every_caller_and_the_writer_goes_on() {
+    let bench = Bench::new().await;
+    // The missing parent is noticed at the commit.
+    let orphan = bench.run("INSERT INTO notes (parent) VALUES (7)");
+    let innocent = bench.run("INSERT INTO notes (parent) VALUES (NULL)");
+    let (orphan, innocent) = tokio::join!(orphan, innocent);
+    let error = orphan.unwrap_err();
+    assert!(error.to_string().contains("run a statement"), "{error}");
+    let acknowledged = i64::from(innocent.is_ok());
+    assert_eq!(
+        bench.committed().await,
+        acknowledged,
+        "written is what was acknowledged"
+    );
+
+    bench
+        .run("INSERT INTO notes (parent) VALUES (NULL)")
+        .await
+        .unwrap();
+    assert_eq!(bench.committed().await, acknowledged + 1);
+}
+
+#[tokio::test]
+async fn a_transaction_that_ends_behind_the_drivers_back_is_told_and_survived() {
+    let bench = Bench::new().await;
+    // What SQLite does by itself when the disk is full.
+    bench.run("ROLLBACK").await.unwrap_err();
+    bench
+        .run("INSERT INTO notes (parent) VALUES (NULL)")
+        .await
+        .unwrap();
+    assert_eq!(bench.committed().await, 1);
+}
+
+#[tokio::test]
+async fn a_stopped_writer_finishes_what_is_queued_and_refuses_the_rest() {
+    let mut bench = Bench::new().await;
+    let queued: Vec<_> = (0..10)
+        .map(|_| bench.run("INSERT INTO notes (parent) VALUES (NULL)"))
+        .collect();
+    let mut queued: Vec<_> = queued.into_iter().map(Box::pin).collect();
+    for write in &mut queued {
+        let waits =
+            std::future::poll_fn(|context| std::task::Poll::Ready(write.as_mut().poll(context))).await;
+        assert!(waits.is_pending());
+    }
+    bench.writer.stop();
+    for write in queued {
+        write.await.unwrap();
+    }
+    bench
+        .run("INSERT INTO notes (parent) VALUES (NULL)")
+        .await
+        .unwrap_err();
+    while bench.owner.join_next().await.is_some() {}
+    assert_eq!(bench.committed().await, 10);
+}

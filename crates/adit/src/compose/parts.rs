@@ -1,0 +1,306 @@
+//! The parts and the wires between them.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use adit_api::{ApiState, Limits};
+use adit_core::{port::Catalog, reserved_hosts::ReservedHosts};
+use adit_edge::{Edge, EdgeConfig, PublicLimits};
+use adit_model::{AccountId, Timestamp};
+use adit_store::{ApiTokenValue, BootstrapOutcome, Retention, Store, StoreOptions, UserKey};
+use adit_wire::OriginCertificate;
+use anyhow::Context;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::{Plan, announce::Facts, demo, keys::Keys, metrics_listener, progress::Progress};
+use crate::{
+    config::{Bootstrap, Settings, StoreUrl},
+    data_dir::{
+        DataDir,
+        file::write_private,
+        run_file::{Advertised, Listeners, RunFile},
+    },
+    failure::Failure,
+};
+
+/// How long the last answers of the API may take once nothing else waits.
+const API_STOP: Duration = Duration::from_secs(2);
+
+/// Everything that runs.
+pub(super) struct Parts {
+    store: Arc<Store>,
+    edge: Edge,
+    demo: Option<demo::Prepared>,
+    /// The API's and the metrics' listeners.
+    servers: JoinSet<()>,
+    stop_servers: CancellationToken,
+    run: RunFile,
+    outcome: BootstrapOutcome,
+}
+
+impl Parts {
+    /// Starts every part and writes `run.json` once every listener is open.
+    pub(super) async fn start(
+        plan: &Plan,
+        dir: &DataDir,
+        bootstrap: Bootstrap,
+        progress: &Progress,
+    ) -> Result<Self, Failure> {
+        assemble(plan, dir, bootstrap, progress)
+            .await
+            .map_err(Failure::failed)
+    }
+
+    /// Waits until the demo answers, if there is one.
+    pub(super) async fn until_ready(&self, progress: &Progress) -> Result<(), Failure> {
+        progress.waits_for("the demo to answer");
+        Ok(())
+    }
+
+    /// What there is to tell.
+    pub(super) fn facts<'a>(&'a self, dir: &'a DataDir) -> Facts<'a> {
+        Facts {
+            dir,
+            run: &self.run,
+            first_start: self.outcome.first_start,
+            zone: self.outcome.zone,
+        }
+    }
+
+    /// Refuses new work, lets open streams finish for at most `grace`, then stops every part in order.
+    pub(super) async fn stop(self, grace: Duration) {
+        let Self {
+            store,
+            edge,
+            demo,
+            mut servers,
+            stop_servers,
+            ..
+        } = self;
+        // The API drains beside the edge; its own limit is the same grace period.
+        stop_servers.cancel();
+        edge.stop(grace).await;
+        drop(demo);
+        let drained = tokio::time::timeout(grace + API_STOP, async {
+            while servers.join_next().await.is_some() {}
+        });
+        if drained.await.is_err() {
+            servers.shutdown().await;
+        }
+        store.close().await;
+    }
+}
+
+/// What streams in flight may hold: as configured, else a quarter of the machine's memory.
+fn memory_budget(settings: &Settings) -> u64 {
+    let quarter = || {
+        let system = rustix::system::sysinfo();
+        u64::from(system.mem_unit).saturating_mul(system.totalram) / 4
+    };
+    settings.edge_memory_budget.map_or_else(quarter, |size| size.0)
+}
+
+async fn assemble(
+    plan: &Plan,
+    dir: &DataDir,
+    bootstrap: Bootstrap,
+    progress: &Progress,
+) -> anyhow::Result<Parts> {
+    let settings = &plan.settings;
+    let metrics = metrics_listener::install_recorder()?;
+    progress.waits_for("keys and certificates");
+    let keys = Keys::open(dir)?;
+
+    progress.waits_for("the store");
+    let store = Arc::new(
+        Store::open(
+            &store_address(settings, dir),
+            &keys.store,
+            store_options(settings),
+        )
+        .await?,
+    );
+    let outcome = set_up(&store, settings, dir, bootstrap).await?;
+
+    progress.waits_for("the edge's listeners");
+    let config = EdgeConfig {
+        node: store.node(),
+        domain: settings.domain.clone(),
+        location: settings.location.clone(),
+        connectors: settings.edge_listen,
+        http: Some(settings.http_listen),
+        https: Some(settings.https_listen),
+        limits: public_limits(settings)?,
+        memory_budget: memory_budget(settings),
+        quic_keys: keys.quic,
+        authority: Arc::new(keys.authority),
+        leaf_key: Arc::new(keys.leaf),
+    };
+    let edge = Edge::start(config, Arc::clone(&store) as _, Arc::clone(&store) as _).await?;
+
+    progress.waits_for("the API's listener");
+    let stop_servers = CancellationToken::new();
+    let mut servers = JoinSet::new();
+    let api = TcpListener::bind(settings.api_listen)
+        .await
+        .with_context(|| format!("cannot listen on {} for the API", settings.api_listen))?;
+    let metrics_listener = metrics_listener::bind(settings.metrics_listen).await?;
+    let listeners = listeners(&edge, &api, &metrics_listener)?;
+    let limits = Limits {
+        grace_period: settings.grace_period.0,
+        ..Limits::default()
+    };
+    let state = ApiState {
+        catalog: Arc::clone(&store) as Arc<dyn Catalog>,
+        edges: edge.control(),
+        reserved: ReservedHosts::of_domain(&settings.domain).context("the base domain is too long")?,
+        limits,
+    };
+    servers.spawn(adit_api::serve(
+        api,
+        adit_api::router(state),
+        limits,
+        stop_servers.clone(),
+    ));
+    servers.spawn(metrics_listener::serve(
+        metrics_listener,
+        metrics,
+        stop_servers.clone(),
+    ));
+
+    let demo = if plan.demo {
+        progress.waits_for("the demo tunnel");
+        demo::prepare(store.as_ref(), outcome.account, outcome.zone, &settings.domain).await?
+    } else {
+        None
+    };
+    let demo_url = demo
+        .as_ref()
+        .zip(listeners.http)
+        .map(|(demo, http)| demo::url(&demo.host, http));
+    let run = run_file(settings, outcome.account, listeners, demo_url);
+    run.write(dir)?;
+    Ok(Parts {
+        store,
+        edge,
+        demo,
+        servers,
+        stop_servers,
+        run,
+        outcome,
+    })
+}
+
+fn store_address(settings: &Settings, dir: &DataDir) -> String {
+    let path = match &settings.store_url {
+        Some(StoreUrl::Sqlite(path)) => path.clone(),
+        None => dir.database(),
+    };
+    format!("sqlite:{}", path.display())
+}
+
+fn store_options(settings: &Settings) -> StoreOptions {
+    let retention = Retention {
+        deleted_tunnels: settings.retention_deleted_tunnels,
+        audit: settings.retention_audit,
+        history: settings.retention_connections,
+    };
+    StoreOptions {
+        retention,
+        ..StoreOptions::default()
+    }
+}
+
+fn public_limits(settings: &Settings) -> anyhow::Result<PublicLimits> {
+    let too_much = "a limit is larger than this machine can count";
+    Ok(PublicLimits {
+        max_header_bytes: usize::try_from(settings.http_max_header_bytes.0).context(too_much)?,
+        max_headers: usize::try_from(settings.http_max_headers).context(too_much)?,
+        max_connections: usize::try_from(settings.http_max_connections).context(too_much)?,
+        idle_timeout: settings.http_idle_timeout,
+        trusted_proxies: settings.trusted_proxies.clone(),
+    })
+}
+
+/// Makes account, zone and token at the first start, finds them at later ones, and keeps `cert.pem` in step.
+async fn set_up(
+    store: &Store,
+    settings: &Settings,
+    dir: &DataDir,
+    bootstrap: Bootstrap,
+) -> anyhow::Result<BootstrapOutcome> {
+    let path = dir.login_certificate();
+    let kept = std::fs::read_to_string(&path)
+        .ok()
+        .and_then(|text| OriginCertificate::parse(&text).ok());
+    let token = bootstrap
+        .api_token
+        .or_else(|| kept.as_ref().map(|login| login.api_token.clone()));
+    let api_token: ApiTokenValue = match token {
+        Some(text) => text.parse().context("the bootstrap API token cannot be used")?,
+        None => ApiTokenValue::generate(),
+    };
+    let account = settings
+        .account_id
+        .or(bootstrap.account_id)
+        .unwrap_or_else(AccountId::random);
+    let outcome = store
+        .bootstrap(adit_store::Bootstrap {
+            account,
+            account_name: "default".to_owned(),
+            domain: settings.domain.clone(),
+            api_token: api_token.clone(),
+            user: bootstrap.user.map(|(email, key)| UserKey::new(&email, key)),
+        })
+        .await
+        .with_context(|| format!("cannot set up the zone {}", settings.domain))?;
+    if let Some(wanted) = settings.account_id.filter(|wanted| *wanted != outcome.account) {
+        tracing::warn!(account.id = %outcome.account, %wanted, "the store keeps the account that it was made with");
+    }
+    let login = OriginCertificate {
+        zone: outcome.zone,
+        account: outcome.account,
+        api_token: api_token.expose().to_owned(),
+    };
+    if kept.as_ref() != Some(&login) {
+        write_private(&path, login.encode().as_bytes())?;
+    }
+    Ok(outcome)
+}
+
+fn listeners(edge: &Edge, api: &TcpListener, metrics: &TcpListener) -> anyhow::Result<Listeners> {
+    let address = |listener: &TcpListener| -> anyhow::Result<SocketAddr> {
+        listener
+            .local_addr()
+            .context("a listener does not know its address")
+    };
+    let edge = edge.addresses();
+    Ok(Listeners {
+        api: address(api)?,
+        edge: edge.connectors,
+        http: edge.http,
+        https: edge.https,
+        metrics: Some(address(metrics)?),
+    })
+}
+
+fn run_file(
+    settings: &Settings,
+    account: AccountId,
+    listeners: Listeners,
+    demo_url: Option<String>,
+) -> RunFile {
+    RunFile {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: Timestamp::from(std::time::SystemTime::now()),
+        domain: settings.domain.to_string(),
+        account_id: account,
+        listeners,
+        demo_url,
+        advertised: Advertised {
+            api: settings.api_public_url.as_ref().map(|url| url.0.clone()),
+            edge: settings.edge_advertise.as_ref().map(ToString::to_string),
+        },
+    }
+}

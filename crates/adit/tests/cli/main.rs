@@ -1,0 +1,14 @@
+//! The binary from outside: command lines, configuration, data directory, and a whole Adit on free ports.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
+mod commands;
+mod configuration;
+mod lifecycle;
+mod recording_api;
+mod stock_client;
+mod support;
