@@ -36,6 +36,16 @@ pub(crate) struct TunnelArgs {
     options: TunnelOptions,
     #[command(flatten)]
     stock: StockFlags,
+    /// Without a command: make, route and run the tunnel of that name
+    #[arg(
+        long,
+        short,
+        hide = true,
+        value_name = "NAME",
+        env = "TUNNEL_NAME",
+        hide_env_values = true
+    )]
+    name: Option<String>,
     #[command(subcommand)]
     command: Option<TunnelCommand>,
 }
@@ -91,6 +101,10 @@ pub(crate) async fn run(args: TunnelArgs, personality: Personality) -> Result<()
                 .map(|word| word.to_string_lossy())
                 .unwrap_or_default();
             Err(not_known(&word))
+        }
+        None if args.name.is_some_and(|name| !name.is_empty()) => {
+            Err(Failure::not_in_this_version("`tunnel --name` without a command")
+                .hint("`tunnel create NAME`, `tunnel route dns NAME HOSTNAME`, then `tunnel run NAME`"))
         }
         None if options.origin.names_an_origin() => Err(Failure::not_in_this_version(
             "a quick tunnel (`tunnel --url` without `run`)",

@@ -52,6 +52,7 @@ async fn what_is_not_built_yet_is_named() {
             vec!["tunnel", "--url", "http://a"],
             "is not in this version",
         ),
+        (vec![], vec!["tunnel", "-n", "x"], "--name"),
     ] {
         let outcome = run(&variables, &args).await;
         assert_eq!(outcome.code, Some(2), "{outcome:?}");
