@@ -1,10 +1,10 @@
 //! Public routes: a host name that leads to a tunnel.
 
 use adit_core::{
-    port::{Actor, CatalogError, DnsRecord, DnsRecordFilter, PageRequest, Zone},
-    zone_names::{LeadsElsewhere, RoutePlan, full_name, plan_route},
+    port::{Actor, CatalogError, DnsRecord, DnsRecordFilter, DnsRecordKind, PageRequest, Zone},
+    zone_names::{LeadsElsewhere, RoutePlan, full_name, plan_route, target_tunnel},
 };
-use adit_model::{HostPattern, HostnameError, RecordId, ZoneId};
+use adit_model::{HostPattern, HostnameError, RecordId, TunnelKey, ZoneId};
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
@@ -74,13 +74,30 @@ pub(crate) async fn route(
     }
     find_live(&state, scope.tunnel).await?;
     let existing = record_named(&state, scope.zone.id, &name).await?;
-    let plan = plan_route(name.clone(), scope.tunnel.tunnel, existing.as_ref(), overwrite)?;
+    let free = overwrite || leads_nowhere(&state, &scope.zone, existing.as_ref()).await?;
+    let plan = plan_route(name.clone(), scope.tunnel.tunnel, existing.as_ref(), free)?;
     let (cname, dns_tag) = carry_out(&state, &scope.zone, plan, &scope.actor).await?;
     Ok(Success::of(Routed {
         cname,
         name: name.to_string(),
         dns_tag,
     }))
+}
+
+/// True if the record leads to a tunnel that is gone: it serves nobody, and to take its name hurts nobody. Deleting a
+/// tunnel keeps its records, so a tunnel that is made anew finds its old host names in this state.
+async fn leads_nowhere(
+    state: &ApiState,
+    zone: &Zone,
+    existing: Option<&DnsRecord>,
+) -> Result<bool, CatalogError> {
+    let cname = existing.filter(|record| record.kind == DnsRecordKind::Cname);
+    let Some(tunnel) = cname.and_then(|record| target_tunnel(&record.content)) else {
+        return Ok(false);
+    };
+    let account = zone.account;
+    let found = state.catalog.tunnel(TunnelKey { account, tunnel }).await?;
+    Ok(found.is_none_or(|tunnel| tunnel.deleted_at.is_some()))
 }
 
 async fn record_named(
