@@ -229,13 +229,23 @@ pub(crate) struct Directives(pub(crate) String);
 
 impl Setting for Directives {
     fn parse(text: &str) -> Result<Self, String> {
-        match EnvFilter::builder().parse(text) {
-            Ok(_) if !text.trim().is_empty() => Ok(Self(text.to_owned())),
+        // The parser cuts texts at bytes, which panics within a letter that has several.
+        let sound = text.is_ascii() && (text.contains('[') || text.split(',').all(is_directive));
+        let parsed = sound.then(|| EnvFilter::builder().parse(text));
+        match parsed {
+            Some(Ok(_)) if !text.trim().is_empty() => Ok(Self(text.to_owned())),
             _ => Err(format!(
                 "{text:?} is neither a level (error, warn, info, debug, trace) nor directives"
             )),
         }
     }
+}
+
+/// `target=level` or a level. A bare target is not meant: a misspelt level would silence everything else.
+fn is_directive(item: &str) -> bool {
+    let level = item.rsplit_once('=').map_or(item, |(_, level)| level).trim();
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    levels.iter().any(|known| known.eq_ignore_ascii_case(level))
 }
 
 /// How a log line is written.
@@ -315,7 +325,20 @@ mod tests {
         );
     }
 
+    #[test]
+    fn directives_are_levels_perhaps_of_a_target() {
+        assert!(Directives::parse("info,adit_edge=debug").is_ok());
+        for bad in ["", " ", "loud", "loud=", "adit=loud", "0¡["] {
+            assert!(Directives::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn no_directive_panics(text in "[a-z0-9=,:\\[\\]{}\"/. -]{0,40}") {
+            let _ = Directives::parse(&text);
+        }
+
         #[test]
         fn no_text_panics(text in ".{0,40}") {
             let _ = (Duration::parse(&text), ByteSize::parse(&text), HostPort::parse(&text), PublicUrl::parse(&text));
