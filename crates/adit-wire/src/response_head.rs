@@ -10,6 +10,8 @@ use crate::{
 
 const STATUS: &str = "HttpStatus";
 const FLOW_LIMITED: &str = "FlowConnectRateLimited";
+/// The most kept of a failure's words.
+const MAX_WORDS_BYTES: usize = 1024;
 
 /// Status and headers of an origin's answer.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +26,7 @@ pub struct ResponseHead {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ConnectFailure {
-    /// The connector's words; shown to operators, not to the public.
+    /// The connector's words; shown to operators, not to the public. At most 1024 bytes when they come from a peer.
     pub message: String,
     /// Its flow limit was hit.
     pub flow_limited: bool,
@@ -93,7 +95,10 @@ impl ConnectAnswer {
         if error.is_empty() {
             return Ok(Self::Accepted(head));
         }
-        let message = String::from_utf8_lossy(error.get(..1024).unwrap_or(error)).into_owned();
+        let shown = error.get(..MAX_WORDS_BYTES).unwrap_or(error);
+        let mut message = String::from_utf8_lossy(shown).into_owned();
+        // Each byte that is no text has become three.
+        message.truncate(message.floor_char_boundary(MAX_WORDS_BYTES));
         Ok(Self::Failed(ConnectFailure {
             message,
             flow_limited,
@@ -123,6 +128,23 @@ mod tests {
         #[test]
         fn no_input_panics(bytes: Vec<u8>) {
             let _ = ConnectAnswer::decode(&bytes);
+        }
+    }
+
+    #[test]
+    fn the_words_of_a_failure_are_bounded_whatever_bytes_they_are() {
+        for (words, kept) in [
+            (vec![0xFF; 2000], 1023),
+            ("\u{2026}".repeat(400).into_bytes(), 1023),
+        ] {
+            let mut message = capnp::message::Builder::new_default();
+            let mut root = message.init_root::<connect_response::Builder<'_>>();
+            root.set_error(capnp::text::Reader(&words));
+            let bytes = capnp::serialize::write_message_to_words(&message);
+            let ConnectAnswer::Failed(read) = ConnectAnswer::decode(&bytes).unwrap() else {
+                panic!("a failure came back as accepted");
+            };
+            assert_eq!(read.message.len(), kept);
         }
     }
 

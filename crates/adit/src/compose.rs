@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::{
     config::{Bootstrap, Role, Settings},
-    data_dir::{DataDir, run_file::RunFile},
+    data_dir::{DataDir, DataDirError, run_file::RunFile},
     failure::Failure,
     logging, output,
     signals::StopSignals,
@@ -65,15 +65,7 @@ async fn supervise(plan: &Plan, bootstrap: Bootstrap) -> Result<(), Failure> {
         std::env::var_os(name)
     });
     let dir = place.map_err(Failure::failed)?;
-    let _lock = dir.claim().map_err(|error| {
-        let in_use = matches!(error, crate::data_dir::DataDirError::InUse { .. });
-        let failure = Failure::failed(error);
-        if in_use {
-            failure.hint("stop that process, or use another --data-dir")
-        } else {
-            failure
-        }
-    })?;
+    let _lock = dir.claim().map_err(refused)?;
     // Of a process that was killed.
     RunFile::remove(&dir).map_err(Failure::failed)?;
 
@@ -106,6 +98,19 @@ async fn supervise(plan: &Plan, bootstrap: Bootstrap) -> Result<(), Failure> {
         "stopping"
     );
     stop(parts, &dir, plan, &mut signals).await
+}
+
+fn refused(error: DataDirError) -> Failure {
+    let hint = match &error {
+        DataDirError::InUse { .. } => Some("stop that process, or use another --data-dir"),
+        DataDirError::Foreign { .. } => Some("use another --data-dir, which Adit makes itself"),
+        DataDirError::Nowhere | DataDirError::Damaged { .. } | DataDirError::Io { .. } => None,
+    };
+    let failure = Failure::failed(error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 async fn stop(parts: Parts, dir: &DataDir, plan: &Plan, signals: &mut StopSignals) -> Result<(), Failure> {

@@ -5,6 +5,7 @@
 //! once, in [`keys`]; flags, variables, file keys, help texts and the struct [`Settings`] follow from there.
 
 mod bootstrap;
+mod duration;
 mod file;
 mod flags;
 mod keys;
@@ -12,9 +13,10 @@ mod layers;
 mod value;
 
 pub(crate) use bootstrap::Bootstrap;
+pub(crate) use duration::GoDuration;
 pub(crate) use flags::{ServerFlags, UpFlags};
 pub(crate) use keys::Settings;
-pub(crate) use value::{GoDuration, GracePeriod, LogFormat, StoreUrl};
+pub(crate) use value::{GracePeriod, LogFormat, StoreUrl};
 
 use std::path::PathBuf;
 

@@ -8,6 +8,7 @@ mod data_dir;
 mod environment;
 mod failure;
 mod hosts;
+mod local_http;
 mod logging;
 mod output;
 mod personality;

@@ -13,6 +13,7 @@ mod list;
 mod objects;
 mod options;
 mod origin_flags;
+mod ready;
 mod render;
 mod route;
 mod run;
@@ -35,6 +36,16 @@ pub(crate) struct TunnelArgs {
     options: TunnelOptions,
     #[command(flatten)]
     stock: StockFlags,
+    /// Without a command: make, route and run the tunnel of that name
+    #[arg(
+        long,
+        short,
+        hide = true,
+        value_name = "NAME",
+        env = "TUNNEL_NAME",
+        hide_env_values = true
+    )]
+    name: Option<String>,
     #[command(subcommand)]
     command: Option<TunnelCommand>,
 }
@@ -53,6 +64,8 @@ enum TunnelCommand {
     Route(route::Route),
     /// Serve a tunnel from this machine
     Run(run::Run),
+    /// Tell whether a connector on this machine is connected
+    Ready,
     /// Delete tunnels
     Delete(delete::Delete),
     /// Close the connections of tunnels
@@ -79,6 +92,7 @@ pub(crate) async fn run(args: TunnelArgs, personality: Personality) -> Result<()
         Some(TunnelCommand::Token(command)) => token::run(&command, &options, personality).await,
         Some(TunnelCommand::Route(command)) => route::run(&command, &options, personality).await,
         Some(TunnelCommand::Run(command)) => run::run(&command, &options, personality).await,
+        Some(TunnelCommand::Ready) => ready::run(&options).await,
         Some(TunnelCommand::Delete(command)) => delete::run(&command, &options, personality).await,
         Some(TunnelCommand::Cleanup(command)) => cleanup::run(&command, &options, personality).await,
         Some(TunnelCommand::Other(words)) => {
@@ -87,6 +101,10 @@ pub(crate) async fn run(args: TunnelArgs, personality: Personality) -> Result<()
                 .map(|word| word.to_string_lossy())
                 .unwrap_or_default();
             Err(not_known(&word))
+        }
+        None if args.name.is_some_and(|name| !name.is_empty()) => {
+            Err(Failure::not_in_this_version("`tunnel --name` without a command")
+                .hint("`tunnel create NAME`, `tunnel route dns NAME HOSTNAME`, then `tunnel run NAME`"))
         }
         None if options.origin.names_an_origin() => Err(Failure::not_in_this_version(
             "a quick tunnel (`tunnel --url` without `run`)",
@@ -98,9 +116,7 @@ pub(crate) async fn run(args: TunnelArgs, personality: Personality) -> Result<()
 
 fn not_known(word: &str) -> Failure {
     match word {
-        "login" | "vnet" | "ready" | "diag" | "ingress" => {
-            Failure::not_in_this_version(format!("`tunnel {word}`"))
-        }
+        "login" | "vnet" | "diag" | "ingress" => Failure::not_in_this_version(format!("`tunnel {word}`")),
         _ => Failure::usage(format!("`tunnel` has no command {word:?}")).hint("`tunnel --help` lists them"),
     }
 }

@@ -31,8 +31,9 @@ impl HostPort {
             return Err(AddressError::Host);
         }
         let port = match port {
-            Some(digits) if !digits.is_empty() => match digits.parse() {
-                Ok(port) if port > 0 => port,
+            // Rust's integers may begin with a plus sign, ports may not.
+            Some(text) if !text.is_empty() => match text.parse() {
+                Ok(port) if port > 0 && !text.starts_with('+') => port,
                 _ => return Err(AddressError::Port),
             },
             _ => default_port.ok_or(AddressError::Port)?,
@@ -86,6 +87,7 @@ mod tests {
         assert_eq!(read(":80"), Err(AddressError::Host));
         assert_eq!(read("host:0"), Err(AddressError::Port));
         assert_eq!(read("host:80 "), Err(AddressError::Port));
+        assert_eq!(read("host:+80"), Err(AddressError::Port));
     }
 
     proptest! {

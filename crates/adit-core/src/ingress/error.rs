@@ -26,7 +26,7 @@ pub enum IngressError {
     /// A `*` that does not stand alone at the start.
     #[error("Hostname '{0}' has a wildcard that is not its whole first label, as in '*.example.com'")]
     BadWildcard(String),
-    /// A path pattern that does not compile, or is too large.
+    /// A path pattern that does not compile, or is too large by itself or together with those before it.
     #[error("Rule #{number} has an invalid path pattern: {reason}")]
     BadPath {
         /// The rule's place, from 1.

@@ -7,8 +7,12 @@ use regex::{Regex, RegexBuilder};
 
 use super::{IngressError, OriginRequest, Service};
 
-/// The most memory one compiled path pattern may take, bytes.
-const MAX_PATTERN_BYTES: usize = 1 << 20;
+/// What compiled path patterns are taken to hold, bytes: the smallest of these that fits. The last one is the most.
+const PATTERN_BYTES: [usize; 3] = [8 << 10, 64 << 10, 1 << 20];
+/// The most that all patterns of one configuration may hold, bytes: 2048 plain ones, or 256 with Unicode classes.
+const MAX_PATTERNS_BYTES: usize = 16 << 20;
+/// What matching may add to a pattern, bytes. Beyond it matching becomes slower, not larger.
+const MATCHING_BYTES: usize = 64 << 10;
 
 /// Host name and path to service.
 #[derive(Clone, Debug)]
@@ -141,11 +145,28 @@ impl PathMatch {
     /// # Errors
     /// [`IngressError::BadPath`] if it does not compile within a mebibyte.
     pub fn parse(text: &str, number: usize) -> Result<Self, IngressError> {
-        let built = RegexBuilder::new(text).size_limit(MAX_PATTERN_BYTES).build();
-        built.map(Self).map_err(|error| IngressError::BadPath {
-            number,
-            reason: error.to_string(),
-        })
+        Self::parse_within(text, number, &mut PatternBudget::default())
+    }
+
+    /// The same for one of several patterns, which share what they may hold.
+    pub(super) fn parse_within(
+        text: &str,
+        number: usize,
+        budget: &mut PatternBudget,
+    ) -> Result<Self, IngressError> {
+        let bad = |reason: String| IngressError::BadPath { number, reason };
+        let mut refusal = String::new();
+        for bytes in PATTERN_BYTES {
+            match compile(text, bytes) {
+                Ok(regex) => {
+                    budget.take(bytes).map_err(bad)?;
+                    return Ok(Self(regex));
+                }
+                Err(regex::Error::CompiledTooBig(_)) => refusal = "it takes more than 1 MiB".to_owned(),
+                Err(error) => return Err(bad(error.to_string())),
+            }
+        }
+        Err(bad(refusal))
     }
 
     /// The pattern as written.
@@ -156,6 +177,30 @@ impl PathMatch {
 
     fn matches(&self, path: &str) -> bool {
         self.0.is_match(path)
+    }
+}
+
+fn compile(text: &str, bytes: usize) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(text)
+        .size_limit(bytes)
+        .dfa_size_limit(MATCHING_BYTES)
+        .build()
+}
+
+/// What the path patterns of one configuration may still hold: a rule of 40 bytes can name one of a mebibyte.
+pub(super) struct PatternBudget(usize);
+
+impl Default for PatternBudget {
+    fn default() -> Self {
+        Self(MAX_PATTERNS_BYTES)
+    }
+}
+
+impl PatternBudget {
+    fn take(&mut self, bytes: usize) -> Result<(), String> {
+        let left = self.0.checked_sub(bytes);
+        self.0 = left.ok_or("the patterns of all rules take more than 16 MiB together")?;
+        Ok(())
     }
 }
 
@@ -189,6 +234,26 @@ mod tests {
             PathMatch::parse("(.{999}){999}", 1),
             Err(IngressError::BadPath { .. })
         ));
+    }
+
+    #[test]
+    fn many_patterns_share_what_they_may_hold() {
+        let compiled = |pattern: &str| {
+            let mut budget = PatternBudget::default();
+            (1..5000)
+                .take_while(|number| PathMatch::parse_within(pattern, *number, &mut budget).is_ok())
+                .count()
+        };
+        assert_eq!(compiled("^/api/v[0-9]+"), 2048);
+        assert_eq!(compiled(r"\w+"), 256);
+        assert_eq!(compiled(".{999}"), 16);
+    }
+
+    #[test]
+    fn matching_long_paths_stays_right_beyond_its_memory() {
+        let pattern = PathMatch::parse("(a|b)*a(a|b){11}c", 1).unwrap();
+        assert!(pattern.matches(&format!("/{}c", "abbab".repeat(2000))));
+        assert!(!pattern.matches(&"abbab".repeat(2000)));
     }
 
     proptest! {

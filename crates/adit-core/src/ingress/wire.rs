@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use settings::WireOriginRequest;
 
-use super::{HostMatch, Ingress, IngressError, OriginRequest, PathMatch, Rule, Service};
+use super::{HostMatch, Ingress, IngressError, OriginRequest, PathMatch, Rule, Service, rule::PatternBudget};
 
 #[derive(Deserialize)]
 struct WireConfig {
@@ -40,9 +40,10 @@ impl Ingress {
             serde_json::from_slice(json).map_err(|error| IngressError::Json(error.to_string()))?;
         let defaults = wire.origin_request.unwrap_or_default();
         let rules = wire.ingress.unwrap_or_default();
+        let mut patterns = PatternBudget::default();
         let rules = (1..)
             .zip(rules)
-            .map(|(number, rule)| rule.read(number, &defaults));
+            .map(|(number, rule)| rule.read(number, &defaults, &mut patterns));
         Self::new(rules.collect::<Result<_, _>>()?)
     }
 
@@ -71,7 +72,12 @@ fn rule_json(rule: &Rule) -> Value {
 }
 
 impl WireRule {
-    fn read(self, number: usize, defaults: &WireOriginRequest) -> Result<Rule, IngressError> {
+    fn read(
+        self,
+        number: usize,
+        defaults: &WireOriginRequest,
+        patterns: &mut PatternBudget,
+    ) -> Result<Rule, IngressError> {
         let own = self.origin_request.unwrap_or_default();
         let mut origin_request = OriginRequest::default();
         defaults.apply(&mut origin_request)?;
@@ -86,7 +92,9 @@ impl WireRule {
         };
         Ok(Rule {
             hostname: HostMatch::parse(self.hostname.as_deref().unwrap_or_default())?,
-            path: path.map(|path| PathMatch::parse(&path, number)).transpose()?,
+            path: path
+                .map(|path| PathMatch::parse_within(&path, number, patterns))
+                .transpose()?,
             service,
             origin_request,
         })
@@ -143,6 +151,20 @@ mod tests {
         for config in [json!({}), json!({"ingress": []}), json!({"ingress": null})] {
             assert_eq!(read(&config).unwrap_err(), IngressError::NoRules);
         }
+    }
+
+    #[test]
+    fn patterns_that_are_small_alone_are_refused_when_large_together() {
+        let config = |rules: usize| {
+            let mut ingress = vec![json!({"path": ".{999}", "service": "bastion"}); rules];
+            ingress.push(json!({"service": "http_status:404"}));
+            read(&json!({ "ingress": ingress }))
+        };
+        assert!(config(16).is_ok());
+        assert!(matches!(
+            config(17),
+            Err(IngressError::BadPath { number: 17, .. })
+        ));
     }
 
     #[test]

@@ -15,15 +15,12 @@ use adit_model::{
 use adit_net::tls::TrustAnchors;
 use adit_wire::TunnelToken;
 use anyhow::Context;
-use bytes::Bytes;
-use http::{Request, StatusCode, header};
-use http_body_util::Empty;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http::StatusCode;
 use rand::Rng as _;
-use tokio::{net::TcpStream, task::JoinSet};
+use tokio::task::JoinSet;
 
 use super::progress::Progress;
+use crate::local_http;
 
 /// The tunnel's name, and its label below the base domain.
 const NAME: &str = "hello";
@@ -122,32 +119,25 @@ impl Demo {
         }
         progress.waits_for(format!("an answer from {}", self.url()));
         let listener = reachable_here(self.http);
-        while !answers(listener, &self.host).await.unwrap_or(false) {
+        let answers = async || {
+            let answer = local_http::get(listener, self.host.as_str(), "/").await;
+            answer.is_ok_and(|(status, _)| status == StatusCode::OK)
+        };
+        while !answers().await {
             tokio::time::sleep(TRY_EVERY).await;
         }
         Ok(())
     }
 
-    /// Ends it at once; whoever drains has done so.
+    /// Takes no new requests and lets those that run finish.
+    pub(super) fn drain(&self) {
+        self.shutdown.drain();
+    }
+
+    /// Ends it at once.
     pub(super) async fn stop(mut self) {
         self.shutdown.abort();
         while self.connector.join_next().await.is_some() {}
-    }
-}
-
-/// Whether the public listener answers for that host with 200.
-async fn answers(listener: SocketAddr, host: &Hostname) -> anyhow::Result<bool> {
-    let stream = TcpStream::connect(listener).await?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::get("/")
-        .header(header::HOST, host.as_str())
-        .body(Empty::<Bytes>::new())?;
-    tokio::select! {
-        answer = sender.send_request(request) => Ok(answer?.status() == StatusCode::OK),
-        ended = connection => {
-            ended?;
-            Ok(false)
-        }
     }
 }
 

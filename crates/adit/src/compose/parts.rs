@@ -89,6 +89,9 @@ impl Parts {
         } = self;
         // The API drains beside the edge; its own limit is the same grace period.
         stop_servers.cancel();
+        if let Some(demo) = &demo {
+            demo.drain();
+        }
         edge.stop(grace).await;
         if let Some(demo) = demo {
             demo.stop().await;
@@ -170,9 +173,13 @@ async fn assemble(
     ));
     servers.spawn(metrics_listener::serve(
         metrics_listener,
-        metrics,
+        metrics.clone(),
         stop_servers.clone(),
     ));
+    let stopped = stop_servers.clone();
+    servers.spawn(async move {
+        stopped.run_until_cancelled(recorder::keep_up(metrics)).await;
+    });
 
     let demo = match listeners.http.filter(|_| plan.demo) {
         Some(http) => {

@@ -2,7 +2,7 @@
 
 use tempfile::TempDir;
 
-use crate::support::{run, run_in};
+use crate::support::{binary, run, run_in};
 
 #[tokio::test]
 async fn wrong_usage_exits_2_and_speaks_on_stderr() {
@@ -52,6 +52,7 @@ async fn what_is_not_built_yet_is_named() {
             vec!["tunnel", "--url", "http://a"],
             "is not in this version",
         ),
+        (vec![], vec!["tunnel", "-n", "x"], "--name"),
     ] {
         let outcome = run(&variables, &args).await;
         assert_eq!(outcome.code, Some(2), "{outcome:?}");
@@ -142,4 +143,20 @@ async fn a_link_named_cloudflared_keeps_that_names_habits() {
     let outcome = run(&["--no-autoupdate", "tunnel", "--origincert", "/nowhere", "list"]).await;
     assert_eq!(outcome.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&outcome.stderr).contains("/nowhere"));
+}
+
+#[tokio::test]
+async fn a_reader_that_went_away_is_no_failure() {
+    for args in [["tunnel", "--help"], ["version", "--short"]] {
+        let home = TempDir::new().unwrap();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = binary(home.path());
+        let output = command.args(args).stdout(writer).output().await.unwrap();
+        assert_eq!(
+            (output.status.code(), output.stderr.as_slice()),
+            (Some(0), &b""[..]),
+            "{args:?}"
+        );
+    }
 }

@@ -2,11 +2,14 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use adit_testing::client;
+use adit_testing::{client, process::Process, wait_for};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::support::{Adit, run_in};
+use crate::{
+    connector::Connector,
+    support::{Adit, binary, run_in},
+};
 
 #[tokio::test]
 async fn up_writes_run_json_and_removes_it_at_a_clean_stop() {
@@ -35,6 +38,81 @@ async fn up_writes_run_json_and_removes_it_at_a_clean_stop() {
     let outcome = run_in(adit.home.path(), &[], &["env"]).await;
     assert_eq!(outcome.code, Some(1));
     assert!(outcome.stderr.contains("adit up"), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn up_is_ready_once_its_demo_answers_and_says_so_last() {
+    let adit = Adit::start(&[]).await;
+    let url = format!("http://hello.adit.localhost:{}/", adit.listener("http").port());
+    assert_eq!(adit.run["demo_url"], url);
+    let answer = client::get(adit.listener("http"), "hello.adit.localhost", "/")
+        .await
+        .unwrap();
+    assert_eq!(answer.status, 200);
+    let lines = adit.process.lines();
+    let place = |part: &str| {
+        lines
+            .iter()
+            .position(|line| line.contains(part))
+            .unwrap_or_else(|| panic!("no {part:?}"))
+    };
+    let api = format!("http://{}/client/v4", adit.listener("api"));
+    let places = [
+        place("has made in"),
+        place(&format!("Demo  {url}")),
+        place(&format!("API   {api}")),
+        place("  curl http://hello"),
+        place("  cloudflared tunnel run"),
+        place("Adit's own connector"),
+        lines.iter().position(|line| line == "ready").unwrap(),
+    ];
+    assert!(places.is_sorted(), "{places:?}");
+}
+
+#[tokio::test]
+async fn a_demo_survives_a_restart_and_leaves_a_users_record_alone() {
+    let mut adit = Adit::start(&[]).await;
+    let list = adit.command(&["tunnel", "list"]).await.stdout;
+    adit.process.terminate().await;
+    let mut adit = Adit::start_in(adit.home, &[], &[]).await;
+    let id = |list: &str| list.lines().nth(2).unwrap().split(' ').next().unwrap().to_owned();
+    let again = adit.command(&["tunnel", "list"]).await.stdout;
+    assert_eq!(id(&again), id(&list));
+    assert_eq!(again.lines().count(), 3);
+
+    adit.command(&["tunnel", "create", "mine"]).await;
+    let outcome = adit
+        .command(&["tunnel", "route", "dns", "-f", "mine", "hello.adit.localhost"])
+        .await;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    adit.process.terminate().await;
+    let adit = Adit::start_in(adit.home, &[], &[]).await;
+    assert!(adit.run["demo_url"].is_null());
+}
+
+#[tokio::test]
+async fn a_second_signal_does_not_wait_for_open_streams() {
+    let mut adit = Adit::start(&["--no-demo"]).await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let connector =
+        Connector::start(&adit, "shop", &format!("http://{}", silent.local_addr().unwrap())).await;
+    connector.ready(1).await;
+    let http = adit.listener("http");
+    let mut clients = tokio::task::JoinSet::new();
+    clients.spawn(async move {
+        client::get(http, "shop.adit.localhost", "/")
+            .await
+            .map(drop)
+            .map_err(drop)
+    });
+    // The origin has the request and will never answer it.
+    let _open = silent.accept().await.unwrap();
+
+    adit.process.signal(Signal::TERM);
+    adit.process.line("stopping").await;
+    assert!(adit.process.is_running());
+    adit.process.signal(Signal::TERM);
+    assert_eq!(adit.process.ended().await.code(), Some(1));
 }
 
 #[tokio::test]
@@ -202,4 +280,45 @@ async fn interrupt_stops_it_too() {
         lines.iter().any(|line| line.contains("\"message\":\"stopped\"")),
         "{lines:?}"
     );
+}
+
+#[tokio::test]
+async fn a_server_takes_its_settings_from_a_file() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("adit.toml");
+    let listeners: String = ["api", "edge", "http", "https", "metrics"]
+        .map(|name| format!("[{name}]\nlisten = \"127.0.0.1:0\"\n"))
+        .concat();
+    let text = format!(
+        "data_dir = \"{}\"\ndomain = \"example.com\"\n{listeners}",
+        home.path().join("state").display()
+    );
+    std::fs::write(&path, text).unwrap();
+    let mut command = binary(home.path());
+    command
+        .args(["server", "--config"])
+        .arg(&path)
+        .args(["--edge-advertise", "edge.example.com:7844"]);
+    let mut process = Process::spawn("adit server", command);
+    process.line("example.com (").await;
+    wait_for("ready", async || {
+        process.lines().iter().any(|line| line == "ready")
+    })
+    .await;
+    let dir = home.path().join("state").display().to_string();
+    let outcome = run_in(home.path(), &[], &["env", "--data-dir", &dir]).await;
+    assert!(
+        outcome
+            .stdout
+            .contains("TUNNEL_EDGE=edge.example.com:7844,edge.example.com:7844"),
+        "{outcome:?}"
+    );
+    assert!(
+        outcome
+            .stdout
+            .contains("TUNNEL_MANAGEMENT_HOSTNAME=management.example.com\n"),
+        "{outcome:?}"
+    );
+    assert!(!outcome.stdout.contains("hello"));
+    assert!(process.terminate().await.success());
 }

@@ -8,6 +8,7 @@
 
 mod commands;
 mod configuration;
+mod connector;
 mod lifecycle;
 mod recording_api;
 mod stock_client;

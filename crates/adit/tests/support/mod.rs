@@ -160,7 +160,7 @@ impl Server {
     /// Waits until the API shows so many live connections.
     pub(crate) async fn connected(&self, tunnel: &Tunnel, connections: usize) {
         let what = format!("{connections} connections in the API");
-        wait_within(Duration::from_secs(60), &what, async || {
+        wait_within(Duration::from_secs(120), &what, async || {
             let clients = self
                 .api(
                     "GET",
