@@ -42,6 +42,13 @@ pub(crate) fn build(ingress: &Ingress) -> Result<Vec<Origin>, ConnectorError> {
                 "access checks are not in this version".to_owned(),
             ));
         }
+        let ignored = [
+            ("http2Origin", settings.http2_origin),
+            ("disableChunkedEncoding", settings.disable_chunked_encoding),
+        ];
+        for (setting, _) in ignored.into_iter().filter(|(_, wanted)| *wanted) {
+            tracing::warn!(originService = %rule.service, setting, "a setting is not in this version and ignored");
+        }
         Ok(match &rule.service {
             Service::Http(origin) => Origin::Http(Box::new(HttpOrigin::over_tcp(origin, settings)?)),
             Service::Unix { path, tls } => {

@@ -6,5 +6,7 @@ mod healing;
 mod local_endpoint;
 mod proxying;
 mod registration;
+mod services;
 mod shutdown;
 mod support;
+mod upgrades;

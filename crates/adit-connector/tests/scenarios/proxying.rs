@@ -2,47 +2,15 @@
 
 use std::time::Duration;
 
-use crate::support::{Running, single};
-use adit_testing::scripted::{EdgeConnection, ScriptedBody, ScriptedEdge, ScriptedOrigin, full};
+use crate::support::{Tunnel, head};
+use adit_testing::scripted::{ScriptedBody, ScriptedOrigin, full};
 use adit_testing::{wait_for, within};
-use adit_wire::{ConnectAnswer, FlowKind, RequestHead};
+use adit_wire::ConnectAnswer;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderName, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
 use tokio::sync::mpsc;
-
-struct Tunnel {
-    edge: ScriptedEdge,
-    at: EdgeConnection,
-    connector: Running,
-}
-
-impl Tunnel {
-    async fn to(service: &str) -> Self {
-        let edge = ScriptedEdge::start();
-        let connector = Running::start(single(&edge, service, 1));
-        let at = edge.connected(1).await.remove(0);
-        Self { edge, at, connector }
-    }
-}
-
-fn head(method: Method, headers: &[(&'static str, &str)]) -> RequestHead {
-    let header = |(name, value): &(&'static str, &str)| {
-        (
-            HeaderName::from_static(name),
-            HeaderValue::from_str(value).unwrap(),
-        )
-    };
-    RequestHead {
-        kind: FlowKind::Http,
-        dest: "http://shop.example/path?query=1".to_owned(),
-        method,
-        host: "shop.example".to_owned(),
-        headers: headers.iter().map(header).collect::<HeaderMap>(),
-        flow_id: None,
-    }
-}
 
 /// Answers with what it was asked.
 async fn echo(request: Request<Incoming>) -> Response<ScriptedBody> {
@@ -245,119 +213,6 @@ async fn a_body_that_the_edge_breaks_off_never_looks_complete_to_the_origin() {
 }
 
 #[tokio::test]
-async fn a_websocket_passes_as_bytes_in_both_directions() {
-    let origin = ScriptedOrigin::start(async |mut request: Request<Incoming>| {
-        assert_eq!(request.headers()["upgrade"], "websocket");
-        let upgrading = hyper::upgrade::on(&mut request);
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the origin of this test ends with its runtime"
-        )]
-        tokio::spawn(async move {
-            let mut io = hyper_util::rt::TokioIo::new(upgrading.await.unwrap());
-            let (mut read, mut write) = tokio::io::split(&mut io);
-            drop(tokio::io::copy(&mut read, &mut write).await);
-        });
-        let mut response = Response::new(full(""));
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        response
-            .headers_mut()
-            .insert("connection", HeaderValue::from_static("Upgrade"));
-        response
-            .headers_mut()
-            .insert("upgrade", HeaderValue::from_static("websocket"));
-        response
-    })
-    .await;
-    let tunnel = Tunnel::to(&origin.url()).await;
-    let mut request = head(Method::GET, &[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")]);
-    request.kind = FlowKind::WebSocket;
-    let mut exchange = tunnel.at.open(&request, b"early ").await;
-    let (answer, first) = exchange.head().await.unwrap();
-    let ConnectAnswer::Accepted(head) = answer else {
-        panic!("refused: {answer:?}")
-    };
-    assert_eq!(
-        (head.status, &head.headers["upgrade"]),
-        (StatusCode::SWITCHING_PROTOCOLS, &"websocket".parse().unwrap())
-    );
-    exchange
-        .send
-        .write_chunk(Bytes::from_static(b"frames"))
-        .await
-        .unwrap();
-    let mut got = first.to_vec();
-    while got.len() < 12 {
-        got.extend_from_slice(
-            &within("the echo", exchange.recv.read_chunk(100))
-                .await
-                .unwrap()
-                .unwrap(),
-        );
-    }
-    assert_eq!(got, b"early frames");
-    exchange.send.finish();
-    assert_eq!(within("the end", exchange.recv.read_chunk(100)).await, Ok(None));
-}
-
-#[tokio::test]
-async fn an_origin_that_refuses_the_upgrade_is_passed_on_as_it_answers() {
-    let origin = ScriptedOrigin::start(async |_| {
-        let mut response = Response::new(full("no"));
-        *response.status_mut() = StatusCode::FORBIDDEN;
-        response
-    })
-    .await;
-    let tunnel = Tunnel::to(&origin.url()).await;
-    let mut request = head(Method::GET, &[("sec-websocket-key", "x")]);
-    request.kind = FlowKind::WebSocket;
-    let answer = tunnel.at.open(&request, b"").await.answer().await;
-    assert_eq!(
-        (answer.status, &answer.body[..]),
-        (StatusCode::FORBIDDEN, &b"no"[..])
-    );
-}
-
-#[tokio::test]
-async fn fixed_statuses_and_services_of_later_versions_answer_for_themselves() {
-    let tunnel = Tunnel::to("http_status:418").await;
-    assert_eq!(tunnel.at.get("any.example", "/").await.status, 418);
-    let tunnel = Tunnel::to("socks-proxy").await;
-    let failure = tunnel.at.open(&head(Method::GET, &[]), b"").await.failure().await;
-    assert_eq!(failure, "the service socks-proxy is not in this version");
-    let mut tcp = head(Method::GET, &[]);
-    tcp.kind = FlowKind::Tcp;
-    let failure = tunnel.at.open(&tcp, b"").await.failure().await;
-    assert_eq!(failure, "private networks are not in this version");
-}
-
-#[tokio::test]
-async fn a_unix_socket_is_an_origin_too() {
-    let dir = std::env::temp_dir().join(format!("adit-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
-    let path = dir.join("origin.sock");
-    let listener = tokio::net::UnixListener::bind(&path).unwrap();
-    let tunnel = Tunnel::to(&format!("unix:{}", path.display())).await;
-    let serving = async {
-        let (mut unix, _) = listener.accept().await.unwrap();
-        let mut request = vec![0; 4096];
-        tokio::io::AsyncReadExt::read(&mut unix, &mut request)
-            .await
-            .unwrap();
-        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nunix";
-        tokio::io::AsyncWriteExt::write_all(&mut unix, answer)
-            .await
-            .unwrap();
-    };
-    let ((), answer) = within("the answer", async {
-        tokio::join!(serving, tunnel.at.get("h", "/"))
-    })
-    .await;
-    assert_eq!(answer.body, "unix");
-    std::fs::remove_dir_all(&dir).unwrap();
-}
-
-#[tokio::test]
 async fn garbage_on_a_stream_costs_only_that_stream() {
     let origin = ScriptedOrigin::start(echo).await;
     let tunnel = Tunnel::to(&origin.url()).await;
@@ -388,90 +243,6 @@ async fn hundreds_of_requests_at_once_get_their_own_answers() {
         });
     }
     within("all answers", asking.join_all()).await;
-}
-
-#[tokio::test]
-async fn the_built_in_site_says_hello_and_escapes_the_host() {
-    let tunnel = Tunnel::to("hello_world").await;
-    let answer = tunnel.at.get("<b>.example", "/").await;
-    assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
-    let page = String::from_utf8(answer.body.to_vec()).unwrap();
-    assert!(page.contains("Hello from the other end of the tunnel") && page.contains("&lt;b&gt;.example"));
-    assert!(
-        tunnel
-            .at
-            .get("h", "/uptime")
-            .await
-            .body
-            .starts_with(b"{\"uptime_seconds\":")
-    );
-}
-
-#[tokio::test]
-async fn the_built_in_site_echoes_over_a_websocket() {
-    use futures_util::{SinkExt, StreamExt};
-    use tokio_tungstenite::tungstenite::protocol::{Message, Role};
-
-    let tunnel = Tunnel::to("hello_world").await;
-    let mut request = head(Method::GET, &[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")]);
-    request.kind = FlowKind::WebSocket;
-    request.dest = "http://h/ws".to_owned();
-    let mut exchange = tunnel.at.open(&request, b"").await;
-    let (answer, _) = exchange.head().await.unwrap();
-    let ConnectAnswer::Accepted(head) = answer else {
-        panic!("refused: {answer:?}")
-    };
-    assert_eq!(
-        head.headers["sec-websocket-accept"],
-        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-    );
-    let io = tokio::io::join(exchange.recv, exchange.send);
-    let mut socket = tokio_tungstenite::WebSocketStream::from_raw_socket(io, Role::Client, None).await;
-    socket.send(Message::text("hello")).await.unwrap();
-    assert_eq!(
-        within("the echo", socket.next()).await.unwrap().unwrap(),
-        Message::text("hello")
-    );
-}
-
-#[tokio::test]
-async fn a_tcp_service_speaks_with_a_websocket_client() {
-    use futures_util::{SinkExt, StreamExt};
-    use tokio_tungstenite::tungstenite::protocol::{Message, Role};
-
-    let origin = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let tunnel = Tunnel::to(&format!("tcp://{}", origin.local_addr().unwrap())).await;
-    let mut request = head(Method::GET, &[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")]);
-    request.kind = FlowKind::WebSocket;
-    let mut exchange = tunnel.at.open(&request, b"").await;
-    let (mut tcp, _) = within("the connection", origin.accept()).await.unwrap();
-    let (answer, _) = exchange.head().await.unwrap();
-    assert!(
-        matches!(answer, ConnectAnswer::Accepted(head) if head.status == StatusCode::SWITCHING_PROTOCOLS)
-    );
-    let io = tokio::io::join(exchange.recv, exchange.send);
-    let mut socket = tokio_tungstenite::WebSocketStream::from_raw_socket(io, Role::Client, None).await;
-    socket.send(Message::binary("ping")).await.unwrap();
-    let mut got = [0; 4];
-    within(
-        "the bytes",
-        tokio::io::AsyncReadExt::read_exact(&mut tcp, &mut got),
-    )
-    .await
-    .unwrap();
-    assert_eq!(&got, b"ping");
-    tokio::io::AsyncWriteExt::write_all(&mut tcp, b"pong")
-        .await
-        .unwrap();
-    assert_eq!(
-        within("the frame", socket.next()).await.unwrap().unwrap(),
-        Message::binary("pong")
-    );
-    drop(tcp);
-    assert!(matches!(
-        within("the close", socket.next()).await,
-        Some(Ok(Message::Close(_)))
-    ));
 }
 
 /// A body that comes as the stream gives it.

@@ -6,9 +6,10 @@ use adit_connector::{Connector, ConnectorConfig, ConnectorError, EdgeAddress, Sh
 use adit_core::ingress::{Ingress, OriginRequest, Service};
 use adit_model::{AccountId, TunnelId, TunnelKey, TunnelSecret};
 use adit_net::tls::TrustAnchors;
-use adit_testing::scripted::ScriptedEdge;
+use adit_testing::scripted::{EdgeConnection, ScriptedEdge};
 use adit_testing::within;
-use adit_wire::TunnelToken;
+use adit_wire::{FlowKind, RequestHead, TunnelToken};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tokio::task::JoinSet;
 
 /// A running connector; dropping it ends it at once.
@@ -73,4 +74,38 @@ pub(crate) fn both(one: &ScriptedEdge, two: &ScriptedEdge) -> TrustAnchors {
         anchors
     });
     TrustAnchors::Only(anchors.collect())
+}
+
+/// A connector with one connection, seen from its edge.
+pub(crate) struct Tunnel {
+    pub(crate) edge: ScriptedEdge,
+    pub(crate) at: EdgeConnection,
+    pub(crate) connector: Running,
+}
+
+impl Tunnel {
+    pub(crate) async fn to(service: &str) -> Self {
+        let edge = ScriptedEdge::start();
+        let connector = Running::start(single(&edge, service, 1));
+        let at = edge.connected(1).await.remove(0);
+        Self { edge, at, connector }
+    }
+}
+
+/// The head of a request for `/path?query=1`.
+pub(crate) fn head(method: Method, headers: &[(&'static str, &str)]) -> RequestHead {
+    let header = |(name, value): &(&'static str, &str)| {
+        (
+            HeaderName::from_static(name),
+            HeaderValue::from_str(value).unwrap(),
+        )
+    };
+    RequestHead {
+        kind: FlowKind::Http,
+        dest: "http://shop.example/path?query=1".to_owned(),
+        method,
+        host: "shop.example".to_owned(),
+        headers: headers.iter().map(header).collect::<HeaderMap>(),
+        flow_id: None,
+    }
 }

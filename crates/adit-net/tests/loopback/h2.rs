@@ -269,6 +269,35 @@ async fn the_peers_stream_limit_is_obeyed() {
 }
 
 #[tokio::test]
+async fn a_head_above_the_limit_costs_the_peer_its_stream() {
+    let limits = H2Limits {
+        max_header_list_bytes: 4096,
+        ..H2Limits::default()
+    };
+    let Pair {
+        session,
+        mut server,
+        tasks: _tasks,
+    } = pair(limits, &h2::server::Builder::new()).await;
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        while let Some(Ok((request, mut respond))) = server.accept().await {
+            let size = if request.uri().path() == "/huge" { 8192 } else { 16 };
+            let response = Response::builder()
+                .header("x-size", "x".repeat(size))
+                .body(())
+                .unwrap();
+            respond.send_response(response, true).unwrap();
+        }
+    });
+    let huge = Request::get("https://shop.example/huge").body(()).unwrap();
+    let (response, _body) = session.open(huge, true).await.unwrap();
+    assert!(within("the failure", response).await.is_err());
+    let (response, _body) = session.open(get(), true).await.unwrap();
+    assert_eq!(within("the head", response).await.unwrap().0.status, 200);
+}
+
+#[tokio::test]
 async fn a_dead_peer_is_noticed_by_its_silence() {
     let limits = H2Limits {
         ping_interval: Duration::from_millis(20),
