@@ -2,6 +2,7 @@
 
 mod access_log;
 mod body;
+mod exchange;
 mod forwarded;
 mod listener;
 mod page;
@@ -23,10 +24,10 @@ pub struct PublicLimits {
     pub max_header_bytes: usize,
     /// The most header fields of a request. Default 200. More get 431.
     pub max_headers: usize,
-    /// The most connections open at once per listener. Default 10,000. More wait in the system's queue.
+    /// The most connections open at once per listener. Default 16,384. More wait in the system's queue.
     pub max_connections: usize,
     /// How long a client may take over a request's head, and a kept-alive connection may wait for the next one.
-    /// Default 60 s. A body has no time limit.
+    /// Default 2 min. A body has no time limit.
     pub idle_timeout: Duration,
     /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default none.
     pub trusted_proxies: Vec<IpNet>,
@@ -37,8 +38,8 @@ impl Default for PublicLimits {
         Self {
             max_header_bytes: 64 * 1024,
             max_headers: 200,
-            max_connections: 10_000,
-            idle_timeout: Duration::from_secs(60),
+            max_connections: 16_384,
+            idle_timeout: Duration::from_secs(120),
             trusted_proxies: Vec::new(),
         }
     }

@@ -24,7 +24,10 @@ pub(crate) enum UpstreamError {
     /// The connector never saw the request: it may go to another one.
     #[error("the connection to the connector is gone")]
     NotSent,
-    /// The connector gave the exchange up, or its connection broke.
+    /// The connection to the connector broke; how far the request came is unknown.
+    #[error("the connection to the connector broke: {0}")]
+    Lost(String),
+    /// The connector gave the exchange up.
     #[error("the connector broke off: {0}")]
     Broken(String),
     /// What the connector sent is not an answer.
@@ -40,13 +43,20 @@ impl From<WriteError> for UpstreamError {
 
 impl From<ReadError> for UpstreamError {
     fn from(error: ReadError) -> Self {
-        Self::Broken(error.to_string())
+        match error {
+            ReadError::ConnectionLost(cause) => Self::Lost(cause.to_string()),
+            ReadError::Reset(_) | ReadError::Ended => Self::Broken(error.to_string()),
+        }
     }
 }
 
 impl From<H2Error> for UpstreamError {
     fn from(error: H2Error) -> Self {
-        Self::Broken(error.to_string())
+        match error {
+            H2Error::Refused => Self::NotSent,
+            H2Error::Io(_) | H2Error::Session(_) | H2Error::Ended => Self::Lost(error.to_string()),
+            H2Error::Reset(_) => Self::Broken(error.to_string()),
+        }
     }
 }
 

@@ -18,6 +18,7 @@ pub mod client;
 pub mod cloudflared;
 pub mod origin;
 pub mod process;
+pub mod scenes;
 pub mod scripted;
 mod skip;
 mod wait;

@@ -38,6 +38,25 @@ async fn a_killed_connector_leaves_a_530_and_its_successor_serves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn requests_move_to_the_other_replica_when_one_dies() {
+    let server = Server::start().await;
+    let tunnel = server.tunnel("shop").await;
+    let origin = Origin::saying("hello").await;
+    let mut first = server.connect(&tunnel, &origin.url()).await;
+    let _second = Connector::start(&server, &tunnel.token, &origin.url()).await;
+    server.connected(&tunnel, 8).await;
+
+    first.process.kill().await;
+    // Until the edge notices, half of these go to the dead one first.
+    let requests = (0..32).map(|_| server.get(&tunnel.host, "/"));
+    let answers = futures_util::future::join_all(requests).await;
+    assert!(
+        answers.iter().all(|answer| answer.text() == "hello"),
+        "a request was lost"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn our_connector_is_back_within_two_seconds_of_a_killed_server() {
     heals_after(&[Duration::ZERO, Duration::from_secs(2)], Duration::from_secs(2)).await;
 }

@@ -116,6 +116,14 @@ async fn records_and_routes_are_kept() {
     assert_eq!(route(&shop, false).await.failure(), (400, 1003));
     assert_eq!(route(&shop, true).await.result()["cname"], "updated");
     assert_eq!(route(NOBODY, true).await.failure(), (404, 1003));
+    let gone = home.create_tunnel("gone").await;
+    assert_eq!(route(&gone, true).await.result()["cname"], "updated");
+    home.delete(&tunnels(&format!("/{gone}"))).await.result();
+    assert_eq!(
+        route(&shop, false).await.result()["cname"],
+        "updated",
+        "a dead record kept its name"
+    );
 
     let found = home
         .get(&format!("{zone}/dns_records?name=www.example.com"))

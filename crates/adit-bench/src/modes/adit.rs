@@ -83,7 +83,7 @@ struct Edge {
 impl Edge {
     async fn start(adit: &Path) -> anyhow::Result<Self> {
         let directory = TempDir::new()?;
-        let token = format!("bench-{:016x}{:016x}", random(), random());
+        let token = format!("adit-bench-{:016x}{:016x}", random(), random());
         let mut command = Command::new(adit);
         clean(&mut command)
             .env("ADIT_BOOTSTRAP_API_TOKEN", &token)

@@ -1,38 +1,24 @@
 //! One public request from its head to its answer's head.
 
-use std::{
-    convert::Infallible,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{convert::Infallible, sync::Arc};
 
 use adit_core::routes::Destination;
-use adit_wire::{ConnectAnswer, FlowKind, RequestHead, ResponseHead};
+use adit_wire::{ConnectAnswer, RequestHead, ResponseHead};
 use http::{Request, Response, StatusCode};
 use http_body::Body as _;
-use http_body_util::BodyExt;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use super::{
     Peer, PublicLimits,
     access_log::{AccessRecord, Ray},
-    body::{ExchangeBody, Pump, ResponseBody},
+    body::{ExchangeBody, ResponseBody},
+    exchange::{Answered, ask},
     forwarded::Forwarded,
     page::Page,
     request::{self, BodyLength},
     response, websocket,
 };
-use crate::{
-    connection::Place,
-    context::Context,
-    tunnels::Tunnel,
-    upstream::{self, Answer, Download, Upload, UpstreamError},
-};
-
-/// How many connections are tried before a request is given up: none of them saw it.
-const OPEN_ATTEMPTS: usize = 3;
+use crate::{context::Context, tunnels::Tunnel};
 
 /// Answers one public request.
 pub(super) async fn handle(
@@ -114,21 +100,13 @@ async fn exchange(
     upgrade: Option<OnUpgrade>,
     record: &mut AccessRecord,
 ) -> Result<Response<ResponseBody>, Page> {
-    let websocket = head.kind == FlowKind::WebSocket;
-    let has_body = websocket || !body.is_end_stream();
-    let (place, upload, answer) = open(tunnel, head, has_body, record).await?;
-    let sent = record.request_bytes();
-    let (upload, mut pump): (Option<Upload>, Option<Pump>) = if websocket {
-        (Some(upload), None)
-    } else if has_body {
-        (None, Some(Box::pin(send_body(body, upload, Arc::clone(&sent)))))
-    } else {
-        (None, None)
-    };
-    let (answer, download) = wait_for_head(answer, &mut pump).await.map_err(|error| {
-        record.fail(&error);
-        Page::OriginUnreachable
-    })?;
+    let Answered {
+        answer,
+        download,
+        upload,
+        pump,
+        place,
+    } = ask(tunnel, head, body, record).await?;
     let origin = match answer {
         ConnectAnswer::Accepted(origin) => origin,
         ConnectAnswer::Failed(failure) => {
@@ -136,104 +114,33 @@ async fn exchange(
             return Err(Page::OriginUnreachable);
         }
     };
-    match (upload, upgrade) {
-        (Some(upload), Some(upgrade)) if origin.status == StatusCode::SWITCHING_PROTOCOLS => {
-            let response = respond(&origin, ResponseBody::page(bytes::Bytes::new()));
-            let flow = websocket::Flow {
-                upload,
-                download,
-                place,
-                sent,
-            };
-            context
-                .requests
-                .spawn(websocket::carry(upgrade, flow, context.stopped.clone()));
-            Ok(response)
-        }
-        _ => {
-            let bodiless = response::is_bodiless(&head.method, origin.status);
-            let remaining = if bodiless {
-                Some(0)
-            } else {
-                response::content_length(&origin.headers)
-            };
-            let body = ExchangeBody {
-                download,
-                pump,
-                remaining,
-                bodiless,
-                data_ended: false,
-                _place: place,
-            };
-            Ok(respond(&origin, ResponseBody::exchange(body)))
-        }
+    if let (Some(upload), Some(upgrade), StatusCode::SWITCHING_PROTOCOLS) = (upload, upgrade, origin.status) {
+        let flow = websocket::Flow {
+            upload,
+            download,
+            place,
+            sent: record.request_bytes(),
+        };
+        context
+            .requests
+            .spawn(websocket::carry(upgrade, flow, context.stopped.clone()));
+        return Ok(respond(&origin, ResponseBody::page(bytes::Bytes::new())));
     }
-}
-
-/// Opens the exchange on some connection of the tunnel.
-async fn open(
-    tunnel: &Tunnel,
-    head: &RequestHead,
-    has_body: bool,
-    record: &mut AccessRecord,
-) -> Result<(Place, Upload, Answer), Page> {
-    for _ in 0..OPEN_ATTEMPTS {
-        let place = Place::on(tunnel.choose().ok_or(Page::NoConnection)?);
-        record.via(place.connection());
-        match upstream::open(place.connection(), head, has_body).await {
-            Ok((upload, answer)) => return Ok((place, upload, answer)),
-            // The connection broke and is about to leave the registry: the next choice may be luckier.
-            Err(UpstreamError::NotSent) => {
-                tunnel.remove(place.connection());
-            }
-            Err(error @ (UpstreamError::Broken(_) | UpstreamError::Malformed(_))) => {
-                record.fail(&error);
-                return Err(Page::BadRequest("The request cannot be forwarded."));
-            }
-        }
-    }
-    Err(Page::NoConnection)
-}
-
-/// Waits for the answer's head while the request's body flows.
-async fn wait_for_head(
-    answer: Answer,
-    pump: &mut Option<Pump>,
-) -> Result<(ConnectAnswer, Download), UpstreamError> {
-    let head = answer.head();
-    tokio::pin!(head);
-    if let Some(running) = pump {
-        tokio::select! {
-            head = &mut head => return head,
-            () = running => {}
-        }
-        *pump = None;
-    }
-    head.await
-}
-
-/// Carries the request's body to the origin. Ends early, without a complaint, when the origin wants no more of it;
-/// if the client broke off, the upload is dropped unfinished, which the connector sees.
-async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>) {
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return };
-        match frame.into_data() {
-            Ok(data) => {
-                let length = data.len() as u64;
-                if upload.write(data).await.is_err() {
-                    return;
-                }
-                sent.fetch_add(length, Ordering::Relaxed);
-            }
-            Err(frame) => {
-                if let Ok(trailers) = frame.into_trailers() {
-                    let _ = upload.finish_with_trailers(trailers);
-                    return;
-                }
-            }
-        }
-    }
-    upload.finish();
+    let bodiless = response::is_bodiless(&head.method, origin.status);
+    let remaining = if bodiless {
+        Some(0)
+    } else {
+        response::content_length(&origin.headers)
+    };
+    let body = ExchangeBody {
+        download,
+        pump,
+        remaining,
+        bodiless,
+        data_ended: false,
+        _place: place,
+    };
+    Ok(respond(&origin, ResponseBody::exchange(body)))
 }
 
 fn respond(origin: &ResponseHead, body: ResponseBody) -> Response<ResponseBody> {

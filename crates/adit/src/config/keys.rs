@@ -128,7 +128,7 @@ keys! {
     /// Largest head of a public request
     "http.max_header_bytes" "SIZE" http_max_header_bytes: ByteSize = Fallback::Both("64KiB"),
     /// Most header fields of a public request
-    "http.max_headers" "COUNT" http_max_headers: u32 = Fallback::Both("256"),
+    "http.max_headers" "COUNT" http_max_headers: u32 = Fallback::Both("200"),
     /// Most public connections at once
     "http.max_connections" "COUNT" http_max_connections: u32 = Fallback::Both("16384"),
     /// A public connection without a request is closed after this time
