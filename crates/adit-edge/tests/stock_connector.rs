@@ -79,6 +79,7 @@ macro_rules! on_both_transports {
 on_both_transports!(
     a_request_arrives_as_it_was,
     bodies_of_every_kind_arrive_whole,
+    an_early_answer_reaches_a_client_that_still_sends,
     an_answer_flows_while_the_origin_still_writes,
     a_client_that_leaves_cancels_the_origins_work,
     an_origin_that_breaks_off_breaks_the_answer,
@@ -100,6 +101,10 @@ mod on_scene {
 
     pub(super) async fn bodies_of_every_kind_arrive_whole(scene: Scene) {
         scenes::bodies_of_every_kind_arrive_whole(scene.way()).await;
+    }
+
+    pub(super) async fn an_early_answer_reaches_a_client_that_still_sends(scene: Scene) {
+        scenes::an_early_answer_reaches_a_client_that_still_sends(scene.way()).await;
     }
 
     pub(super) async fn an_answer_flows_while_the_origin_still_writes(scene: Scene) {

@@ -111,6 +111,17 @@ pub async fn bodies_of_every_kind_arrive_whole(way: Way<'_>) {
     assert_eq!(way.upload(chunked).await, sum(300_000), "a chunked body changed");
 }
 
+/// An origin that answers without reading a long body is heard.
+pub async fn an_early_answer_reaches_a_client_that_still_sends(way: Way<'_>) {
+    let body = Full::new(Bytes::from(pattern(20_000_000)));
+    let request = Request::post("/early")
+        .header("host", way.host)
+        .body(body)
+        .unwrap();
+    let (head, _) = send(way.listener, request).await.unwrap();
+    assert_eq!(head.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
 /// What the origin writes reaches the client before the origin is done.
 pub async fn an_answer_flows_while_the_origin_still_writes(way: Way<'_>, origin: &Origin) {
     let (_, mut events) = way.ask(Request::get("/events")).await;

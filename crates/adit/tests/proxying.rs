@@ -50,6 +50,12 @@ async fn bodies_of_every_kind_arrive_whole() {
 }
 
 #[tokio::test]
+async fn an_early_answer_reaches_a_client_that_still_sends() {
+    let scene = scene().await;
+    scenes::an_early_answer_reaches_a_client_that_still_sends(scene.way()).await;
+}
+
+#[tokio::test]
 async fn an_answer_flows_while_the_origin_still_writes() {
     let scene = scene().await;
     scenes::an_answer_flows_while_the_origin_still_writes(scene.way(), &scene.origin).await;

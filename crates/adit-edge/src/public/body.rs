@@ -4,10 +4,12 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tokio_util::task::TaskTracker;
 
 use super::access_log::AccessRecord;
 use crate::{
@@ -15,8 +17,38 @@ use crate::{
     upstream::{Download, UpstreamError},
 };
 
+/// How long a client may go on sending after its answer, before its connection is cut.
+const LINGER: Duration = Duration::from_secs(10);
+
 /// The request's body on its way to the origin.
-pub(super) type Pump = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(super) struct Pump {
+    work: Pin<Box<dyn Future<Output = ()> + Send>>,
+    owner: TaskTracker,
+}
+
+impl Pump {
+    /// A pump that `owner` takes over if it outlives its answer.
+    pub(super) fn new(owner: &TaskTracker, work: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self {
+            work: Box::pin(work),
+            owner: owner.clone(),
+        }
+    }
+
+    /// Goes on for a while without the answer. To stop reading what a client still sends would reset its connection,
+    /// and with it an answer that it has not read yet.
+    pub(super) fn linger(self) {
+        self.owner.spawn(tokio::time::timeout(LINGER, self.work));
+    }
+}
+
+impl Future for Pump {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.work.as_mut().poll(cx)
+    }
+}
 
 /// What hyper sends to the client. Dropping it cancels what still runs and writes the request's line to the access
 /// log.
@@ -108,11 +140,17 @@ impl Body for ResponseBody {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
+        let complete = match &mut self.content {
+            Content::Page(bytes) => bytes.is_empty(),
+            Content::Exchange(exchange) => {
+                let complete = exchange.data_ended || exchange.remaining == Some(0);
+                if let Some(pump) = exchange.pump.take_if(|_| complete) {
+                    pump.linger();
+                }
+                complete
+            }
+        };
         if let Some(record) = &mut self.record {
-            let complete = match &self.content {
-                Content::Page(bytes) => bytes.is_empty(),
-                Content::Exchange(exchange) => exchange.data_ended || exchange.remaining == Some(0),
-            };
             record.complete(complete);
         }
     }
@@ -126,7 +164,7 @@ impl ExchangeBody {
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         if let Some(pump) = &mut self.pump
-            && pump.as_mut().poll(cx).is_ready()
+            && Pin::new(pump).poll(cx).is_ready()
         {
             self.pump = None;
         }

@@ -9,6 +9,7 @@ use adit_wire::{ConnectAnswer, FlowKind, RequestHead};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio_util::task::TaskTracker;
 
 use super::{access_log::AccessRecord, body::Pump, page::Page};
 use crate::{
@@ -34,6 +35,7 @@ pub(super) struct Answered {
 /// Asks the origin. A safe request without a body that a breaking connection swallowed is asked again over another
 /// one: RFC 9110, section 9.2.2. Any other may have done its work and is not.
 pub(super) async fn ask(
+    requests: &TaskTracker,
     tunnel: &Tunnel,
     head: &RequestHead,
     body: Incoming,
@@ -54,7 +56,10 @@ pub(super) async fn ask(
             _ if websocket => (Some(upload), None),
             Some(body) if has_body => (
                 None,
-                Some(Box::pin(send_body(body, upload, record.request_bytes()))),
+                Some(Pump::new(
+                    requests,
+                    send_body(body, upload, record.request_bytes()),
+                )),
             ),
             Some(_) | None => (None, None),
         };
@@ -73,6 +78,9 @@ pub(super) async fn ask(
             }
             Err(error) => {
                 record.fail(&error);
+                if let Some(pump) = pump {
+                    pump.linger();
+                }
                 return Err(Page::OriginUnreachable);
             }
         }
@@ -123,8 +131,8 @@ async fn wait_for_head(
     head.await
 }
 
-/// Carries the request's body to the origin. Ends early, without a complaint, when the origin wants no more of it;
-/// if the client broke off, the upload is dropped unfinished, which the connector sees.
+/// Carries the request's body to the origin. If the origin wants no more of it, the rest is read and thrown away; if
+/// the client broke off, the upload is dropped unfinished, which the connector sees.
 async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>) {
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return };
@@ -132,7 +140,8 @@ async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>)
             Ok(data) => {
                 let length = data.len() as u64;
                 if upload.write(data).await.is_err() {
-                    return;
+                    drop(upload);
+                    return throw_away(body).await;
                 }
                 sent.fetch_add(length, Ordering::Relaxed);
             }
@@ -145,4 +154,8 @@ async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>)
         }
     }
     upload.finish();
+}
+
+async fn throw_away(mut body: Incoming) {
+    while let Some(Ok(_)) = body.frame().await {}
 }

@@ -106,11 +106,14 @@ async fn exchange(
         upload,
         pump,
         place,
-    } = ask(tunnel, head, body, record).await?;
+    } = ask(&context.requests, tunnel, head, body, record).await?;
     let origin = match answer {
         ConnectAnswer::Accepted(origin) => origin,
         ConnectAnswer::Failed(failure) => {
             record.fail_with(failure.message);
+            if let Some(pump) = pump {
+                pump.linger();
+            }
             return Err(Page::OriginUnreachable);
         }
     };
