@@ -34,10 +34,12 @@ pub fn tunnel_target(tunnel: TunnelId) -> String {
     format!("{tunnel}{TUNNEL_DOMAIN}")
 }
 
-/// The tunnel that a record's target leads to; `None` if it leads elsewhere.
+/// The tunnel that a record's target leads to, in any case and with or without a trailing dot; `None` if it leads
+/// elsewhere.
 #[must_use]
 pub fn target_tunnel(target: &str) -> Option<TunnelId> {
-    target.strip_suffix(TUNNEL_DOMAIN)?.parse().ok()
+    let host = target.strip_suffix('.').unwrap_or(target).to_ascii_lowercase();
+    host.strip_suffix(TUNNEL_DOMAIN)?.parse().ok()
 }
 
 /// What makes a host name a public route of a tunnel.

@@ -1,6 +1,9 @@
 //! Public routes: proxied CNAME records that point at a tunnel of their zone's account.
 
-use adit_core::port::{DnsRecordKind, HostRoute};
+use adit_core::{
+    port::{DnsRecordKind, HostRoute},
+    zone_names::target_tunnel,
+};
 use adit_model::{HostPattern, TunnelId, TunnelKey};
 
 use crate::{
@@ -9,16 +12,10 @@ use crate::{
     row::{parsed, tunnel_key},
 };
 
-/// What a tunnel's own host name ends in. Source: the v4 API's CNAME targets.
-const TUNNEL_DOMAIN: &str = ".cfargotunnel.com";
-
 /// The tunnel that a record is a public route to, if it is one. Whether that tunnel exists is another question.
 pub(crate) fn target(kind: DnsRecordKind, content: &str, proxied: bool) -> Option<TunnelId> {
     match kind {
-        DnsRecordKind::Cname if proxied => {
-            let host = content.strip_suffix('.').unwrap_or(content).to_ascii_lowercase();
-            host.strip_suffix(TUNNEL_DOMAIN)?.parse().ok()
-        }
+        DnsRecordKind::Cname if proxied => target_tunnel(content),
         DnsRecordKind::Cname | DnsRecordKind::A | DnsRecordKind::Aaaa => None,
     }
 }
