@@ -31,7 +31,7 @@ pub use body::pattern;
 /// |---|---|
 /// | `/bytes/N` | N bytes of [`pattern`] with a length; `?chunked` leaves the length out |
 /// | `/upload` | reads the body; JSON `{"bytes":N,"sha256":"…"}` |
-/// | `/early` | 413 at once, leaving the body unread |
+/// | `/early` | 413 at once; the body is read afterwards and thrown away |
 /// | `/status/CODE` | that status with a short body |
 /// | `/cookies` | two `Set-Cookie` headers |
 /// | `/events` | an event stream of what [`Origin::emit`] is given; `?count=N` sends N events and ends |

@@ -83,7 +83,10 @@ async fn by_path(request: Request<Incoming>, shared: &Shared, upgrades: &Upgrade
         "reset" => body::sized(number, number.saturating_mul(2), chunked),
         "drip" => body::drip(number),
         "upload" => upload(request).await?,
-        "early" => plain(StatusCode::PAYLOAD_TOO_LARGE, "too large, unread\n"),
+        "early" => {
+            upgrades.throw_away(request.into_body());
+            plain(StatusCode::PAYLOAD_TOO_LARGE, "too large, unread\n")
+        }
         "status" => status(number),
         "cookies" => cookies(),
         "events" => match query.strip_prefix("count=").and_then(|count| count.parse().ok()) {

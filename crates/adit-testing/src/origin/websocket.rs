@@ -4,6 +4,7 @@ use std::{mem, sync::Arc};
 
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderValue, Request, StatusCode, header};
+use http_body_util::BodyExt;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
@@ -15,7 +16,7 @@ use tokio_tungstenite::{
 
 use super::answer::{Answer, plain};
 
-/// The echoes that run on a connection after its upgrade.
+/// What runs on a connection beside its answers: echoes after an upgrade, and bodies nobody wants.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Upgrades {
     tasks: Arc<Mutex<JoinSet<()>>>,
@@ -43,6 +44,13 @@ impl Upgrades {
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
         }
         answer
+    }
+
+    /// Reads a body to its end for nothing, so that the connection, and an answer on it, is not reset.
+    pub(super) fn throw_away(&self, mut body: Incoming) {
+        self.tasks
+            .lock()
+            .spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
     }
 
     /// Waits for the echoes to end.
