@@ -7,7 +7,6 @@ use adit_core::port::{
 };
 use adit_model::{AccountId, RecordId, TunnelId, TunnelKey, TunnelSecret, ZoneId};
 use async_trait::async_trait;
-use sqlx::Connection as _;
 
 use crate::{
     directory, dns_records,
@@ -23,11 +22,12 @@ use crate::{
 macro_rules! read {
     ($store:expr, $doing:literal, |$connection:ident| $work:expr) => {{
         let mut reader = $store.reader($doing).await?;
-        let broken = |error| store_error($doing, Cause::Sql(error));
-        let mut transaction = reader.begin().await.map_err(broken)?;
-        let $connection = &mut *transaction;
+        let $connection = &mut reader;
         let result = $work.await.map_err(during($doing))?;
-        transaction.commit().await.map_err(broken)?;
+        reader
+            .finish()
+            .await
+            .map_err(|error| store_error($doing, Cause::Sql(error)))?;
         result
     }};
 }
