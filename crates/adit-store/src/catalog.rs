@@ -10,27 +10,14 @@ use async_trait::async_trait;
 
 use crate::{
     directory, dns_records,
-    failure::{Cause, during, store_error},
+    failure::{Cause, store_error},
     login,
+    read::read,
     store::Store,
     tunnels,
     tx::counter,
     zones,
 };
-
-/// Runs a read on a reader's connection, in one transaction: what it reads belongs together.
-macro_rules! read {
-    ($store:expr, $doing:literal, |$connection:ident| $work:expr) => {{
-        let mut reader = $store.reader($doing).await?;
-        let $connection = &mut reader;
-        let result = $work.await.map_err(during($doing))?;
-        reader
-            .finish()
-            .await
-            .map_err(|error| store_error($doing, Cause::Sql(error)))?;
-        result
-    }};
-}
 
 #[async_trait]
 impl Catalog for Store {
