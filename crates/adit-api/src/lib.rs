@@ -7,9 +7,11 @@
 //! Start with [`router()`], then `problem`, the one place with statuses and error codes.
 
 mod auth;
+mod endpoint;
 mod envelope;
 mod extract;
 mod observe;
+mod openapi;
 mod problem;
 mod router;
 mod scope;

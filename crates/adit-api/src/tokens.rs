@@ -3,17 +3,19 @@
 use adit_model::{AccountId, ApiTokenId};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
     auth::{AuthError, Caller},
+    endpoint::{Access, Endpoint},
     envelope::Success,
     extract::PathParams,
     problem::{Problem, TOKEN_IS_VALID},
     state::ApiState,
 };
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Verified {
     id: ApiTokenId,
     status: &'static str,
@@ -69,4 +71,24 @@ pub(crate) async fn verify_of_account(
         status: "active",
     })
     .with_message(TOKEN_IS_VALID))
+}
+
+/// The calls that verify a token.
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get(
+            "/user/tokens/verify",
+            "Verify the token of this call",
+            Access::Anyone,
+            verify,
+        )
+        .gives::<Verified>(),
+        Endpoint::get(
+            "/accounts/{account_id}/tokens/verify",
+            "Verify that the token of this call is good in this account",
+            Access::Anyone,
+            verify_of_account,
+        )
+        .gives::<Verified>(),
+    ]
 }

@@ -3,6 +3,7 @@
 mod connections;
 mod create;
 mod delete;
+mod endpoints;
 mod list;
 mod view;
 
@@ -14,6 +15,7 @@ use axum::extract::State;
 pub(crate) use connections::{CloseConnectionsError, close_connections, connections, connector};
 pub(crate) use create::{CreateTunnelError, create};
 pub(crate) use delete::{DeleteTunnelError, delete};
+pub(crate) use endpoints::endpoints;
 pub(crate) use list::{list, list_all_types};
 
 use crate::{envelope::Success, scope::TunnelScope, state::ApiState};

@@ -1,5 +1,6 @@
 //! Zones, their records, and public routes.
 
+mod endpoints;
 mod record_request;
 mod records;
 mod route;
@@ -9,6 +10,7 @@ use adit_core::port::{Page, ZoneFilter};
 use adit_model::AccountId;
 use axum::extract::State;
 
+pub(crate) use endpoints::endpoints;
 pub(crate) use record_request::RecordError;
 pub(crate) use records::{
     create_record, delete_record, edit_record, get_record, list_records, replace_record,

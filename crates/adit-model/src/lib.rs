@@ -6,6 +6,8 @@
 mod hostname;
 mod ids;
 mod location;
+#[cfg(feature = "schema")]
+mod schema;
 mod secret;
 mod timestamp;
 mod tunnel;

@@ -8,6 +8,7 @@ use crate::{
     engine::Connection,
     failure::{Cause, Failure},
     row::parsed,
+    sql::query,
     tx::{Audit, Tx, counter, system},
     zones::{self, ZoneError},
 };
@@ -50,9 +51,9 @@ const FIRST_TOKEN: &str = "bootstrap";
 
 /// The account that the store was made with, if it was set up.
 pub(crate) async fn first_account(connection: &mut Connection) -> Result<Option<AccountId>, Cause> {
-    let value: Option<Vec<u8>> = sqlx::query_scalar("SELECT value FROM meta WHERE key = $1")
+    let value: Option<Vec<u8>> = query("SELECT value FROM meta WHERE key = $1")
         .bind(FIRST_ACCOUNT)
-        .fetch_optional(connection)
+        .optional_scalar(connection)
         .await?;
     let account = |bytes: Vec<u8>| std::str::from_utf8(&bytes).ok()?.parse().ok();
     value
@@ -90,7 +91,7 @@ pub(crate) async fn run(
 
 async fn make_first_account(tx: &mut Tx<'_>, account: AccountId, name: &str) -> Result<AccountId, Cause> {
     ensure_account(tx, account, name).await?;
-    sqlx::query("INSERT INTO meta (key, value) VALUES ($1, $2)")
+    query("INSERT INTO meta (key, value) VALUES ($1, $2)")
         .bind(FIRST_ACCOUNT)
         .bind(account.to_string().into_bytes())
         .execute(&mut *tx.connection)
@@ -100,15 +101,14 @@ async fn make_first_account(tx: &mut Tx<'_>, account: AccountId, name: &str) -> 
 
 /// Makes an account, if there is none with this id.
 pub(crate) async fn ensure_account(tx: &mut Tx<'_>, account: AccountId, name: &str) -> Result<(), Cause> {
-    let done = sqlx::query(
-        "INSERT INTO accounts (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
-    )
-    .bind(account.to_string())
-    .bind(name)
-    .bind(tx.now.unix_micros())
-    .execute(&mut *tx.connection)
-    .await?;
-    if done.rows_affected() > 0 {
+    let done =
+        query("INSERT INTO accounts (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING")
+            .bind(account.to_string())
+            .bind(name)
+            .bind(tx.now.unix_micros())
+            .execute(&mut *tx.connection)
+            .await?;
+    if done > 0 {
         let object = format!("{account} {name}");
         tx.audit(Audit {
             account: Some(account),
@@ -129,7 +129,7 @@ pub(crate) async fn ensure_token(
     value: &ApiTokenValue,
 ) -> Result<ApiTokenId, Cause> {
     let hash = CredentialHash::of(value.expose());
-    let kept = sqlx::query("SELECT id FROM api_tokens WHERE account_id = $1 AND name = $2")
+    let kept = query("SELECT id FROM api_tokens WHERE account_id = $1 AND name = $2")
         .bind(account.to_string())
         .bind(name)
         .fetch_optional(&mut *tx.connection)
@@ -148,7 +148,7 @@ pub(crate) async fn ensure_token(
             "api_token.replace",
         ),
     };
-    let done = sqlx::query(statement)
+    let done = query(statement)
         .bind(id.to_string())
         .bind(account.to_string())
         .bind(name)
@@ -157,7 +157,7 @@ pub(crate) async fn ensure_token(
         .bind(tx.now.unix_micros())
         .execute(&mut *tx.connection)
         .await?;
-    if done.rows_affected() > 0 {
+    if done > 0 {
         let object = format!("{id} {name}");
         tx.audit(Audit {
             account: Some(account),
@@ -171,7 +171,7 @@ pub(crate) async fn ensure_token(
 }
 
 async fn ensure_user(tx: &mut Tx<'_>, user: &UserKey) -> Result<(), Cause> {
-    let done = sqlx::query(
+    let done = query(
         "INSERT INTO users (email, key_hash, created_at) VALUES ($1, $2, $3)
          ON CONFLICT (email) DO UPDATE SET key_hash = excluded.key_hash WHERE users.key_hash <> excluded.key_hash",
     )
@@ -180,7 +180,7 @@ async fn ensure_user(tx: &mut Tx<'_>, user: &UserKey) -> Result<(), Cause> {
     .bind(tx.now.unix_micros())
     .execute(&mut *tx.connection)
     .await?;
-    if done.rows_affected() > 0 {
+    if done > 0 {
         let object = user.email().to_owned();
         tx.audit(Audit {
             account: None,

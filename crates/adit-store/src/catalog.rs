@@ -7,30 +7,17 @@ use adit_core::port::{
 };
 use adit_model::{AccountId, RecordId, TunnelId, TunnelKey, TunnelSecret, ZoneId};
 use async_trait::async_trait;
-use sqlx::Connection as _;
 
 use crate::{
     directory, dns_records,
-    failure::{Cause, during, store_error},
+    failure::{Cause, store_error},
     login,
+    read::read,
     store::Store,
     tunnels,
     tx::counter,
     zones,
 };
-
-/// Runs a read on a reader's connection, in one transaction: what it reads belongs together.
-macro_rules! read {
-    ($store:expr, $doing:literal, |$connection:ident| $work:expr) => {{
-        let mut reader = $store.reader($doing).await?;
-        let broken = |error| store_error($doing, Cause::Sql(error));
-        let mut transaction = reader.begin().await.map_err(broken)?;
-        let $connection = &mut *transaction;
-        let result = $work.await.map_err(during($doing))?;
-        transaction.commit().await.map_err(broken)?;
-        result
-    }};
-}
 
 #[async_trait]
 impl Catalog for Store {

@@ -9,6 +9,7 @@ use crate::{
     engine::{Connection, Row},
     failure::Cause,
     row::{column, id, number, parsed, time},
+    sql::query,
 };
 
 /// How many tunnels one query asks for: as many as [`LIVE`] has places.
@@ -31,7 +32,7 @@ pub(crate) async fn live(
 ) -> Result<BTreeMap<TunnelId, Vec<ConnectorRecord>>, Cause> {
     let mut connectors = BTreeMap::<TunnelId, Vec<ConnectorRecord>>::new();
     for some in tunnels.chunks(AT_ONCE) {
-        let mut query = sqlx::query(LIVE).bind(account.to_string());
+        let mut query = query(LIVE).bind(account.to_string());
         for place in 0..AT_ONCE {
             query = query.bind(some.get(place).map(|tunnel| tunnel.uuid()));
         }

@@ -9,6 +9,7 @@ use crate::{
     hosts,
     row::{column, number, parsed, tunnel_key},
     seal::Sealer,
+    sql::query,
     tunnels::config_source,
     tx::{Object, counter},
 };
@@ -23,9 +24,7 @@ pub(crate) async fn snapshot(
     sealer: &Sealer,
 ) -> Result<(Snapshot, ChangeNumber), Cause> {
     let upto = counter(connection, "change").await?;
-    let rows = sqlx::query("SELECT * FROM tunnels")
-        .fetch_all(&mut *connection)
-        .await?;
+    let rows = query("SELECT * FROM tunnels").fetch_all(&mut *connection).await?;
     let tunnels = rows.iter().filter_map(|row| match keyed_entry(row, sealer) {
         Ok(entry) => Some(entry),
         Err(error) => {
@@ -65,7 +64,7 @@ pub(crate) async fn changes(
     if after < counter(connection, "change_floor").await? || after > counter(connection, "change").await? {
         return Ok(Some(Changes::TooOld));
     }
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT number, host, account_id, tunnel_id FROM changes WHERE number > $1 ORDER BY number LIMIT $2",
     )
     .bind(i64::try_from(after.0).unwrap_or(i64::MAX))
@@ -114,7 +113,7 @@ async fn present(connection: &mut Connection, sealer: &Sealer, object: Object) -
             Ok(Change::Host(pattern, tunnel))
         }
         Object::Tunnel(key) => {
-            let row = sqlx::query("SELECT * FROM tunnels WHERE account_id = $1 AND tunnel_id = $2")
+            let row = query("SELECT * FROM tunnels WHERE account_id = $1 AND tunnel_id = $2")
                 .bind(key.account.to_string())
                 .bind(key.tunnel.uuid())
                 .fetch_optional(connection)

@@ -5,41 +5,28 @@ use adit_core::port::{
     PageRequest, Zone,
 };
 use adit_model::{HostPattern, RecordId, Timestamp, TunnelId, ZoneId};
-use sqlx::query::Query;
 
 use crate::{
-    engine::{Connection, Database, Row},
+    engine::{Connection, Row},
     failure::{Cause, Failure},
     hosts,
     row::{column, number, parsed, time},
+    sql::{Query, query},
     tx::{Audit, Object, Tx, counter},
     zones,
 };
 
-type Arguments = <Database as sqlx::Database>::Arguments;
 type Refused<T> = Result<T, Failure<CatalogError>>;
 
-macro_rules! matching {
-    () => {
-        " FROM dns_records r WHERE r.zone_id = $1
-            AND ($2 IS NULL OR r.name = $2)
-            AND ($3 IS NULL OR r.kind = $3)
-            AND ($4 IS NULL OR r.content = $4)
-            AND ($5 IS NULL OR r.proxied = $5)"
-    };
-}
-
-fn bind_filter<'q>(
-    query: Query<'q, Database, Arguments>,
-    zone: ZoneId,
-    filter: &'q DnsRecordFilter,
-) -> Query<'q, Database, Arguments> {
+/// Goes on with the rows of a list.
+fn matching(query: Query, zone: ZoneId, filter: &DnsRecordFilter) -> Query {
     query
-        .bind(zone.to_string())
-        .bind(filter.name.as_ref().map(HostPattern::to_string))
-        .bind(filter.kind.map(DnsRecordKind::as_str))
-        .bind(filter.content.as_deref())
-        .bind(filter.proxied)
+        .push(" FROM dns_records r WHERE r.zone_id = ")
+        .push_bind(zone.to_string())
+        .push_if(" AND r.name = ", filter.name.as_ref().map(HostPattern::to_string))
+        .push_if(" AND r.kind = ", filter.kind.map(DnsRecordKind::as_str))
+        .push_if(" AND r.content = ", filter.content.as_deref())
+        .push_if(" AND r.proxied = ", filter.proxied)
 }
 
 fn record(row: &Row) -> Result<DnsRecord, Cause> {
@@ -68,7 +55,7 @@ pub(crate) async fn find(
     zone: ZoneId,
     id: RecordId,
 ) -> Result<Option<DnsRecord>, Cause> {
-    let row = sqlx::query("SELECT * FROM dns_records WHERE zone_id = $1 AND id = $2")
+    let row = query("SELECT * FROM dns_records WHERE zone_id = $1 AND id = $2")
         .bind(zone.to_string())
         .bind(id.to_string())
         .fetch_optional(connection)
@@ -83,23 +70,20 @@ pub(crate) async fn list(
     filter: &DnsRecordFilter,
     page: PageRequest,
 ) -> Result<Page<DnsRecord>, Cause> {
-    let total = bind_filter(
-        sqlx::query(concat!("SELECT COUNT(*) AS total", matching!())),
-        zone,
-        filter,
-    )
-    .fetch_one(&mut *connection)
-    .await?;
-    let list = concat!("SELECT r.*", matching!(), " ORDER BY r.name LIMIT $6 OFFSET $7");
-    let rows = bind_filter(sqlx::query(list), zone, filter)
-        .bind(i64::from(page.per_page))
-        .bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
+    let total = matching(query("SELECT COUNT(*)"), zone, filter)
+        .scalar::<i64>(connection)
+        .await?;
+    let rows = matching(query("SELECT r.*"), zone, filter)
+        .push(" ORDER BY r.name LIMIT ")
+        .push_bind(page.per_page)
+        .push(" OFFSET ")
+        .push_bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
         .fetch_all(connection)
         .await?;
     let items = rows.iter().map(record).collect::<Result<_, _>>()?;
     Ok(Page {
         items,
-        total: number(&total, "total")?,
+        total: u64::try_from(total).unwrap_or_default(),
     })
 }
 
@@ -112,7 +96,7 @@ pub(crate) async fn insert(
 ) -> Refused<(DnsRecord, ChangeNumber)> {
     let zone = check(tx, zone, &new, None).await?;
     let record = built(RecordId::random(), zone.id, new, tx.now, tx.now);
-    sqlx::query(
+    query(
         "INSERT INTO dns_records
              (id, zone_id, kind, name, content, proxied, ttl, comment, tunnel_id, created_at, modified_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
@@ -147,7 +131,7 @@ pub(crate) async fn update(
         .ok_or(Failure::Refused(CatalogError::NoRecord))?;
     let zone = check(tx, zone, &new, Some(id)).await?;
     let record = built(id, zone.id, new, before.created_at, tx.now);
-    sqlx::query(
+    query(
         "UPDATE dns_records SET kind = $2, name = $3, content = $4, proxied = $5, ttl = $6, comment = $7,
              tunnel_id = $8, modified_at = $9
          WHERE id = $1",
@@ -181,7 +165,7 @@ pub(crate) async fn delete(
     let zone = zones::find(tx.connection, zone)
         .await?
         .ok_or(Failure::Refused(CatalogError::NoZone))?;
-    sqlx::query("DELETE FROM dns_records WHERE id = $1")
+    query("DELETE FROM dns_records WHERE id = $1")
         .bind(id.to_string())
         .execute(&mut *tx.connection)
         .await?;
@@ -198,13 +182,12 @@ async fn check(tx: &mut Tx<'_>, zone: ZoneId, new: &NewDnsRecord, own: Option<Re
     if !zone.name.covers(new.name.base()) {
         return Err(Failure::Refused(CatalogError::NoZone));
     }
-    let taken: bool = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM dns_records WHERE name = $1 AND ($2 IS NULL OR id <> $2))",
-    )
-    .bind(new.name.to_string())
-    .bind(own.map(|id| id.to_string()))
-    .fetch_one(&mut *tx.connection)
-    .await?;
+    let taken: bool =
+        query("SELECT EXISTS (SELECT 1 FROM dns_records WHERE name = $1 AND ($2 IS NULL OR id <> $2))")
+            .bind(new.name.to_string())
+            .bind(own.map(|id| id.to_string()))
+            .scalar(&mut *tx.connection)
+            .await?;
     if taken {
         Err(Failure::Refused(CatalogError::HostTaken))
     } else {

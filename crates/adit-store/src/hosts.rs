@@ -10,6 +10,7 @@ use crate::{
     engine::Connection,
     failure::Cause,
     row::{parsed, tunnel_key},
+    sql::query,
 };
 
 /// The tunnel that a record is a public route to, if it is one. Whether that tunnel exists is another question.
@@ -31,7 +32,7 @@ macro_rules! routes {
 
 /// Every public route.
 pub(crate) async fn all(connection: &mut Connection) -> Result<Vec<HostRoute>, Cause> {
-    let rows = sqlx::query(routes!()).fetch_all(connection).await?;
+    let rows = query(routes!()).fetch_all(connection).await?;
     let route = |row| {
         Ok(HostRoute {
             pattern: parsed(row, "name")?,
@@ -51,7 +52,7 @@ pub(crate) async fn find(
     connection: &mut Connection,
     pattern: &HostPattern,
 ) -> Result<Option<TunnelKey>, Cause> {
-    let row = sqlx::query(concat!(routes!(), " WHERE r.name = $1"))
+    let row = query(concat!(routes!(), " WHERE r.name = $1"))
         .bind(pattern.to_string())
         .fetch_optional(connection)
         .await?;
@@ -63,7 +64,7 @@ pub(crate) async fn of_tunnel(
     connection: &mut Connection,
     key: TunnelKey,
 ) -> Result<Vec<HostPattern>, Cause> {
-    let rows = sqlx::query(concat!(
+    let rows = query(concat!(
         routes!(),
         " WHERE t.account_id = $1 AND r.tunnel_id = $2"
     ))

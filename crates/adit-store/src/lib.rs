@@ -1,4 +1,4 @@
-//! Durable state: SQLite behind the ports of `adit-core`.
+//! Durable state: SQLite or PostgreSQL behind the ports of `adit-core`.
 //!
 //! [`Store`] is the [`Catalog`](adit_core::port::Catalog) of the API, and the
 //! [`Directory`](adit_core::port::Directory) and [`Presence`](adit_core::port::Presence) of the edge. It decides
@@ -6,7 +6,7 @@
 //! changed. Start with [`Store::open`] and [`Store::bootstrap`]; `writer` explains why an acknowledged change is on
 //! disk, `directory` how edges follow along.
 //!
-//! SQL is text that SQLite and PostgreSQL both run; what only SQLite understands is in the module `sqlite`.
+//! SQL is text that both engines run (`sql`); what only one of them understands is in `sqlite` and `postgres`.
 
 mod bootstrap;
 mod catalog;
@@ -21,9 +21,13 @@ mod hosts;
 mod login;
 mod node;
 mod open;
+mod place;
+mod postgres;
 mod presence;
+mod read;
 mod row;
 mod seal;
+mod sql;
 mod sqlite;
 mod store;
 mod sweep;

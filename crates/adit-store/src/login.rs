@@ -8,6 +8,7 @@ use crate::{
     engine::Connection,
     failure::Cause,
     row::{column, parsed},
+    sql::query,
 };
 
 /// The owner of a credential; `None` if nobody's.
@@ -23,7 +24,7 @@ pub(crate) async fn authenticate(
 
 async fn token(connection: &mut Connection, value: &str) -> Result<Option<LoginCredential>, Cause> {
     let hash = CredentialHash::of(value);
-    let rows = sqlx::query("SELECT id, name, account_id, value_hash FROM api_tokens WHERE hash_prefix = $1")
+    let rows = query("SELECT id, name, account_id, value_hash FROM api_tokens WHERE hash_prefix = $1")
         .bind(hash.prefix())
         .fetch_all(connection)
         .await?;
@@ -41,7 +42,7 @@ async fn token(connection: &mut Connection, value: &str) -> Result<Option<LoginC
 
 async fn user(connection: &mut Connection, email: &str, key: &str) -> Result<Option<LoginCredential>, Cause> {
     let (email, hash) = (canonical_email(email), CredentialHash::of(key));
-    let row = sqlx::query("SELECT key_hash FROM users WHERE email = $1")
+    let row = query("SELECT key_hash FROM users WHERE email = $1")
         .bind(&email)
         .fetch_optional(connection)
         .await?;
@@ -53,9 +54,9 @@ async fn user(connection: &mut Connection, email: &str, key: &str) -> Result<Opt
 
 /// Whether there is such an account.
 pub(crate) async fn account_exists(connection: &mut Connection, account: AccountId) -> Result<bool, Cause> {
-    let exists = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM accounts WHERE id = $1)")
+    let exists = query("SELECT EXISTS (SELECT 1 FROM accounts WHERE id = $1)")
         .bind(account.to_string())
-        .fetch_one(connection)
+        .scalar(connection)
         .await?;
     Ok(exists)
 }

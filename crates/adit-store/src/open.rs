@@ -1,73 +1,78 @@
 //! Opening a database: where it is, whether this version may use it, and bringing it forward.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use adit_core::port::ChangeNumber;
-use sqlx::migrate::{Migration, Migrator};
+use sqlx::migrate::Migration;
 
 use crate::{
     engine::{Connection, Pool},
     failure::Cause,
+    place::{BadAddress, Place, run_migrations},
     row::column,
     seal::{Sealer, StoreKeys},
-    sqlite,
+    sql::query,
     tx::counter,
 };
 
-/// Why the store could not be opened.
+/// Why the store could not be opened. `place` is its file, or its database without user and password.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The address names no engine of this version.
-    #[error("the store address {0:?} is not supported: use sqlite:<path> or a path")]
+    #[error("the store address {0:?} is not supported: use sqlite:<path>, a path or postgres://…")]
     Address(String),
-    /// The file was written by a newer version.
+    /// It was written by a newer version.
     #[error(
-        "{} has schema {found}, and this version of Adit knows none above {known}: start the newer version again",
-        file.display()
+        "{place} has schema {found}, and this version of Adit knows none above {known}: start the newer version again"
     )]
     NewerSchema {
         /// The database.
-        file: PathBuf,
+        place: String,
         /// Its schema.
         found: i64,
         /// The newest schema of this version.
         known: i64,
     },
-    /// The secrets key is not the one that the file was made with.
+    /// The secrets key is not the one that the database was made with.
     #[error(
-        "the secrets key does not fit {}: restore the keys/secrets.key that belongs to this database",
-        file.display()
+        "the secrets key does not fit {place}: restore the keys/secrets.key that belongs to this database"
     )]
     WrongKey {
         /// The database.
-        file: PathBuf,
+        place: String,
     },
     /// The copy that is made before a migration failed; nothing was changed.
-    #[error("cannot copy {} before its migration", file.display())]
+    #[error("cannot copy {place} before its migration")]
     Copy {
         /// The database.
-        file: PathBuf,
+        place: String,
         /// Why not.
         #[source]
         cause: std::io::Error,
     },
     /// The database could not be opened, read or migrated.
-    #[error("cannot open the store {}", file.display())]
+    #[error("cannot open the store {place}")]
     Database {
         /// The database.
-        file: PathBuf,
+        place: String,
         /// Why not.
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
+impl OpenError {
+    fn broken(place: &Place, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Database {
+            place: place.to_string(),
+            cause: cause.into(),
+        }
+    }
+}
+
 /// What an opened database is used through.
 pub(crate) struct Opened {
-    pub(crate) file: PathBuf,
+    pub(crate) place: Place,
     /// The one connection that writes.
     pub(crate) connection: Connection,
     pub(crate) readers: Pool,
@@ -78,29 +83,29 @@ pub(crate) struct Opened {
 
 /// Opens the database, makes it if there is none, and brings its schema forward.
 pub(crate) async fn open(address: &str, keys: &StoreKeys) -> Result<Opened, OpenError> {
-    let file = file_of(address)?;
-    let broken = |cause: Cause| OpenError::Database {
-        file: file.clone(),
-        cause: cause.into(),
-    };
-    sqlite::create_file(&file).map_err(|error| OpenError::Database {
-        file: file.clone(),
-        cause: error.into(),
-    })?;
-    let mut connection = sqlite::connect_writer(&file)
+    let place = Place::parse(address).map_err(|BadAddress(shown)| OpenError::Address(shown))?;
+    let broken = |cause: Cause| OpenError::broken(&place, cause);
+    place
+        .prepare()
+        .map_err(|error| OpenError::broken(&place, error))?;
+    let mut connection = place
+        .connect_writer()
         .await
         .map_err(|error| broken(error.into()))?;
-    migrate(&mut connection, &file, sqlite::migrations()).await?;
+    migrate(&mut connection, &place, place.migrations()).await?;
     let sealer = Arc::new(Sealer::new(keys).map_err(broken)?);
     if !key_fits(&mut connection, &sealer).await.map_err(broken)? {
-        return Err(OpenError::WrongKey { file });
+        return Err(OpenError::WrongKey {
+            place: place.to_string(),
+        });
     }
-    let readers = sqlite::connect_readers(&file)
+    let readers = place
+        .connect_readers()
         .await
         .map_err(|error| broken(error.into()))?;
     let newest = counter(&mut connection, "change").await.map_err(broken)?;
     Ok(Opened {
-        file,
+        place,
         connection,
         readers,
         newest,
@@ -108,63 +113,45 @@ pub(crate) async fn open(address: &str, keys: &StoreKeys) -> Result<Opened, Open
     })
 }
 
-/// The file that an address such as `sqlite:/var/lib/adit/adit.db` or a plain path means.
-fn file_of(address: &str) -> Result<PathBuf, OpenError> {
-    let path = match address.split_once(':') {
-        Some(("sqlite", path)) => path.strip_prefix("//").unwrap_or(path),
-        Some((scheme, rest)) if rest.starts_with("//") && !scheme.contains('/') => "",
-        Some(_) | None => address,
-    };
-    // SQLite would take these for a database in memory, of which writer and readers would each have their own.
-    if path.is_empty() || path == ":memory:" {
-        // What follows the scheme may hold a password.
-        let shown = address.split_once("://").map_or(address, |(scheme, _)| scheme);
-        return Err(OpenError::Address(shown.to_owned()));
-    }
-    Ok(PathBuf::from(path))
-}
-
 /// Brings the schema forward. Copies a database that has something to lose first.
 async fn migrate(
     connection: &mut Connection,
-    file: &Path,
+    place: &Place,
     migrations: Vec<Migration>,
 ) -> Result<(), OpenError> {
-    let broken = |cause: Box<dyn std::error::Error + Send + Sync>| OpenError::Database {
-        file: file.to_owned(),
-        cause,
-    };
     let known = migrations
         .iter()
         .map(|migration| migration.version)
         .max()
         .unwrap_or_default();
-    match sqlite::schema_version(connection)
+    let found = place
+        .schema_version(connection)
         .await
-        .map_err(|error| broken(error.into()))?
-    {
+        .map_err(|error| OpenError::broken(place, error))?;
+    match found {
         Some(found) if found > known => {
             return Err(OpenError::NewerSchema {
-                file: file.to_owned(),
+                place: place.to_string(),
                 found,
                 known,
             });
         }
         Some(found) if found < known => {
-            let copy = sqlite::copy_before(connection, file, known)
+            let copy = place
+                .copy_before(connection, known)
                 .await
                 .map_err(|cause| OpenError::Copy {
-                    file: file.to_owned(),
+                    place: place.to_string(),
                     cause,
                 })?;
-            tracing::info!(from = found, to = known, copy = %copy.display(), "migrating the store");
+            let copy = copy.map(|file| file.display().to_string());
+            tracing::info!(from = found, to = known, copy, "migrating the store");
         }
         Some(_) | None => {}
     }
-    Migrator::with_migrations(migrations)
-        .run_direct(None, connection, false)
+    run_migrations(connection, migrations)
         .await
-        .map_err(|error| broken(error.into()))
+        .map_err(|error| OpenError::broken(place, error))
 }
 
 /// What is sealed to recognise the key, and what it belongs to.
@@ -172,14 +159,14 @@ const KEY_CHECK: &str = "secrets_key_check";
 
 /// Whether `sealer` has the key that the database was made with. A new database takes this one.
 async fn key_fits(connection: &mut Connection, sealer: &Sealer) -> Result<bool, Cause> {
-    let kept = sqlx::query("SELECT value FROM meta WHERE key = $1")
+    let kept = query("SELECT value FROM meta WHERE key = $1")
         .bind(KEY_CHECK)
         .fetch_optional(&mut *connection)
         .await?;
     if let Some(row) = kept {
         return Ok(sealer.open(column(&row, "value")?, KEY_CHECK.as_bytes()).is_ok());
     }
-    sqlx::query("INSERT INTO meta (key, value) VALUES ($1, $2)")
+    query("INSERT INTO meta (key, value) VALUES ($1, $2)")
         .bind(KEY_CHECK)
         .bind(sealer.seal(KEY_CHECK.as_bytes(), KEY_CHECK.as_bytes())?)
         .execute(connection)
@@ -190,27 +177,7 @@ async fn key_fits(connection: &mut Connection, sealer: &Sealer) -> Result<bool, 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_is_a_path_with_or_without_its_engine() {
-        for address in ["sqlite:/a/adit.db", "sqlite:///a/adit.db", "/a/adit.db"] {
-            assert_eq!(file_of(address).unwrap(), Path::new("/a/adit.db"), "{address}");
-        }
-        assert_eq!(file_of("sqlite:adit.db").unwrap(), Path::new("adit.db"));
-    }
-
-    #[test]
-    fn another_engine_is_refused_without_quoting_its_password() {
-        for address in [
-            "postgres://adit:hunter2@db/adit",
-            "sqlite::memory:",
-            "sqlite:",
-            "",
-        ] {
-            let error = file_of(address).unwrap_err().to_string();
-            assert!(!error.contains("hunter2"), "{error}");
-        }
-    }
+    use crate::sqlite;
 
     #[tokio::test]
     async fn a_migration_copies_the_database_first_and_a_newer_one_is_refused() {
@@ -229,21 +196,19 @@ mod tests {
             steps
         };
 
-        sqlite::create_file(&file).unwrap();
-        let mut connection = sqlite::connect_writer(&file).await.unwrap();
-        migrate(&mut connection, &file, first()).await.unwrap();
+        let place = Place::Sqlite(file);
+        place.prepare().unwrap();
+        let mut connection = place.connect_writer().await.unwrap();
+        migrate(&mut connection, &place, first()).await.unwrap();
         let copy = directory.path().join("adit.db.before-2");
         assert!(!copy.exists());
 
-        migrate(&mut connection, &file, both()).await.unwrap();
-        let mut kept = sqlite::connect_writer(&copy).await.unwrap();
-        let x: i64 = sqlx::query_scalar("SELECT x FROM a")
-            .fetch_one(&mut kept)
-            .await
-            .unwrap();
+        migrate(&mut connection, &place, both()).await.unwrap();
+        let mut kept = Place::Sqlite(copy).connect_writer().await.unwrap();
+        let x: i64 = query("SELECT x FROM a").scalar(&mut kept).await.unwrap();
         assert_eq!(x, 42);
 
-        let refused = migrate(&mut connection, &file, first()).await.unwrap_err();
+        let refused = migrate(&mut connection, &place, first()).await.unwrap_err();
         assert!(
             matches!(
                 refused,
@@ -255,6 +220,6 @@ mod tests {
             ),
             "{refused}"
         );
-        migrate(&mut connection, &file, both()).await.unwrap();
+        migrate(&mut connection, &place, both()).await.unwrap();
     }
 }

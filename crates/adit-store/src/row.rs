@@ -3,21 +3,21 @@
 use std::str::FromStr;
 
 use adit_model::{Timestamp, TunnelId, TunnelKey};
-use sqlx::{ColumnIndex, Decode, Row as _, Type};
+use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
 use uuid::Uuid;
 
-use crate::{
-    engine::{Database, Row},
-    failure::Cause,
-};
+use crate::{engine::Row, failure::Cause};
 
 /// One column as the driver decodes it.
 pub(crate) fn column<'r, T>(row: &'r Row, name: &'static str) -> Result<T, Cause>
 where
-    T: Decode<'r, Database> + Type<Database>,
-    &'static str: ColumnIndex<Row>,
+    T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>,
 {
-    row.try_get(name).map_err(Cause::Sql)
+    match row {
+        Row::Sqlite(row) => row.try_get(name),
+        Row::Postgres(row) => row.try_get(name),
+    }
+    .map_err(Cause::Sql)
 }
 
 /// A text column that holds an id, a name or an address.

@@ -9,12 +9,18 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions, SqlSafeStr,
+    ConnectOptions, SqlSafeStr, SqliteConnection,
     migrate::{Migration, MigrationType},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::engine::{Connection, Pool};
+use crate::{
+    engine::{Connection, Pool},
+    sql::query,
+};
+
+/// Opens a transaction that waits for other writers now rather than failing at its first write.
+pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 
 /// Connections that read. Each is a thread; reads are short.
 const READERS: u32 = 4;
@@ -65,31 +71,32 @@ pub(crate) fn create_file(file: &Path) -> io::Result<()> {
 }
 
 /// The one connection that writes.
-pub(crate) async fn connect_writer(file: &Path) -> sqlx::Result<Connection> {
+pub(crate) async fn connect_writer(file: &Path) -> sqlx::Result<SqliteConnection> {
     options(file).optimize_on_close(true, Some(400)).connect().await
 }
 
 /// The connections that read. They cannot write, whatever they are told.
 pub(crate) async fn connect_readers(file: &Path) -> sqlx::Result<Pool> {
-    SqlitePoolOptions::new()
+    let pool = SqlitePoolOptions::new()
         .max_connections(READERS)
         .test_before_acquire(false)
         .connect_with(options(file).pragma("query_only", "ON"))
-        .await
+        .await?;
+    Ok(Pool::Sqlite(pool))
 }
 
 /// The newest schema step that was applied to the database; `None` for an empty one.
 pub(crate) async fn schema_version(connection: &mut Connection) -> sqlx::Result<Option<i64>> {
-    let exists: bool = sqlx::query_scalar(
+    let exists: bool = query(
         "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations')",
     )
-    .fetch_one(&mut *connection)
+    .scalar(connection)
     .await?;
     if !exists {
         return Ok(None);
     }
-    sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations")
-        .fetch_one(connection)
+    query("SELECT MAX(version) FROM _sqlx_migrations")
+        .scalar(connection)
         .await
 }
 
@@ -115,7 +122,7 @@ pub(crate) async fn copy_before(
     let target = partial
         .to_str()
         .ok_or_else(|| io::Error::other("the path is not UTF-8"))?;
-    sqlx::query("VACUUM INTO $1")
+    query("VACUUM INTO $1")
         .bind(target)
         .execute(connection)
         .await

@@ -14,7 +14,7 @@ use crate::{
     bootstrap::{self, Bootstrap, BootstrapOutcome},
     clock::Clock,
     credential::ApiTokenValue,
-    engine::Pool,
+    engine::{Connection, Pool},
     failure::{Cause, during, store_error},
     node,
     open::{self, OpenError, Opened},
@@ -76,25 +76,26 @@ struct Tasks {
 }
 
 impl Store {
-    /// Opens the store at `address` (`sqlite:<path>` or a path), makes it if there is none, and brings its schema
-    /// forward. Connections that an earlier run left open are closed. One process at a time may have it open.
+    /// Opens the store at `address` (`sqlite:<path>`, a path or `postgres://…`), makes it if there is none, and brings
+    /// its schema forward. Connections that an earlier run left open are closed. One process at a time may have it
+    /// open.
     ///
     /// # Errors
     /// [`OpenError`] says what is in the way: a newer schema, another secrets key, or the file itself.
     pub async fn open(address: &str, keys: &StoreKeys, options: StoreOptions) -> Result<Self, OpenError> {
         let opened = open::open(address, keys).await?;
-        let file = opened.file.clone();
+        let place = opened.place.to_string();
         Self::start(opened, options)
             .await
             .map_err(|error| OpenError::Database {
-                file,
+                place,
                 cause: error.into(),
             })
     }
 
     async fn start(opened: Opened, options: StoreOptions) -> Result<Self, StoreError> {
         let Opened {
-            file,
+            place,
             connection,
             readers,
             newest,
@@ -111,7 +112,7 @@ impl Store {
         };
         let (publish, newest) = watch::channel(newest);
         let parts = WriterParts {
-            file,
+            place,
             connection,
             clock: clock.clone(),
             changes_kept,
@@ -185,7 +186,7 @@ impl Store {
     /// [`StoreError`] if the store fails.
     pub async fn first_account(&self) -> Result<Option<AccountId>, StoreError> {
         const DOING: &str = "look up its first account";
-        bootstrap::first_account(&mut *self.reader(DOING).await?)
+        bootstrap::first_account(&mut self.reader(DOING).await?)
             .await
             .map_err(during(DOING))
     }
@@ -280,12 +281,9 @@ impl Store {
         sweep::run(&self.writer, self.retention, now).await
     }
 
-    /// A connection to read with.
-    pub(crate) async fn reader(
-        &self,
-        doing: &'static str,
-    ) -> Result<sqlx::pool::PoolConnection<crate::engine::Database>, StoreError> {
-        self.readers.acquire().await.map_err(|error| {
+    /// A connection to read with, in a transaction.
+    pub(crate) async fn reader(&self, doing: &'static str) -> Result<Connection, StoreError> {
+        self.readers.reader().await.map_err(|error| {
             let cause = if self.readers.is_closed() {
                 Cause::Closed
             } else {

@@ -9,6 +9,7 @@ use crate::{
     failure::Cause,
     hosts,
     row::tunnel_key,
+    sql::query,
     tx::{Audit, Object, Tx, system},
     writer::Writer,
 };
@@ -82,7 +83,7 @@ fn before(now: Timestamp, age: Duration) -> i64 {
 }
 
 async fn connections(tx: &mut Tx<'_>, before: i64) -> Result<u64, Cause> {
-    let done = sqlx::query(
+    let done = query(
         "DELETE FROM connections WHERE connection_id IN
              (SELECT connection_id FROM connections WHERE closed_at < $1 ORDER BY closed_at LIMIT $2)",
     )
@@ -90,8 +91,8 @@ async fn connections(tx: &mut Tx<'_>, before: i64) -> Result<u64, Cause> {
     .bind(AT_ONCE)
     .execute(&mut *tx.connection)
     .await?;
-    if done.rows_affected() > 0 {
-        sqlx::query(
+    if done > 0 {
+        query(
             "DELETE FROM connectors WHERE run_at < $1 AND NOT EXISTS
                  (SELECT 1 FROM connections c WHERE c.account_id = connectors.account_id
                      AND c.tunnel_id = connectors.tunnel_id AND c.connector_id = connectors.connector_id)",
@@ -100,28 +101,27 @@ async fn connections(tx: &mut Tx<'_>, before: i64) -> Result<u64, Cause> {
         .execute(&mut *tx.connection)
         .await?;
     }
-    Ok(done.rows_affected())
+    Ok(done)
 }
 
 async fn audit(tx: &mut Tx<'_>, before: i64) -> Result<u64, Cause> {
-    let done = sqlx::query(
+    let done = query(
         "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE at < $1 ORDER BY at LIMIT $2)",
     )
     .bind(before)
     .bind(AT_ONCE)
     .execute(&mut *tx.connection)
     .await?;
-    Ok(done.rows_affected())
+    Ok(done)
 }
 
 async fn tunnels(tx: &mut Tx<'_>, before: i64) -> Result<u64, Cause> {
-    let rows = sqlx::query(
-        "SELECT account_id, tunnel_id FROM tunnels WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2",
-    )
-    .bind(before)
-    .bind(AT_ONCE)
-    .fetch_all(&mut *tx.connection)
-    .await?;
+    let rows =
+        query("SELECT account_id, tunnel_id FROM tunnels WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2")
+            .bind(before)
+            .bind(AT_ONCE)
+            .fetch_all(&mut *tx.connection)
+            .await?;
     for row in &rows {
         remove(tx, tunnel_key(row)?).await?;
     }
@@ -131,7 +131,7 @@ async fn tunnels(tx: &mut Tx<'_>, before: i64) -> Result<u64, Cause> {
 /// Removes a tunnel for good. Its connectors and connections go with it; its records stay, and lead nowhere.
 async fn remove(tx: &mut Tx<'_>, key: TunnelKey) -> Result<(), Cause> {
     let routes = hosts::of_tunnel(tx.connection, key).await?;
-    sqlx::query("DELETE FROM tunnels WHERE account_id = $1 AND tunnel_id = $2")
+    query("DELETE FROM tunnels WHERE account_id = $1 AND tunnel_id = $2")
         .bind(key.account.to_string())
         .bind(key.tunnel.uuid())
         .execute(&mut *tx.connection)

@@ -12,6 +12,7 @@ use crate::{
     hosts,
     row::column,
     seal::Sealer,
+    sql::query,
     tx::{Audit, Object, Tx, counter},
 };
 
@@ -47,7 +48,7 @@ pub(crate) async fn insert(
         return Err(Failure::Refused(CatalogError::NameTaken(new.name)));
     }
     let created_at = tx.now.unix_micros();
-    sqlx::query(
+    query(
         "INSERT INTO tunnels (account_id, tunnel_id, name, config_source, config_version, sealed_secret,
              created_at, ever_connected, inactive_since)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7)",
@@ -86,12 +87,12 @@ pub(crate) async fn insert(
 }
 
 async fn name_is_taken(connection: &mut Connection, new: &NewTunnel) -> Result<bool, Cause> {
-    let taken = sqlx::query_scalar(
+    let taken = query(
         "SELECT EXISTS (SELECT 1 FROM tunnels WHERE account_id = $1 AND name = $2 AND deleted_at IS NULL)",
     )
     .bind(new.account.to_string())
     .bind(new.name.as_str())
-    .fetch_one(connection)
+    .scalar(connection)
     .await?;
     Ok(taken)
 }
@@ -107,7 +108,7 @@ pub(crate) async fn delete(
     if tunnel.deleted_at.is_some() {
         return Ok((tunnel, counter(tx.connection, "change").await?));
     }
-    sqlx::query("UPDATE tunnels SET deleted_at = $3 WHERE account_id = $1 AND tunnel_id = $2")
+    query("UPDATE tunnels SET deleted_at = $3 WHERE account_id = $1 AND tunnel_id = $2")
         .bind(key.account.to_string())
         .bind(key.tunnel.uuid())
         .bind(tx.now.unix_micros())
@@ -141,7 +142,7 @@ pub(crate) async fn secret(
     sealer: &Sealer,
     key: TunnelKey,
 ) -> Result<Option<TunnelSecret>, Cause> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT sealed_secret FROM tunnels WHERE account_id = $1 AND tunnel_id = $2 AND deleted_at IS NULL",
     )
     .bind(key.account.to_string())

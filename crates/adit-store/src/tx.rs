@@ -3,7 +3,7 @@
 use adit_core::port::{Actor, ChangeNumber};
 use adit_model::{AccountId, HostPattern, Timestamp, TunnelKey};
 
-use crate::{engine::Connection, failure::Cause};
+use crate::{engine::Connection, failure::Cause, sql::query};
 
 /// A write's hold on the transaction that it shares with others. Its own part can be undone alone.
 pub(crate) struct Tx<'t> {
@@ -42,14 +42,14 @@ impl Tx<'_> {
     /// Tells readers that `object` changed. The number is known to them once the transaction is committed.
     pub(crate) async fn changed(&mut self, object: Object) -> Result<ChangeNumber, Cause> {
         let number: i64 =
-            sqlx::query_scalar("UPDATE counters SET value = value + 1 WHERE name = 'change' RETURNING value")
-                .fetch_one(&mut *self.connection)
+            query("UPDATE counters SET value = value + 1 WHERE name = 'change' RETURNING value")
+                .scalar(&mut *self.connection)
                 .await?;
         let (host, tunnel) = match object {
             Object::Tunnel(key) => (None, Some(key)),
             Object::Host(pattern) => (Some(pattern.to_string()), None),
         };
-        sqlx::query("INSERT INTO changes (number, host, account_id, tunnel_id) VALUES ($1, $2, $3, $4)")
+        query("INSERT INTO changes (number, host, account_id, tunnel_id) VALUES ($1, $2, $3, $4)")
             .bind(number)
             .bind(host)
             .bind(tunnel.map(|key| key.account.to_string()))
@@ -66,11 +66,11 @@ impl Tx<'_> {
 
     async fn trim(&mut self, newest: i64) -> Result<(), Cause> {
         let floor = newest.saturating_sub(i64::try_from(self.changes_kept).unwrap_or(i64::MAX));
-        sqlx::query("DELETE FROM changes WHERE number <= $1")
+        query("DELETE FROM changes WHERE number <= $1")
             .bind(floor)
             .execute(&mut *self.connection)
             .await?;
-        sqlx::query("UPDATE counters SET value = $1 WHERE name = 'change_floor' AND value < $1")
+        query("UPDATE counters SET value = $1 WHERE name = 'change_floor' AND value < $1")
             .bind(floor)
             .execute(&mut *self.connection)
             .await?;
@@ -79,7 +79,7 @@ impl Tx<'_> {
 
     /// Writes what was done to the audit log.
     pub(crate) async fn audit(&mut self, audit: Audit<'_>) -> Result<(), Cause> {
-        sqlx::query(
+        query(
             "INSERT INTO audit_log (at, account_id, actor, address, request_id, action, object)
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
@@ -98,9 +98,9 @@ impl Tx<'_> {
 
 /// One of the two counters of the change history.
 pub(crate) async fn counter(connection: &mut Connection, name: &str) -> Result<ChangeNumber, Cause> {
-    let value: Option<i64> = sqlx::query_scalar("SELECT value FROM counters WHERE name = $1")
+    let value: Option<i64> = query("SELECT value FROM counters WHERE name = $1")
         .bind(name)
-        .fetch_optional(connection)
+        .optional_scalar(connection)
         .await?;
     value
         .and_then(|value| u64::try_from(value).ok())

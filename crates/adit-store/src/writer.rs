@@ -7,13 +7,11 @@
 mod job;
 
 use std::{
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use adit_core::port::{ChangeNumber, StoreError};
-use sqlx::Connection as _;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -24,8 +22,11 @@ pub(crate) use self::job::BoxFuture;
 use self::job::{Job, Task};
 use crate::{
     clock::Clock,
-    engine::Connection,
+    engine::{Connection, Driver},
     failure::{Cause, Failure, store_error},
+    place::Place,
+    postgres,
+    sql::query,
     sqlite,
     tx::Tx,
 };
@@ -49,7 +50,7 @@ pub(crate) struct Writer {
 /// What a writer is made of.
 pub(crate) struct WriterParts {
     /// The database.
-    pub(crate) file: PathBuf,
+    pub(crate) place: Place,
     /// The connection to it, which nobody else may write beside.
     pub(crate) connection: Connection,
     /// The time of each write.
@@ -107,7 +108,7 @@ impl Loop {
         while let Some(job) = self.next().await {
             self.share_transaction(job).await;
         }
-        if let Err(error) = self.parts.connection.close().await {
+        if let Err(error) = self.parts.connection.finish().await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the store's writer did not close cleanly"
@@ -151,13 +152,12 @@ impl Loop {
         }
     }
 
-    /// Takes a fresh connection. An error may have ended the old one's transaction behind the driver's back, which
-    /// would then count savepoints that do not exist and refuse every later transaction.
+    /// Takes a fresh connection: nobody knows what an error left of the old one's transaction.
     async fn reconnect(&mut self) {
-        match sqlite::connect_writer(&self.parts.file).await {
+        match self.parts.place.connect_writer().await {
             Ok(connection) => {
                 let old = std::mem::replace(&mut self.parts.connection, connection);
-                drop(old.close_hard().await);
+                old.abandon().await;
             }
             Err(error) => tracing::error!(
                 error = &error as &dyn std::error::Error,
@@ -176,38 +176,48 @@ impl Loop {
         let opened = Instant::now();
         let mut newest = *self.parts.newest.borrow();
         let mut next = Some(first);
-        let mut transaction = match self.parts.connection.begin_with("BEGIN IMMEDIATE").await {
-            Ok(transaction) => transaction,
-            Err(error) => {
-                taken.extend(next);
-                return Err(error);
-            }
-        };
+        let connection = &mut self.parts.connection;
+        if let Err(error) = begin(connection).await {
+            taken.extend(next);
+            return Err(error);
+        }
         while let Some(job) = next.take() {
             taken.push(job);
             let Some(job) = taken.last_mut() else { break };
             let before = newest;
-            let mut savepoint = transaction.begin().await?;
+            query("SAVEPOINT own").execute(connection).await?;
             let tx = Tx {
-                connection: &mut savepoint,
+                connection,
                 now: self.parts.clock.now(),
                 changes_kept: self.parts.changes_kept,
                 newest: &mut newest,
             };
             if job.run(tx).await {
-                savepoint.commit().await?;
+                query("RELEASE SAVEPOINT own").execute(connection).await?;
             } else {
                 // Some errors, such as a full disk, end the whole transaction. Then there is no savepoint to return
                 // to, this fails, and nobody is told that something was written.
-                savepoint.rollback().await?;
+                query("ROLLBACK TO SAVEPOINT own").execute(connection).await?;
+                query("RELEASE SAVEPOINT own").execute(connection).await?;
                 newest = before;
             }
             if taken.len() < MOST_TOGETHER && opened.elapsed() < LONGEST_OPEN {
                 next = self.jobs.try_recv().ok();
             }
         }
-        transaction.commit().await?;
+        query("COMMIT").execute(connection).await?;
         Ok(newest)
+    }
+}
+
+/// Opens a transaction that no other writer, of whatever process, runs beside.
+async fn begin(connection: &mut Connection) -> Result<(), sqlx::Error> {
+    match connection.driver() {
+        Driver::Sqlite(_) => query(sqlite::BEGIN_WRITE).execute(connection).await.map(drop),
+        Driver::Postgres(_) => {
+            query(postgres::BEGIN_WRITE).execute(connection).await?;
+            query(postgres::TAKE_TURN).fetch_one(connection).await.map(drop)
+        }
     }
 }
 

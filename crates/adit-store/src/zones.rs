@@ -7,6 +7,7 @@ use crate::{
     engine::{Connection, Row},
     failure::{Cause, Failure},
     row::{column, parsed, time},
+    sql::query,
     tx::{Audit, Tx},
 };
 
@@ -46,7 +47,7 @@ fn zone(row: &Row) -> Result<Zone, Cause> {
 
 /// One zone.
 pub(crate) async fn find(connection: &mut Connection, id: ZoneId) -> Result<Option<Zone>, Cause> {
-    let row = sqlx::query(concat!(zones!(), " WHERE z.id = $1"))
+    let row = query(concat!(zones!(), " WHERE z.id = $1"))
         .bind(id.to_string())
         .fetch_optional(connection)
         .await?;
@@ -55,7 +56,7 @@ pub(crate) async fn find(connection: &mut Connection, id: ZoneId) -> Result<Opti
 
 /// The zone of this name.
 pub(crate) async fn find_named(connection: &mut Connection, name: &Hostname) -> Result<Option<Zone>, Cause> {
-    let row = sqlx::query(concat!(zones!(), " WHERE z.name = $1"))
+    let row = query(concat!(zones!(), " WHERE z.name = $1"))
         .bind(name.as_str())
         .fetch_optional(connection)
         .await?;
@@ -73,14 +74,14 @@ pub(crate) async fn list(
         account.map(|account| account.to_string()),
         filter.name.as_ref().map(Hostname::as_str),
     );
-    let total: i64 = sqlx::query_scalar(
+    let total: i64 = query(
         "SELECT COUNT(*) FROM zones z WHERE ($1 IS NULL OR z.account_id = $1) AND ($2 IS NULL OR z.name = $2)",
     )
     .bind(&account)
     .bind(name)
-    .fetch_one(&mut *connection)
+    .scalar(&mut *connection)
     .await?;
-    let rows = sqlx::query(concat!(
+    let rows = query(concat!(
         zones!(),
         " WHERE ($1 IS NULL OR z.account_id = $1) AND ($2 IS NULL OR z.name = $2)
           ORDER BY z.created_at DESC, z.id LIMIT $3 OFFSET $4"
@@ -105,9 +106,9 @@ pub(crate) async fn insert(
     name: Hostname,
     actor: &Actor,
 ) -> Result<Zone, Failure<ZoneError>> {
-    let account_name: Option<String> = sqlx::query_scalar("SELECT name FROM accounts WHERE id = $1")
+    let account_name: Option<String> = query("SELECT name FROM accounts WHERE id = $1")
         .bind(account.to_string())
-        .fetch_optional(&mut *tx.connection)
+        .optional_scalar(&mut *tx.connection)
         .await?;
     let account_name = account_name.ok_or(Failure::Refused(ZoneError::NoAccount))?;
     if overlaps_anothers(tx.connection, account, &name).await? {
@@ -117,7 +118,7 @@ pub(crate) async fn insert(
         return Err(Failure::Refused(ZoneError::Exists(name)));
     }
     let id = ZoneId::random();
-    sqlx::query("INSERT INTO zones (id, account_id, name, created_at) VALUES ($1, $2, $3, $4)")
+    query("INSERT INTO zones (id, account_id, name, created_at) VALUES ($1, $2, $3, $4)")
         .bind(id.to_string())
         .bind(account.to_string())
         .bind(name.as_str())
@@ -148,23 +149,21 @@ async fn overlaps_anothers(
     name: &Hostname,
 ) -> Result<bool, Cause> {
     for above in name.ancestry() {
-        let taken: bool =
-            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM zones WHERE name = $1 AND account_id <> $2)")
-                .bind(above)
-                .bind(account.to_string())
-                .fetch_one(&mut *connection)
-                .await?;
+        let taken: bool = query("SELECT EXISTS (SELECT 1 FROM zones WHERE name = $1 AND account_id <> $2)")
+            .bind(above)
+            .bind(account.to_string())
+            .scalar(&mut *connection)
+            .await?;
         if taken {
             return Ok(true);
         }
     }
-    let below = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM zones WHERE name LIKE $1 ESCAPE '!' AND account_id <> $2)",
-    )
-    .bind(pattern_below(name))
-    .bind(account.to_string())
-    .fetch_one(connection)
-    .await?;
+    let below =
+        query("SELECT EXISTS (SELECT 1 FROM zones WHERE name LIKE $1 ESCAPE '!' AND account_id <> $2)")
+            .bind(pattern_below(name))
+            .bind(account.to_string())
+            .scalar(connection)
+            .await?;
     Ok(below)
 }
 

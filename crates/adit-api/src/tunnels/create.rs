@@ -1,7 +1,7 @@
 //! Making a tunnel.
 
 use adit_core::port::{CatalogError, NewTunnel};
-use adit_model::{ConfigSource, TunnelName, TunnelNameError, TunnelSecret};
+use adit_model::{AccountId, ConfigSource, TunnelId, TunnelName, TunnelNameError, TunnelSecret};
 use adit_wire::{CredentialsFile, TunnelToken};
 use axum::extract::State;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -9,6 +9,7 @@ use rand::{
     TryRng,
     rngs::{SysError, SysRng},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::view::TunnelView;
@@ -28,7 +29,7 @@ pub(crate) enum CreateTunnelError {
 }
 
 /// What a client says of a new tunnel. Without `Debug`, because the secret is in it.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct TunnelRequest {
     name: String,
     config_src: Option<ConfigSource>,
@@ -36,12 +37,25 @@ pub(crate) struct TunnelRequest {
 }
 
 /// A new tunnel: the only time that its credentials come with it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct CreatedTunnel {
     #[serde(flatten)]
     tunnel: TunnelView,
+    #[schemars(with = "CredentialsSchema")]
     credentials_file: CredentialsFile,
     token: String,
+}
+
+/// What [`CredentialsFile`] looks like.
+#[derive(JsonSchema)]
+#[schemars(rename = "CredentialsFile", rename_all = "PascalCase")]
+#[expect(dead_code, reason = "describes the shape of another type")]
+struct CredentialsSchema {
+    account_tag: AccountId,
+    /// Base64 of the secret.
+    tunnel_secret: String,
+    tunnel_id: TunnelId,
+    tunnel_name: String,
 }
 
 /// `POST …/cfd_tunnel`.

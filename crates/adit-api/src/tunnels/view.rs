@@ -5,10 +5,11 @@ use adit_model::{
     AccountId, ConfigSource, ConnectionId, ConnectorId, Location, Timestamp, TunnelId, TunnelName,
     TunnelStatus,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A tunnel.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct TunnelView {
     id: TunnelId,
     account_tag: AccountId,
@@ -27,11 +28,11 @@ pub(crate) struct TunnelView {
     remote_config: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct NoMetadata {}
 
 /// A connector with its live connections.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ConnectorView {
     id: ConnectorId,
     arch: String,
@@ -43,7 +44,7 @@ pub(crate) struct ConnectorView {
     ha_status: Option<&'static str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ConnectionView {
     id: ConnectionId,
     uuid: ConnectionId,

@@ -8,6 +8,7 @@ use adit_core::{
     zone_names::full_name,
 };
 use adit_model::{HostPattern, Hostname};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Seconds that a resolver may keep a record, when the record does not leave that to the server.
@@ -30,7 +31,7 @@ pub(crate) enum RecordError {
 }
 
 /// A record as a client sends it, whole or in part.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct RecordRequest {
     r#type: Option<String>,

@@ -3,6 +3,7 @@
 use adit_core::port::{CatalogError, DnsRecord, DnsRecordFilter, Page};
 use adit_model::RecordId;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -23,7 +24,7 @@ const PAGES: PageRules = PageRules {
 };
 
 /// What is left of a deleted record.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct DeletedRecord {
     id: RecordId,
 }

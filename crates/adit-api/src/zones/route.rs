@@ -6,6 +6,7 @@ use adit_core::{
 };
 use adit_model::{HostPattern, HostnameError, RecordId, TunnelKey, ZoneId};
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -34,7 +35,7 @@ pub(crate) enum RouteError {
 }
 
 /// What a client says of a route.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum RouteRequest {
     /// A host name of the zone.
@@ -48,7 +49,7 @@ pub(crate) enum RouteRequest {
 }
 
 /// What became of a route.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Routed {
     cname: &'static str,
     name: String,

@@ -5,10 +5,11 @@ use adit_core::{
     zone_names::target_tunnel,
 };
 use adit_model::{AccountId, RecordId, Timestamp, ZoneId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A zone. What only a DNS host has is empty.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ZoneView {
     id: ZoneId,
     name: String,
@@ -30,29 +31,29 @@ pub(crate) struct ZoneView {
     permissions: [&'static str; 0],
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Empty {}
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Named {
     id: AccountId,
     name: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Owner {
     #[serde(flatten)]
     named: Named,
     r#type: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Plan {
     name: &'static str,
 }
 
 /// A record.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RecordView {
     id: RecordId,
     zone_id: ZoneId,

@@ -13,6 +13,7 @@ use crate::{
     engine::Connection,
     failure::Cause,
     row::{optional_time, time, tunnel_key},
+    sql::query,
     tx::Tx,
 };
 
@@ -48,7 +49,7 @@ async fn open(
         .map(|text| bounded(text))
         .collect();
     let (account, tunnel) = (opened.tunnel.account.to_string(), opened.tunnel.tunnel.uuid());
-    sqlx::query(
+    query(
         "INSERT INTO connectors (account_id, tunnel_id, connector_id, version, arch, features, run_at)
          SELECT account_id, tunnel_id, $3, $4, $5, $6, $7 FROM tunnels WHERE account_id = $1 AND tunnel_id = $2
          ON CONFLICT (account_id, tunnel_id, connector_id) DO UPDATE
@@ -63,7 +64,7 @@ async fn open(
     .bind(opened.opened_at.unix_micros())
     .execute(&mut *connection)
     .await?;
-    sqlx::query(
+    query(
         "INSERT INTO connections (connection_id, account_id, tunnel_id, connector_id, connection_index, protocol,
              origin_ip, location, node_id, boot_id, opened_at)
          SELECT $4, account_id, tunnel_id, connector_id, $5, $6, $7, $8, $9, $10, $11 FROM connectors
@@ -95,7 +96,7 @@ fn bounded(text: &str) -> String {
 }
 
 async fn close(connection: &mut Connection, closed: &ConnectionClosed) -> Result<(), Cause> {
-    sqlx::query(
+    query(
         "UPDATE connections SET closed_at = $4, close_reason = $5
          WHERE connection_id = $1 AND account_id = $2 AND tunnel_id = $3 AND closed_at IS NULL",
     )
@@ -112,7 +113,7 @@ async fn close(connection: &mut Connection, closed: &ConnectionClosed) -> Result
 /// Brings a tunnel's row up to date with its connections.
 async fn observe(connection: &mut Connection, tunnel: TunnelKey) -> Result<(), Cause> {
     let (account, id) = (tunnel.account.to_string(), tunnel.tunnel.uuid());
-    let row = sqlx::query(
+    let row = query(
         "SELECT t.created_at, t.active_since, t.inactive_since,
              (SELECT MIN(c.opened_at) FROM connections c WHERE c.account_id = t.account_id
                  AND c.tunnel_id = t.tunnel_id AND c.closed_at IS NULL) AS oldest_live,
@@ -138,7 +139,7 @@ async fn observe(connection: &mut Connection, tunnel: TunnelKey) -> Result<(), C
         (None, None) => Activity::Inactive(time(&row, "created_at")?),
     };
     let after = before.observe(oldest_live, last_closed);
-    sqlx::query(
+    query(
         "UPDATE tunnels SET active_since = $3, inactive_since = $4, ever_connected = (ever_connected OR $5)
          WHERE account_id = $1 AND tunnel_id = $2",
     )
@@ -154,7 +155,7 @@ async fn observe(connection: &mut Connection, tunnel: TunnelKey) -> Result<(), C
 
 /// Closes what earlier runs of this edge left open: nobody holds those connections any more.
 pub(crate) async fn close_earlier_boots(tx: &mut Tx<'_>, reporter: Reporter) -> Result<(), Cause> {
-    let left = sqlx::query(
+    let left = query(
         "SELECT DISTINCT account_id, tunnel_id FROM connections
          WHERE node_id = $1 AND boot_id <> $2 AND closed_at IS NULL",
     )
@@ -162,7 +163,7 @@ pub(crate) async fn close_earlier_boots(tx: &mut Tx<'_>, reporter: Reporter) -> 
     .bind(reporter.boot.uuid())
     .fetch_all(&mut *tx.connection)
     .await?;
-    sqlx::query(
+    query(
         "UPDATE connections SET closed_at = $3, close_reason = $4
          WHERE node_id = $1 AND boot_id <> $2 AND closed_at IS NULL",
     )

@@ -5,17 +5,15 @@ use adit_core::{
     status::{ConnectionFacts, FactFilter, MISSING_WINDOW},
 };
 use adit_model::{AccountId, Timestamp, TunnelId, TunnelKey};
-use sqlx::query::Query;
 
 use super::config_source;
 use crate::{
     connectors,
-    engine::{Connection, Database, Row},
+    engine::{Connection, Row},
     failure::Cause,
     row::{column, number, optional_time, parsed, time, tunnel_key},
+    sql::{Query, query},
 };
-
-type Arguments = <Database as sqlx::Database>::Arguments;
 
 /// The tunnels of a list: conditions on `t`, whose parameters [`bind_filter`] gives, `$12` on free.
 /// A prefix is compared by `substr`, not LIKE, which ignores case in SQLite and needs its wildcards escaped.
@@ -81,14 +79,9 @@ const LIST: &str = concat!(
     ") = $12) ORDER BY t.created_at DESC, t.tunnel_id LIMIT $14 OFFSET $15"
 );
 
-fn bind_filter<'q>(
-    query: Query<'q, Database, Arguments>,
-    account: AccountId,
-    filter: &'q TunnelFilter,
-    now: Timestamp,
-) -> Query<'q, Database, Arguments> {
+fn bind_filter(query: Query, account: AccountId, filter: &TunnelFilter, now: Timestamp) -> Query {
     let facts = filter.status.map(FactFilter::from).unwrap_or_default();
-    let prefix = |prefix: &'q Option<String>| prefix.as_deref().filter(|prefix| !prefix.is_empty());
+    let prefix = |prefix: &Option<String>| prefix.clone().filter(|prefix| !prefix.is_empty());
     query
         .bind(account.to_string())
         .bind(filter.id.map(TunnelId::uuid))
@@ -113,10 +106,10 @@ pub(crate) async fn list(
     page: PageRequest,
     now: Timestamp,
 ) -> Result<Page<Tunnel>, Cause> {
-    let total = bind_filter(sqlx::query(COUNT), account, filter, now)
+    let total = bind_filter(query(COUNT), account, filter, now)
         .fetch_one(&mut *connection)
         .await?;
-    let rows = bind_filter(sqlx::query(LIST), account, filter, now)
+    let rows = bind_filter(query(LIST), account, filter, now)
         .bind(i64::from(page.per_page))
         .bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
         .fetch_all(&mut *connection)
@@ -141,7 +134,7 @@ pub(crate) async fn find(
     key: TunnelKey,
     now: Timestamp,
 ) -> Result<Option<Tunnel>, Cause> {
-    let row = sqlx::query(FIND)
+    let row = query(FIND)
         .bind(key.account.to_string())
         .bind(key.tunnel.uuid())
         .bind(missing_since(now))

@@ -1,7 +1,6 @@
 use adit_core::port::CatalogError;
 
 use super::*;
-use crate::sqlite;
 
 /// A writer on a database with one table, and a reader beside it.
 struct Bench {
@@ -15,16 +14,21 @@ impl Bench {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("adit.db");
-        let mut connection = sqlite::connect_writer(&file_made(&file)).await.unwrap();
-        let table = "CREATE TABLE parents (id INTEGER PRIMARY KEY);
-             CREATE TABLE notes (id INTEGER PRIMARY KEY,
-                 parent INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)";
-        sqlx::raw_sql(table).execute(&mut connection).await.unwrap();
-        let reader = sqlite::connect_readers(&file).await.unwrap();
+        let place = Place::Sqlite(file);
+        place.prepare().unwrap();
+        let mut connection = place.connect_writer().await.unwrap();
+        for table in [
+            "CREATE TABLE parents (id INTEGER PRIMARY KEY)",
+            "CREATE TABLE notes (id INTEGER PRIMARY KEY,
+                 parent INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)",
+        ] {
+            query(table).execute(&mut connection).await.unwrap();
+        }
+        let reader = place.connect_readers().await.unwrap();
         let (newest, _) = watch::channel(ChangeNumber(0));
         let mut owner = JoinSet::new();
         let parts = WriterParts {
-            file,
+            place,
             connection,
             clock: Clock::default(),
             changes_kept: 10,
@@ -43,7 +47,7 @@ impl Bench {
     async fn run(&self, statement: &'static str) -> Result<(), CatalogError> {
         let work = self.writer.write("run a statement", move |tx| {
             Box::pin(async move {
-                sqlx::query(statement).execute(&mut *tx.connection).await?;
+                query(statement).execute(&mut *tx.connection).await?;
                 Ok(())
             })
         });
@@ -51,19 +55,12 @@ impl Bench {
     }
 
     async fn committed(&self) -> i64 {
-        count(&self.reader).await.unwrap()
+        count(&mut self.reader.reader().await.unwrap()).await.unwrap()
     }
 }
 
-fn file_made(file: &std::path::Path) -> PathBuf {
-    sqlite::create_file(file).unwrap();
-    file.to_owned()
-}
-
-async fn count(executor: impl sqlx::Executor<'_, Database = crate::engine::Database>) -> sqlx::Result<i64> {
-    sqlx::query_scalar("SELECT COUNT(*) FROM notes")
-        .fetch_one(executor)
-        .await
+async fn count(connection: &mut Connection) -> sqlx::Result<i64> {
+    query("SELECT COUNT(*) FROM notes").scalar(connection).await
 }
 
 #[tokio::test]
@@ -76,10 +73,10 @@ async fn writes_that_queue_up_share_a_transaction() {
             // How many rows of the transaction nobody outside can see yet.
             let together = writer.write::<i64, StoreError, _>("add a note", move |tx| {
                 Box::pin(async move {
-                    sqlx::query("INSERT INTO notes (parent) VALUES (NULL)")
+                    query("INSERT INTO notes (parent) VALUES (NULL)")
                         .execute(&mut *tx.connection)
                         .await?;
-                    Ok(count(&mut *tx.connection).await? - count(&reader).await?)
+                    Ok(count(tx.connection).await? - count(&mut reader.reader().await?).await?)
                 })
             });
             together.await.unwrap()
@@ -102,7 +99,7 @@ async fn a_refused_write_is_undone_alone() {
     let bench = Bench::new().await;
     let refused = bench.writer.write::<(), CatalogError, _>("add and refuse", |tx| {
         Box::pin(async move {
-            sqlx::query("INSERT INTO notes (parent) VALUES (NULL)")
+            query("INSERT INTO notes (parent) VALUES (NULL)")
                 .execute(&mut *tx.connection)
                 .await?;
             Err(Failure::Refused(CatalogError::NoTunnel))

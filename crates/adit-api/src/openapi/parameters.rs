@@ -1,0 +1,40 @@
+//! Parameters of a call, in its path and in its query.
+
+use serde_json::{Value, json};
+
+use crate::endpoint::{Kind, Parameter};
+
+/// The variable parts of a path.
+pub(super) fn in_path(path: &str) -> Vec<Value> {
+    let names = path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    names
+        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
+        .collect()
+}
+
+/// A parameter of the query.
+pub(super) fn in_query(parameter: &Parameter) -> Value {
+    json!({
+        "name": parameter.name,
+        "in": "query",
+        "description": parameter.says,
+        "schema": schema(parameter.kind),
+    })
+}
+
+fn schema(kind: Kind) -> Value {
+    match kind {
+        Kind::Text => json!({"type": "string"}),
+        Kind::Uuid => json!({"type": "string", "format": "uuid"}),
+        Kind::Id => json!({"type": "string", "pattern": "^[0-9a-f]{32}$"}),
+        Kind::Flag => json!({"type": "boolean"}),
+        Kind::Time => json!({"type": "string", "format": "date-time"}),
+        Kind::Number(most) => json!({"type": "integer", "minimum": 1, "maximum": most}),
+        Kind::Word(words) => json!({"type": "string", "enum": words}),
+        Kind::Words(words) => {
+            json!({"type": "string", "description": format!("some of {}, separated by commas", words.join(", "))})
+        }
+    }
+}

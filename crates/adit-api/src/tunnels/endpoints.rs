@@ -1,0 +1,110 @@
+//! The calls on tunnels of type `cfd_tunnel`.
+
+use adit_core::permission::{CFD_READ, CFD_WRITE, TUNNELS_READ};
+
+use super::{
+    close_connections, connections, connector, create,
+    create::{CreatedTunnel, TunnelRequest},
+    delete, get, list, list_all_types, token,
+    view::{ConnectorView, TunnelView},
+};
+use crate::endpoint::{Access::Groups, Endpoint, Parameter};
+
+/// What lists of tunnels are filtered by; all conditions must hold.
+const FILTERS: &[Parameter] = &[
+    Parameter::text("name", "exactly this name"),
+    Parameter::text("include_prefix", "names that start so"),
+    Parameter::text("name_prefix", "the same as include_prefix"),
+    Parameter::text("exclude_prefix", "names that do not start so"),
+    Parameter::uuid("uuid", "exactly this tunnel"),
+    Parameter::flag("is_deleted", "only deleted ones, or only others; both if absent"),
+    Parameter::time(
+        "existed_at",
+        "made at or before this time and not deleted before it",
+    ),
+    Parameter::time("was_active_at", "had a connection at this time"),
+    Parameter::time("was_inactive_at", "had no connection at this time"),
+    Parameter::word(
+        "status",
+        &["inactive", "degraded", "healthy", "down"],
+        "in this state",
+    ),
+];
+
+const TYPES: &[Parameter] = &[Parameter::words(
+    "tun_types",
+    &[
+        "cfd_tunnel",
+        "warp_connector",
+        "warp",
+        "magic",
+        "ip_sec",
+        "gre",
+        "cni",
+    ],
+    "of these types",
+)];
+
+const CLIENT: &[Parameter] = &[Parameter::uuid("client_id", "only those of this connector")];
+const CASCADE: &[Parameter] = &[Parameter::flag(
+    "cascade",
+    "close its connections and remove its routes instead of refusing",
+)];
+
+/// The calls on tunnels.
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let (read, write) = (Groups(CFD_READ), Groups(CFD_WRITE));
+    let (all, one) = (
+        "/accounts/{account_id}/cfd_tunnel",
+        "/accounts/{account_id}/cfd_tunnel/{tunnel_id}",
+    );
+    vec![
+        Endpoint::post(all, "Make a tunnel", write, create)
+            .takes::<TunnelRequest>()
+            .gives::<CreatedTunnel>(),
+        Endpoint::get(all, "List tunnels", read, list)
+            .query(FILTERS)
+            .gives_page::<TunnelView>(),
+        Endpoint::get(one, "Show a tunnel, deleted or not", read, get).gives::<TunnelView>(),
+        Endpoint::delete(one, "Delete a tunnel", write, delete)
+            .query(CASCADE)
+            .gives::<TunnelView>(),
+        Endpoint::get(
+            "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/connections",
+            "List the connectors with live connections",
+            read,
+            connections,
+        )
+        .gives_all::<ConnectorView>(),
+        Endpoint::delete(
+            "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/connections",
+            "Close connections",
+            write,
+            close_connections,
+        )
+        .query(CLIENT),
+        Endpoint::get(
+            "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/connectors/{connector_id}",
+            "Show a connector",
+            read,
+            connector,
+        )
+        .gives::<ConnectorView>(),
+        Endpoint::get(
+            "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/token",
+            "Show the token that connectors run with",
+            write,
+            token,
+        )
+        .gives::<String>(),
+        Endpoint::get(
+            "/accounts/{account_id}/tunnels",
+            "List tunnels of every type",
+            Groups(TUNNELS_READ),
+            list_all_types,
+        )
+        .query(FILTERS)
+        .query(TYPES)
+        .gives_page::<TunnelView>(),
+    ]
+}

@@ -1,0 +1,38 @@
+//! JSON schemas of the values that the REST API shows, for its OpenAPI document.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::{
+    AccountId, ApiTokenId, ConfigSource, ConnectionId, ConnectorId, RecordId, Timestamp, TunnelId,
+    TunnelName, TunnelStatus, ZoneId,
+};
+
+macro_rules! schemas {
+    ($($type:ident: $schema:tt,)+) => {$(
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    )+};
+}
+
+schemas! {
+    TunnelId: { "type": "string", "format": "uuid" },
+    ConnectorId: { "type": "string", "format": "uuid" },
+    ConnectionId: { "type": "string", "format": "uuid" },
+    AccountId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
+    ZoneId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
+    RecordId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
+    ApiTokenId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
+    Timestamp: { "type": "string", "format": "date-time", "examples": ["2026-01-02T03:04:05.000006Z"] },
+    TunnelName: { "type": "string", "minLength": 1, "maxLength": 255 },
+    ConfigSource: { "type": "string", "enum": ["local", "cloudflare"] },
+    TunnelStatus: { "type": "string", "enum": ["inactive", "degraded", "healthy", "down"] },
+}
