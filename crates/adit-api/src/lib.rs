@@ -10,6 +10,7 @@ mod auth;
 mod endpoint;
 mod envelope;
 mod extract;
+mod management;
 mod observe;
 mod openapi;
 mod problem;

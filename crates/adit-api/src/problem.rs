@@ -13,6 +13,7 @@ use crate::{
     auth::AuthError,
     envelope::Message,
     extract::RequestError,
+    management::ManagementError,
     tunnels::{CloseConnectionsError, CreateTunnelError, DeleteTunnelError, FindTunnelError},
     zones::{RecordError, RouteError},
 };
@@ -256,6 +257,16 @@ impl From<CloseConnectionsError> for Problem {
     }
 }
 
+impl From<ManagementError> for Problem {
+    fn from(error: ManagementError) -> Self {
+        match error {
+            ManagementError::NoResource => Self::invalid(error.to_string()).at("/resources".to_owned()),
+            ManagementError::Find(error) => error.into(),
+            ManagementError::Sign(_) => Self::internal(&error),
+        }
+    }
+}
+
 impl From<RouteError> for Problem {
     fn from(error: RouteError) -> Self {
         match error {
@@ -303,6 +314,7 @@ answer_as_problem!(
     FindTunnelError,
     DeleteTunnelError,
     CloseConnectionsError,
+    ManagementError,
     RouteError,
     RecordError
 );

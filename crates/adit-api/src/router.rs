@@ -6,6 +6,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::{
     endpoint::{self, Endpoint},
     extract::RequestError,
+    management,
     observe::{answer_panic, observe},
     openapi,
     state::ApiState,
@@ -27,6 +28,7 @@ pub fn router(state: ApiState) -> Router {
 /// Every call under `/client/v4`.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     [
+        management::endpoints(),
         tunnels::endpoints(),
         zones::endpoints(),
         tokens::endpoints(),

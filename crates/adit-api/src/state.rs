@@ -6,6 +6,7 @@ use adit_core::{
     port::{Catalog, EdgeControl},
     reserved_hosts::ReservedHosts,
 };
+use adit_wire::management_token::ManagementKeys;
 
 /// Everything the handlers work with.
 #[derive(Clone)]
@@ -14,6 +15,8 @@ pub struct ApiState {
     pub catalog: Arc<dyn Catalog>,
     /// The way to the edges.
     pub edges: Arc<dyn EdgeControl>,
+    /// What signs management tokens.
+    pub management_keys: Arc<ManagementKeys>,
     /// Host names that no record may take.
     pub reserved: ReservedHosts,
     /// What a client may use up.

@@ -15,6 +15,7 @@ use adit_model::{
     TransportProtocol, TunnelKey, ZoneId,
 };
 use adit_store::{Bootstrap, Store, StoreKeys, StoreOptions, UserKey};
+use adit_wire::management_token::{ManagementKey, ManagementKeys, ManagementVerifier};
 use tempfile::TempDir;
 
 use super::{ACCOUNT, Client, EMAIL, KEY, OTHER_ACCOUNT, OTHER_TOKEN, ScriptedEdges, TOKEN};
@@ -55,6 +56,7 @@ impl Api {
         let state = ApiState {
             catalog: Arc::<Store>::clone(&store),
             edges: Arc::<ScriptedEdges>::clone(&edges),
+            management_keys: Arc::new(ManagementKeys::new(ManagementKey::generate(1).unwrap().0, None)),
             reserved: ReservedHosts::of_domain(&"example.com".parse().unwrap()).unwrap(),
             limits: Limits::default(),
         };
@@ -81,6 +83,11 @@ impl Api {
         Client {
             router: router(state),
         }
+    }
+
+    /// What the edge verifies management tokens with.
+    pub(crate) fn verifier(&self) -> ManagementVerifier {
+        self.state.management_keys.verifier()
     }
 
     /// The path of the account's zone with something behind it.
