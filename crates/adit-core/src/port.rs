@@ -7,6 +7,7 @@ mod catalog;
 mod directory;
 mod edge_control;
 mod presence;
+mod quick_tunnels;
 
 pub use catalog::{
     Actor, ApiCredential, ApiToken, Catalog, CatalogError, ConnectionRecord, ConnectorRecord, DnsRecord,
@@ -16,3 +17,4 @@ pub use catalog::{
 pub use directory::{Change, ChangeNumber, Changes, Directory, HostRoute, Snapshot, TunnelEntry};
 pub use edge_control::{Answer, Ask, AskError, EdgeControl, LiveConnection, Question};
 pub use presence::{CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, Presence, PresenceEvent};
+pub use quick_tunnels::{NewQuickTunnel, QuickTunnelError, QuickTunnels};

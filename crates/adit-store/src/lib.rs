@@ -24,6 +24,7 @@ mod open;
 mod place;
 mod postgres;
 mod presence;
+mod quick_tunnels;
 mod read;
 mod row;
 mod seal;

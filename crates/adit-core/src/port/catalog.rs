@@ -8,7 +8,7 @@ use adit_model::{
 };
 use async_trait::async_trait;
 
-use super::ChangeNumber;
+use super::{ChangeNumber, QuickTunnels};
 
 /// The store could not do what it was asked, for no fault of the caller. The cause is in `source`.
 #[derive(Debug, thiserror::Error)]
@@ -312,7 +312,7 @@ pub enum LoginCredential {
 /// The store as the API sees it. Every change is durable before the call returns, in one transaction with its
 /// audit record, and is told to the edges: [`ChangeNumber`] says from where on they know it.
 #[async_trait]
-pub trait Catalog: Send + Sync {
+pub trait Catalog: QuickTunnels + Send + Sync {
     /// Whose credential this is; `None` if nobody's. Compared by hash, in constant time.
     async fn authenticate(
         &self,
