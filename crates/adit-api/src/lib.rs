@@ -14,6 +14,7 @@ mod management;
 mod observe;
 mod openapi;
 mod problem;
+mod quick_tunnels;
 mod router;
 mod scope;
 mod serve;
@@ -22,6 +23,7 @@ mod tokens;
 mod tunnels;
 mod zones;
 
+pub use quick_tunnels::QuickTunnelService;
 pub use router::router;
 pub use serve::serve;
 pub use state::{ApiState, ClientAddress, Limits};

@@ -8,6 +8,8 @@ use adit_core::{
 };
 use adit_wire::management_token::ManagementKeys;
 
+use crate::quick_tunnels::QuickTunnelService;
+
 /// Everything the handlers work with.
 #[derive(Clone)]
 pub struct ApiState {
@@ -17,6 +19,8 @@ pub struct ApiState {
     pub edges: Arc<dyn EdgeControl>,
     /// What signs management tokens.
     pub management_keys: Arc<ManagementKeys>,
+    /// What gives out quick tunnels; `None` if they are turned off.
+    pub quick_tunnels: Option<Arc<QuickTunnelService>>,
     /// Host names that no record may take.
     pub reserved: ReservedHosts,
     /// What a client may use up.
