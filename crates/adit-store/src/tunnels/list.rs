@@ -4,9 +4,9 @@ use adit_core::{
     port::{ConnectorRecord, Page, PageRequest, Tunnel, TunnelFilter},
     status::{ConnectionFacts, FactFilter, MISSING_WINDOW},
 };
-use adit_model::{AccountId, Timestamp, TunnelId, TunnelKey};
+use adit_model::{AccountId, Timestamp, TunnelId, TunnelKey, TunnelKind};
 
-use super::config_source;
+use super::{config_source, kind};
 use crate::{
     connectors,
     engine::{Connection, Row},
@@ -15,87 +15,125 @@ use crate::{
     sql::{Query, query},
 };
 
-/// The tunnels of a list: conditions on `t`, whose parameters [`bind_filter`] gives, `$12` on free.
-/// A prefix is compared by `substr`, not LIKE, which ignores case in SQLite and needs its wildcards escaped.
-macro_rules! matching {
-    () => {
-        " FROM tunnels t WHERE t.account_id = $1
-            AND ($2 IS NULL OR t.tunnel_id = $2)
-            AND ($3 IS NULL OR t.name = $3)
-            AND ($4 IS NULL OR substr(t.name, 1, length($4)) = $4)
-            AND ($5 IS NULL OR substr(t.name, 1, length($5)) <> $5)
-            AND ($6 IS NULL OR (t.deleted_at IS NOT NULL) = $6)
-            AND ($7 IS NULL OR (t.created_at <= $7 AND (t.deleted_at IS NULL OR t.deleted_at >= $7)))
-            AND ($8 IS NULL OR t.ever_connected = $8)
-            AND ($9 IS NULL OR (t.active_since IS NOT NULL) = $9)
-            AND ($10 IS NULL OR EXISTS (
-                SELECT 1 FROM connections past
-                WHERE past.account_id = t.account_id AND past.tunnel_id = t.tunnel_id
-                AND past.opened_at <= $10 AND (past.closed_at IS NULL OR past.closed_at > $10)))
-            AND ($11 IS NULL OR (t.created_at <= $11 AND NOT EXISTS (
-                SELECT 1 FROM connections past
-                WHERE past.account_id = t.account_id AND past.tunnel_id = t.tunnel_id
-                AND past.opened_at <= $11 AND (past.closed_at IS NULL OR past.closed_at > $11))))
-            AND ($12 IS NULL OR ("
-    };
-}
-
-/// Whether a connector of `t` with a live connection has an index that ended since the given parameter's time and is
-/// not live again.
-macro_rules! missing {
-    ($since:literal) => {
-        concat!(
-            "EXISTS (
-            SELECT 1 FROM connections gone
-            WHERE gone.account_id = t.account_id AND gone.tunnel_id = t.tunnel_id AND gone.closed_at >= ",
-            $since,
-            "
-            AND EXISTS (
-                SELECT 1 FROM connections live
-                WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
-                AND live.connector_id = gone.connector_id AND live.closed_at IS NULL)
-            AND NOT EXISTS (
-                SELECT 1 FROM connections live
-                WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
-                AND live.connector_id = gone.connector_id AND live.closed_at IS NULL
-                AND live.connection_index = gone.connection_index))"
-        )
-    };
-}
-
-const COUNT: &str = concat!(
-    "SELECT COUNT(*) AS total",
-    matching!(),
-    missing!("$13"),
-    ") = $12)"
+/// Whether a connector of `t` with a live connection has an index that ended since a time, which is pushed between the
+/// two texts, and is not live again.
+const MISSING: (&str, &str) = (
+    "EXISTS (
+        SELECT 1 FROM connections gone
+        WHERE gone.account_id = t.account_id AND gone.tunnel_id = t.tunnel_id AND gone.closed_at >= ",
+    "
+        AND EXISTS (
+            SELECT 1 FROM connections live
+            WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
+            AND live.connector_id = gone.connector_id AND live.closed_at IS NULL)
+        AND NOT EXISTS (
+            SELECT 1 FROM connections live
+            WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
+            AND live.connector_id = gone.connector_id AND live.closed_at IS NULL
+            AND live.connection_index = gone.connection_index))",
 );
 
-const LIST: &str = concat!(
-    "SELECT t.*, ",
-    missing!("$13"),
-    " AS missing",
-    matching!(),
-    missing!("$13"),
-    ") = $12) ORDER BY t.created_at DESC, t.tunnel_id LIMIT $14 OFFSET $15"
-);
+fn push_missing(query: Query, now: Timestamp) -> Query {
+    let (head, tail) = MISSING;
+    query.push(head).push_bind(missing_since(now)).push(tail)
+}
 
-fn bind_filter(query: Query, account: AccountId, filter: &TunnelFilter, now: Timestamp) -> Query {
+/// The columns of `t`, and `missing`.
+fn select(now: Timestamp) -> Query {
+    push_missing(query("SELECT t.*, "), now).push(" AS missing FROM tunnels t")
+}
+
+/// The condition that a tunnel is one of the account's and passes the filter.
+fn push_matching(query: Query, account: AccountId, filter: &TunnelFilter, now: Timestamp) -> Query {
     let facts = filter.status.map(FactFilter::from).unwrap_or_default();
-    let prefix = |prefix: &Option<String>| prefix.clone().filter(|prefix| !prefix.is_empty());
+    let query = query
+        .push(" WHERE t.account_id = ")
+        .push_bind(account.to_string())
+        .push_if(" AND t.tunnel_id = ", filter.id.map(TunnelId::uuid))
+        .push_if(" AND t.name = ", filter.name.as_ref())
+        .push_if(" AND t.ever_connected = ", facts.ever_connected);
+    let query = push_kinds(query, &filter.kinds);
+    let query = push_prefix(query, " = ", filter.include_prefix.as_deref());
+    let query = push_prefix(query, " <> ", filter.exclude_prefix.as_deref());
+    let query = push_known(
+        query,
+        filter.deleted,
+        [" AND t.deleted_at IS NOT NULL", " AND t.deleted_at IS NULL"],
+    );
+    let query = push_known(
+        query,
+        facts.connected,
+        [" AND t.active_since IS NOT NULL", " AND t.active_since IS NULL"],
+    );
+    let query = push_existed(query, filter.existed_at);
+    let query = match filter.was_active_at {
+        Some(at) => push_connected(query.push(" AND "), at),
+        None => query,
+    };
+    let query = match filter.was_inactive_at {
+        Some(at) => push_connected(push_existed(query, Some(at)).push(" AND NOT "), at),
+        None => query,
+    };
+    match facts.missing {
+        Some(true) => push_missing(query.push(" AND "), now),
+        Some(false) => push_missing(query.push(" AND NOT "), now),
+        None => query,
+    }
+}
+
+fn push_kinds(query: Query, kinds: &[TunnelKind]) -> Query {
+    let [first, others @ ..] = kinds else { return query };
+    let query = query.push(" AND t.kind IN (").push_bind(first.as_str());
+    let bind = |query: Query, kind: &TunnelKind| query.push(", ").push_bind(kind.as_str());
+    others.iter().fold(query, bind).push(")")
+}
+
+/// A prefix is compared by `substr`, not LIKE, which ignores case in SQLite and needs its wildcards escaped.
+fn push_prefix(query: Query, compared: &'static str, prefix: Option<&str>) -> Query {
+    match prefix.filter(|prefix| !prefix.is_empty()) {
+        Some(prefix) => query
+            .push(" AND substr(t.name, 1, length(")
+            .push_bind(prefix)
+            .push("))")
+            .push(compared)
+            .push_bind(prefix),
+        None => query,
+    }
+}
+
+/// One of two conditions, if either is asked for.
+fn push_known(query: Query, wanted: Option<bool>, [if_true, if_false]: [&'static str; 2]) -> Query {
+    match wanted {
+        Some(true) => query.push(if_true),
+        Some(false) => query.push(if_false),
+        None => query,
+    }
+}
+
+/// That `t` was made at or before a time and not deleted before it.
+fn push_existed(query: Query, at: Option<Timestamp>) -> Query {
+    let Some(at) = at.map(Timestamp::unix_micros) else {
+        return query;
+    };
     query
-        .bind(account.to_string())
-        .bind(filter.id.map(TunnelId::uuid))
-        .bind(filter.name.as_deref())
-        .bind(prefix(&filter.include_prefix))
-        .bind(prefix(&filter.exclude_prefix))
-        .bind(filter.deleted)
-        .bind(filter.existed_at.map(Timestamp::unix_micros))
-        .bind(facts.ever_connected)
-        .bind(facts.connected)
-        .bind(filter.was_active_at.map(Timestamp::unix_micros))
-        .bind(filter.was_inactive_at.map(Timestamp::unix_micros))
-        .bind(facts.missing)
-        .bind(missing_since(now))
+        .push(" AND t.created_at <= ")
+        .push_bind(at)
+        .push(" AND (t.deleted_at IS NULL OR t.deleted_at >= ")
+        .push_bind(at)
+        .push(")")
+}
+
+/// That `t` had a connection at a time.
+fn push_connected(query: Query, at: Timestamp) -> Query {
+    query
+        .push(
+            "EXISTS (SELECT 1 FROM connections past
+             WHERE past.account_id = t.account_id AND past.tunnel_id = t.tunnel_id AND past.opened_at <= ",
+        )
+        .push_bind(at.unix_micros())
+        .push(" AND (past.closed_at IS NULL OR past.closed_at > ")
+        .push_bind(at.unix_micros())
+        .push("))")
 }
 
 /// Part of an account's tunnels, newest first.
@@ -106,12 +144,15 @@ pub(crate) async fn list(
     page: PageRequest,
     now: Timestamp,
 ) -> Result<Page<Tunnel>, Cause> {
-    let total = bind_filter(query(COUNT), account, filter, now)
+    let count = query("SELECT COUNT(*) AS total FROM tunnels t");
+    let total = push_matching(count, account, filter, now)
         .fetch_one(&mut *connection)
         .await?;
-    let rows = bind_filter(query(LIST), account, filter, now)
-        .bind(i64::from(page.per_page))
-        .bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
+    let rows = push_matching(select(now), account, filter, now)
+        .push(" ORDER BY t.created_at DESC, t.tunnel_id LIMIT ")
+        .push_bind(page.per_page)
+        .push(" OFFSET ")
+        .push_bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
         .fetch_all(&mut *connection)
         .await?;
     let mut items = rows.iter().map(tunnel).collect::<Result<Vec<_>, _>>()?;
@@ -122,22 +163,17 @@ pub(crate) async fn list(
     })
 }
 
-const FIND: &str = concat!(
-    "SELECT t.*, ",
-    missing!("$3"),
-    " AS missing FROM tunnels t WHERE t.account_id = $1 AND t.tunnel_id = $2"
-);
-
 /// One tunnel, deleted or not.
 pub(crate) async fn find(
     connection: &mut Connection,
     key: TunnelKey,
     now: Timestamp,
 ) -> Result<Option<Tunnel>, Cause> {
-    let row = query(FIND)
-        .bind(key.account.to_string())
-        .bind(key.tunnel.uuid())
-        .bind(missing_since(now))
+    let row = select(now)
+        .push(" WHERE t.account_id = ")
+        .push_bind(key.account.to_string())
+        .push(" AND t.tunnel_id = ")
+        .push_bind(key.tunnel.uuid())
         .fetch_optional(&mut *connection)
         .await?;
     let Some(row) = row else { return Ok(None) };
@@ -178,6 +214,7 @@ fn tunnel(row: &Row) -> Result<Tunnel, Cause> {
     };
     Ok(Tunnel {
         key: tunnel_key(row)?,
+        kind: kind(row)?,
         name: parsed(row, "name")?,
         config_source: config_source(row)?,
         created_at: time(row, "created_at")?,
