@@ -75,7 +75,7 @@ pub(crate) async fn run(
         Some(zone) if zone.account == account => zone,
         Some(_) | None => zones::insert(tx, account, bootstrap.domain, &system()).await?,
     };
-    let api_token = ensure_token(tx, account, &bootstrap.api_token).await?;
+    let api_token = ensure_token(tx, account, FIRST_TOKEN, &bootstrap.api_token).await?;
     if let Some(user) = &bootstrap.user {
         ensure_user(tx, user).await?;
     }
@@ -121,15 +121,17 @@ pub(crate) async fn ensure_account(tx: &mut Tx<'_>, account: AccountId, name: &s
     Ok(())
 }
 
-async fn ensure_token(
+/// Makes the account's API token of this name, or gives it this value.
+pub(crate) async fn ensure_token(
     tx: &mut Tx<'_>,
     account: AccountId,
+    name: &str,
     value: &ApiTokenValue,
-) -> Result<ApiTokenId, Failure<ZoneError>> {
+) -> Result<ApiTokenId, Cause> {
     let hash = CredentialHash::of(value.expose());
     let kept = query("SELECT id FROM api_tokens WHERE account_id = $1 AND name = $2")
         .bind(account.to_string())
-        .bind(FIRST_TOKEN)
+        .bind(name)
         .fetch_optional(&mut *tx.connection)
         .await?;
     let (id, statement, action) = match kept {
@@ -149,14 +151,14 @@ async fn ensure_token(
     let done = query(statement)
         .bind(id.to_string())
         .bind(account.to_string())
-        .bind(FIRST_TOKEN)
+        .bind(name)
         .bind(hash.prefix())
         .bind(hash.as_bytes())
         .bind(tx.now.unix_micros())
         .execute(&mut *tx.connection)
         .await?;
     if done > 0 {
-        let object = format!("{id} {FIRST_TOKEN}");
+        let object = format!("{id} {name}");
         tx.audit(Audit {
             account: Some(account),
             actor: &system(),

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use adit_core::port::{Actor, CatalogError, ChangeNumber, NewTunnel, StoreError, Tunnel, Zone};
-use adit_model::{AccountId, BootId, Hostname, NodeId, Timestamp, TunnelId, TunnelKey};
+use adit_model::{AccountId, ApiTokenId, BootId, Hostname, NodeId, Timestamp, TunnelId, TunnelKey};
 use tokio::{
     sync::{Mutex, watch},
     task::JoinSet,
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     bootstrap::{self, Bootstrap, BootstrapOutcome},
     clock::Clock,
+    credential::ApiTokenValue,
     engine::{Connection, Pool},
     failure::{Cause, during, store_error},
     node,
@@ -208,6 +209,22 @@ impl Store {
     pub async fn create_account(&self, account: AccountId, name: String) -> Result<(), StoreError> {
         let work = self.writer.write("create an account", move |mut tx| {
             Box::pin(async move { Ok(bootstrap::ensure_account(&mut tx, account, &name).await?) })
+        });
+        work.await
+    }
+
+    /// Makes an API token, or gives the account's token of this name another value.
+    ///
+    /// # Errors
+    /// [`StoreError`] if there is no such account, another token has the value, or the store fails.
+    pub async fn create_api_token(
+        &self,
+        account: AccountId,
+        name: String,
+        value: ApiTokenValue,
+    ) -> Result<ApiTokenId, StoreError> {
+        let work = self.writer.write("create an API token", move |mut tx| {
+            Box::pin(async move { Ok(bootstrap::ensure_token(&mut tx, account, &name, &value).await?) })
         });
         work.await
     }

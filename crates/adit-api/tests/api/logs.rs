@@ -6,11 +6,11 @@ use std::{
 };
 
 use axum::body::Body;
-use http::{Method, Request};
+use http::Request;
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::support::{Api, EMAIL, Fault, KEY, SECRET, TOKEN, request, tunnels};
+use crate::support::{Api, EMAIL, Fault, KEY, SECRET, TOKEN, tunnels};
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -56,7 +56,7 @@ fn capture() -> (Lines, tracing::subscriber::DefaultGuard) {
 #[tokio::test]
 async fn a_request_leaves_one_line() {
     let (lines, _guard) = capture();
-    let api = Api::new();
+    let api = Api::new().await;
     let answer = api.get(&tunnels("?name=blog")).await;
     assert_eq!(lines.with("adit_api::access"), 1);
     let text = lines.text();
@@ -65,7 +65,7 @@ async fn a_request_leaves_one_line() {
         "http.route=\"/client/v4/accounts/{account_id}/cfd_tunnel\"",
         "http.status=200",
         "elapsed_ms=",
-        "actor=\"token:11111111111111111111111111111111\"",
+        &format!("actor=\"token:{}\"", api.token_id),
         "client.address=192.0.2.7",
         answer.headers["x-request-id"].to_str().unwrap(),
     ] {
@@ -76,7 +76,7 @@ async fn a_request_leaves_one_line() {
 #[tokio::test]
 async fn a_refused_credential_is_logged_once_and_never_shown() {
     let (lines, _guard) = capture();
-    let api = Api::new();
+    let api = Api::new().await;
     let wrong = Request::get(format!("/client/v4{}", tunnels("")))
         .header("authorization", "Bearer wrongTokenOfSomebody");
     api.send(wrong.body(Body::empty()).unwrap()).await.failure();
@@ -91,7 +91,7 @@ async fn a_refused_credential_is_logged_once_and_never_shown() {
 #[tokio::test]
 async fn no_secret_is_ever_logged() {
     let (lines, _guard) = capture();
-    let api = Api::new();
+    let api = Api::new().await;
     let id = api.create_tunnel("blog").await;
     api.get(&tunnels(&format!("/{id}/token"))).await.result();
     api.post(&tunnels(""), json!({"name": 1, "tunnel_secret": SECRET}))
@@ -110,28 +110,27 @@ async fn no_secret_is_ever_logged() {
 #[tokio::test]
 async fn our_own_failures_are_logged_once_with_their_cause() {
     let (lines, _guard) = capture();
-    let api = Api::new();
+    let api = Api::new().await;
     let id = api.create_tunnel("blog").await;
-    for (fault, cause) in [(Fault::Error, "the disk is on fire"), (Fault::Panic, "a bug")] {
-        *api.catalog.fault.lock() = Some(fault);
-        api.get(&tunnels(&format!("/{id}"))).await.failure();
-        assert_eq!(lines.with(cause), 1, "{}", lines.text());
-    }
+    let connections = tunnels(&format!("/{id}/connections"));
+    api.edges.fail(Fault::Panic);
+    api.delete(&connections).await.failure();
+    assert_eq!(lines.with("a bug"), 1, "{}", lines.text());
+    api.store.close().await;
+    api.get(&connections).await.failure();
+    assert_eq!(lines.with("the store is closed"), 1, "{}", lines.text());
 }
 
 #[tokio::test]
 async fn a_request_that_its_client_gave_up_leaves_a_line_too() {
     let (lines, _guard) = capture();
-    let api = Api::new();
+    let api = Api::new().await;
     let id = api.create_tunnel("blog").await;
-    *api.catalog.fault.lock() = Some(Fault::Hang);
-    let request = request(Method::GET, &tunnels(&format!("/{id}")))
-        .body(Body::empty())
-        .unwrap();
-    {
-        let sent = api.send(request);
-        tokio::pin!(sent);
-        assert!(futures_util::poll!(&mut sent).is_pending());
+    api.edges.fail(Fault::Hang);
+    let connections = tunnels(&format!("/{id}/connections"));
+    tokio::select! {
+        answer = api.delete(&connections) => panic!("{answer:?}"),
+        () = api.edges.are_asked() => {}
     }
     assert_eq!(lines.with("http.status=0"), 1);
 }

@@ -9,11 +9,11 @@
 
 mod accounts;
 mod bad_requests;
+mod lives;
 mod logs;
 mod records;
 mod routes;
 mod serving;
 mod stock_cli;
-mod store;
 mod support;
 mod tunnels;

@@ -3,7 +3,7 @@
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 
-use crate::support::{Api, NOBODY, ZONE, zone};
+use crate::support::{Api, NOBODY};
 
 fn cname(name: &str) -> Value {
     let content = format!("{NOBODY}.cfargotunnel.com");
@@ -12,14 +12,14 @@ fn cname(name: &str) -> Value {
 
 #[tokio::test]
 async fn zones_are_listed_and_shown() {
-    let api = Api::new();
+    let api = Api::new().await;
     assert_json_snapshot!(
         "zone_list",
         api.get("/zones?name=example.com&status=active&per_page=50")
             .await
             .whole()
     );
-    assert_json_snapshot!("zone_get", api.get(&zone("")).await.whole());
+    assert_json_snapshot!("zone_get", api.get(&api.zone("")).await.whole());
     for (query, count) in [
         ("", 1),
         ("?name=equal:example.com", 1),
@@ -50,17 +50,20 @@ async fn zones_are_listed_and_shown() {
 
 #[tokio::test]
 async fn a_record_is_made_changed_and_removed() {
-    let api = Api::new();
-    let made = api.post(&zone("/dns_records"), cname("shop")).await;
+    let api = Api::new().await;
+    let made = api.post(&api.zone("/dns_records"), cname("shop")).await;
     assert_json_snapshot!("record_create", made.whole());
-    let record = zone(&format!("/dns_records/{}", made.result()["id"].as_str().unwrap()));
+    let record = api.zone(&format!("/dns_records/{}", made.id()));
     assert_json_snapshot!(
         "record_patch",
         api.patch(&record, json!({"comment": "ours"})).await.whole()
     );
     let address = json!({"type": "a", "name": "@", "content": "192.0.2.1", "ttl": 300});
     assert_json_snapshot!("record_put", api.put(&record, address).await.whole());
-    assert_json_snapshot!("record_list", api.get(&zone("/dns_records?type=A")).await.whole());
+    assert_json_snapshot!(
+        "record_list",
+        api.get(&api.zone("/dns_records?type=A")).await.whole()
+    );
     assert_eq!(
         api.patch(&record, json!({})).await.result()["content"],
         "192.0.2.1"
@@ -78,19 +81,16 @@ async fn a_record_is_made_changed_and_removed() {
 
 #[tokio::test]
 async fn a_host_name_has_one_record() {
-    let api = Api::new();
-    api.post(&zone("/dns_records"), cname("shop")).await.result();
+    let api = Api::new().await;
+    api.post(&api.zone("/dns_records"), cname("shop")).await.result();
     assert_json_snapshot!(
         "record_create_taken",
-        api.post(&zone("/dns_records"), cname("SHOP.example.com."))
+        api.post(&api.zone("/dns_records"), cname("SHOP.example.com."))
             .await
             .whole()
     );
-    let other = api.post(&zone("/dns_records"), cname("blog")).await;
-    let other = zone(&format!(
-        "/dns_records/{}",
-        other.result()["id"].as_str().unwrap()
-    ));
+    let other = api.post(&api.zone("/dns_records"), cname("blog")).await;
+    let other = api.zone(&format!("/dns_records/{}", other.id()));
     assert_eq!(
         api.patch(&other, json!({"name": "shop"})).await.failure(),
         (400, 81053)
@@ -99,13 +99,15 @@ async fn a_host_name_has_one_record() {
 
 #[tokio::test]
 async fn a_record_that_makes_no_sense_is_refused_with_its_field() {
-    let api = Api::new();
+    let api = Api::new().await;
     let with = |field: &str, value: Value| {
         let mut body = cname("shop");
         body[field] = value;
         body
     };
-    let wrong = api.post(&zone("/dns_records"), with("type", "MX".into())).await;
+    let wrong = api
+        .post(&api.zone("/dns_records"), with("type", "MX".into()))
+        .await;
     assert_json_snapshot!("record_create_wrong_type", wrong.whole());
     for body in [
         json!({}),
@@ -122,7 +124,7 @@ async fn a_record_that_makes_no_sense_is_refused_with_its_field() {
         with("comment", "x".repeat(501).into()),
     ] {
         assert_eq!(
-            api.post(&zone("/dns_records"), body.clone()).await.failure(),
+            api.post(&api.zone("/dns_records"), body.clone()).await.failure(),
             (400, 1004),
             "{body}"
         );
@@ -133,7 +135,7 @@ async fn a_record_that_makes_no_sense_is_refused_with_its_field() {
         with("proxied", "yes".into()),
     ] {
         assert_eq!(
-            api.post(&zone("/dns_records"), body.clone()).await.failure(),
+            api.post(&api.zone("/dns_records"), body.clone()).await.failure(),
             (400, 1001),
             "{body}"
         );
@@ -142,12 +144,12 @@ async fn a_record_that_makes_no_sense_is_refused_with_its_field() {
 
 #[tokio::test]
 async fn no_record_takes_a_reserved_name() {
-    let api = Api::new();
-    let made = api.post(&zone("/dns_records"), cname("shop")).await;
-    let record = zone(&format!("/dns_records/{}", made.result()["id"].as_str().unwrap()));
+    let api = Api::new().await;
+    let made = api.post(&api.zone("/dns_records"), cname("shop")).await;
+    let record = api.zone(&format!("/dns_records/{}", made.id()));
     for name in ["api", "management.example.com", "MANAGEMENT.example.com."] {
         assert_eq!(
-            api.post(&zone("/dns_records"), cname(name)).await.failure(),
+            api.post(&api.zone("/dns_records"), cname(name)).await.failure(),
             (400, 1004),
             "{name}"
         );
@@ -164,23 +166,23 @@ async fn no_record_takes_a_reserved_name() {
     }
     let address = json!({"type": "AAAA", "name": "api", "content": "::1"});
     assert_eq!(
-        api.post(&zone("/dns_records"), address).await.failure(),
+        api.post(&api.zone("/dns_records"), address).await.failure(),
         (400, 1004)
     );
     assert_eq!(
-        api.post(&zone("/dns_records"), cname("*")).await.result()["name"],
+        api.post(&api.zone("/dns_records"), cname("*")).await.result()["name"],
         "*.example.com"
     );
 }
 
 #[tokio::test]
 async fn records_are_filtered_and_their_pages_end() {
-    let api = Api::new();
+    let api = Api::new().await;
     for name in ["a", "b", "*.c"] {
-        api.post(&zone("/dns_records"), cname(name)).await.result();
+        api.post(&api.zone("/dns_records"), cname(name)).await.result();
     }
     api.post(
-        &zone("/dns_records"),
+        &api.zone("/dns_records"),
         json!({"type": "A", "name": "d", "content": "192.0.2.1"}),
     )
     .await
@@ -199,13 +201,11 @@ async fn records_are_filtered_and_their_pages_end() {
         ("?per_page=5000000", 4),
         ("?page=9", 0),
     ] {
-        let answer = api.get(&zone(&format!("/dns_records{query}"))).await;
+        let answer = api.get(&api.zone(&format!("/dns_records{query}"))).await;
         assert_eq!(answer.result().as_array().unwrap().len(), count, "{query}");
     }
     assert_eq!(
-        api.get(&format!("/zones/{ZONE}/dns_records?proxied=1"))
-            .await
-            .failure(),
+        api.get(&api.zone("/dns_records?proxied=1")).await.failure(),
         (400, 1001)
     );
 }

@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::support::{Api, Fault, Server, TOKEN, tunnels, zone};
+use crate::support::{Api, Fault, Server, TOKEN, tunnels};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -20,9 +20,14 @@ struct BadClient {
 
 impl BadClient {
     async fn of(limits: Limits) -> Self {
-        let api = Api::with_limits(limits);
-        let server = Server::start(api.router.clone(), limits).await;
+        let api = Api::new().await;
+        let server = Server::start(api.limited(limits).router, limits).await;
         Self { api, server }
+    }
+
+    /// A request for the account's zone.
+    fn get_zone(&self, more: &str) -> Vec<u8> {
+        bytes_of("GET", &self.api.zone(""), more)
     }
 
     async fn dial(&self) -> TcpStream {
@@ -61,8 +66,8 @@ async fn read_until(stream: &mut TcpStream, end: &str) -> String {
     text
 }
 
-fn get(path: &str, more: &str) -> Vec<u8> {
-    format!("GET /client/v4{path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n{more}\r\n")
+fn bytes_of(method: &str, path: &str, more: &str) -> Vec<u8> {
+    format!("{method} /client/v4{path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n{more}\r\n")
         .into_bytes()
 }
 
@@ -71,7 +76,7 @@ async fn a_connection_serves_request_after_request() {
     let client = BadClient::of(Limits::default()).await;
     let mut stream = client.dial().await;
     for _ in 0..3 {
-        stream.write_all(&get(&zone(""), "")).await.unwrap();
+        stream.write_all(&client.get_zone("")).await.unwrap();
         let answer = read_until(&mut stream, "\"permissions\":[]}}").await;
         assert!(
             answer.starts_with("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"),
@@ -84,7 +89,8 @@ async fn a_connection_serves_request_after_request() {
 async fn large_heads_are_refused_with_the_envelope_while_they_can_be_read() {
     let client = BadClient::of(Limits::default()).await;
     let large = client
-        .exchange(&get(
+        .exchange(&bytes_of(
+            "GET",
             "/zones",
             &format!("connection: close\r\nx: {}\r\n", "y".repeat(100_000)),
         ))
@@ -92,10 +98,16 @@ async fn large_heads_are_refused_with_the_envelope_while_they_can_be_read() {
     assert!(large.starts_with("HTTP/1.1 431 "), "{large}");
     assert!(large.contains("\"code\":1431"), "{large}");
     let huge = client
-        .exchange(&get("/zones", &format!("x: {}\r\n", "y".repeat(2_000_000))))
+        .exchange(&bytes_of(
+            "GET",
+            "/zones",
+            &format!("x: {}\r\n", "y".repeat(2_000_000)),
+        ))
         .await;
     assert!(huge.is_empty() || huge.starts_with("HTTP/1.1 431 "), "{huge}");
-    let many = client.exchange(&get("/zones", &"x: y\r\n".repeat(1000))).await;
+    let many = client
+        .exchange(&bytes_of("GET", "/zones", &"x: y\r\n".repeat(1000)))
+        .await;
     assert!(many.starts_with("HTTP/1.1 431 "), "{many}");
 }
 
@@ -129,7 +141,7 @@ async fn garbage_ends_its_connection_only() {
         let answer = client.exchange(garbage).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
     }
-    let answer = client.exchange(&get(&zone(""), "connection: close\r\n")).await;
+    let answer = client.exchange(&client.get_zone("connection: close\r\n")).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
 
@@ -144,7 +156,7 @@ async fn a_slow_head_and_an_idle_connection_are_closed() {
     let mut slow = client.dial().await;
     slow.write_all(b"GET / HTTP/1.1\r\nx-slow: ").await.unwrap();
     let mut used = client.dial().await;
-    used.write_all(&get(&zone(""), "")).await.unwrap();
+    used.write_all(&client.get_zone("")).await.unwrap();
     read_to_end(&mut slow).await;
     read_to_end(&mut idle).await;
     assert!(read_to_end(&mut used).await.starts_with("HTTP/1.1 200 "));
@@ -159,18 +171,16 @@ async fn connections_above_the_cap_wait_until_one_is_free() {
     };
     let client = BadClient::of(limits).await;
     let _idle = client.dial().await;
-    let answer = client.exchange(&get(&zone(""), "connection: close\r\n")).await;
+    let answer = client.exchange(&client.get_zone("connection: close\r\n")).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
 
 #[tokio::test]
 async fn a_stop_closes_idle_connections_and_lets_requests_finish() {
     let client = BadClient::of(Limits::default()).await;
-    let id = client.api.create_tunnel("blog").await;
     let mut idle = client.dial().await;
-    idle.write_all(&get(&zone(""), "")).await.unwrap();
+    idle.write_all(&client.get_zone("")).await.unwrap();
     read_until(&mut idle, "\"permissions\":[]}}").await;
-    *client.api.catalog.fault.lock() = Some(Fault::Hang);
     let mut busy = client.dial().await;
     // The body is missing, so the request is open until it comes.
     let open = format!(
@@ -185,7 +195,7 @@ async fn a_stop_closes_idle_connections_and_lets_requests_finish() {
     assert_eq!(read_to_end(&mut idle).await, "");
     assert!(!client.server.ended.is_finished());
     busy.write_all(br#"{"name":"shop"}"#).await.unwrap();
-    assert!(read_to_end(&mut busy).await.starts_with("HTTP/1.1 200 "), "{id}");
+    assert!(read_to_end(&mut busy).await.starts_with("HTTP/1.1 200 "));
     timeout(SOON, client.server.ended)
         .await
         .expect("the server ends")
@@ -201,15 +211,11 @@ async fn the_grace_period_ends_requests_that_do_not() {
     })
     .await;
     let id = client.api.create_tunnel("blog").await;
-    *client.api.catalog.fault.lock() = Some(Fault::Hang);
+    client.api.edges.fail(Fault::Hang);
     let mut stuck = client.dial().await;
-    stuck
-        .write_all(&get(&tunnels(&format!("/{id}")), ""))
-        .await
-        .unwrap();
-    let mut other = client.dial().await;
-    other.write_all(&get(&zone(""), "")).await.unwrap();
-    read_until(&mut other, "\"permissions\":[]}}").await;
+    let path = tunnels(&format!("/{id}/connections"));
+    stuck.write_all(&bytes_of("DELETE", &path, "")).await.unwrap();
+    client.api.edges.are_asked().await;
 
     client.server.stop.cancel();
     timeout(SOON, client.server.ended)

@@ -10,30 +10,30 @@ use adit_testing::{
 use adit_wire::{OriginCertificate, TunnelToken};
 use serde_json::Value;
 
-use crate::support::{ACCOUNT, Home, Server, TOKEN, tunnels};
+use crate::support::{ACCOUNT, Api, Server, TOKEN};
 
 /// The stock client, logged in.
 struct Stock {
     binary: PathBuf,
-    home: Home,
+    api: Api,
     server: Server,
     directory: tempfile::TempDir,
 }
 
 impl Stock {
     async fn new(binary: PathBuf) -> Self {
-        let home = Home::new().await;
-        let server = Server::start(home.router.clone(), Limits::default()).await;
+        let api = Api::new().await;
+        let server = Server::start(api.router.clone(), Limits::default()).await;
         let directory = tempfile::tempdir().unwrap();
         let certificate = OriginCertificate {
-            zone: home.zone,
+            zone: api.zone_id,
             account: ACCOUNT.parse().unwrap(),
             api_token: TOKEN.to_owned(),
         };
         std::fs::write(directory.path().join("cert.pem"), certificate.encode()).unwrap();
         Self {
             binary,
-            home,
+            api,
             server,
             directory,
         }
@@ -101,18 +101,13 @@ async fn the_stock_client_manages_tunnels() {
 
     let again = stock.fail("tunnel create shop").await;
     assert!(again.contains("tunnel with name already exists"), "{again}");
-    stock.home.connect(id);
-    let tunnel = tunnels(&format!("/{id}"));
-    adit_testing::wait_for("a connector", async || {
-        stock.home.get(&tunnel).await.result()["status"] == "healthy"
-    })
-    .await;
+    stock.api.connect(id).await;
     let info = stock.run("tunnel info shop").await;
-    assert!(info.contains("2026.8.2") && info.contains("1xlocal01"), "{info}");
-    assert!(stock.run("tunnel list").await.contains("1xlocal01"));
+    assert!(info.contains("2026.8.2") && info.contains("2xlocal01"), "{info}");
+    assert!(stock.run("tunnel list").await.contains("2xlocal01"));
     stock.run("tunnel cleanup shop").await;
 
-    *stock.home.edges.live.lock() = 1;
+    *stock.api.edges.live.lock() = 1;
     let refused = stock.fail("tunnel delete shop").await;
     assert!(
         refused.contains("1022") && refused.contains("active connections"),
@@ -132,8 +127,8 @@ async fn the_stock_client_routes_names() {
     };
     let stock = Stock::new(binary).await;
     let (blog, shop) = (
-        stock.home.create_tunnel("blog").await,
-        stock.home.create_tunnel("shop").await,
+        stock.api.create_tunnel("blog").await,
+        stock.api.create_tunnel("shop").await,
     );
     let added = stock.run("tunnel route dns blog www.example.com").await;
     assert!(
@@ -177,7 +172,7 @@ async fn the_stock_client_says_what_is_wrong() {
     );
     let file = stock.directory.path().join("cert.pem");
     let other = OriginCertificate {
-        zone: stock.home.zone,
+        zone: stock.api.zone_id,
         account: ACCOUNT.parse().unwrap(),
         api_token: "x".repeat(40),
     };

@@ -121,6 +121,33 @@ async fn a_later_start_with_other_values_replaces_credentials_and_adds_a_zone() 
 }
 
 #[tokio::test]
+async fn an_account_may_have_further_tokens() {
+    let home = Home::new().await;
+    let value = ApiTokenValue::generate();
+    let create = async |account, value: &ApiTokenValue| {
+        let created = home
+            .store
+            .create_api_token(account, "ci".to_owned(), value.clone());
+        created.await
+    };
+    let id = create(home.account, &value).await.unwrap();
+    let Some(LoginCredential::Token(found)) = token(&home, value.expose()).await else {
+        panic!("the token is unknown")
+    };
+    assert_eq!(
+        (found.id, found.account, found.name.as_str()),
+        (id, home.account, "ci")
+    );
+    assert!(token(&home, TOKEN).await.is_some());
+
+    let next = ApiTokenValue::generate();
+    assert_eq!(create(home.account, &next).await.unwrap(), id);
+    assert_eq!(token(&home, value.expose()).await, None);
+    assert!(token(&home, next.expose()).await.is_some());
+    create(AccountId::random(), &value).await.unwrap_err();
+}
+
+#[tokio::test]
 async fn the_store_can_be_asked_who_it_is() {
     let home = Home::new().await;
     let (node, boot) = (home.store.node(), home.store.boot());

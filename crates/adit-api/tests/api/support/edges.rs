@@ -7,20 +7,44 @@ use adit_model::{ConnectionId, ConnectionIndex, ConnectorId, NodeId, Timestamp, 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
+/// What goes wrong when the edges are asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    Error(AskError),
+    Panic,
+    Hang,
+}
+
 /// One edge with a number of connections, or one that does not answer. Remembers what it was asked.
 #[derive(Default)]
 pub(crate) struct ScriptedEdges {
     pub(crate) asked: Mutex<Vec<Ask>>,
     pub(crate) live: Mutex<usize>,
-    pub(crate) fails: Mutex<Option<AskError>>,
+    pub(crate) fault: Mutex<Option<Fault>>,
+}
+
+impl ScriptedEdges {
+    /// From now on asking fails so.
+    pub(crate) fn fail(&self, fault: Fault) {
+        *self.fault.lock() = Some(fault);
+    }
+
+    /// Waits until they are being asked.
+    pub(crate) async fn are_asked(&self) {
+        adit_testing::wait_for("a question to the edges", async || !self.asked.lock().is_empty()).await;
+    }
 }
 
 #[async_trait]
 impl EdgeControl for ScriptedEdges {
     async fn ask(&self, ask: Ask, _within: Duration) -> Vec<(NodeId, Result<Answer, AskError>)> {
         self.asked.lock().push(ask.clone());
-        if let Some(error) = *self.fails.lock() {
-            return vec![(NodeId::random(), Err(error))];
+        let fault = *self.fault.lock();
+        match fault {
+            Some(Fault::Error(error)) => return vec![(NodeId::random(), Err(error))],
+            Some(Fault::Panic) => panic!("a bug"),
+            Some(Fault::Hang) => std::future::pending().await,
+            None => {}
         }
         let answer = match ask.question {
             Question::ListConnections { .. } => {

@@ -1,0 +1,178 @@
+//! An API over a real store in a directory of its own.
+
+use std::{ops::Deref, sync::Arc, time::SystemTime};
+
+use adit_api::{ApiState, Limits, router};
+use adit_core::{
+    port::{
+        Actor, Catalog as _, CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, Presence as _,
+        PresenceEvent,
+    },
+    reserved_hosts::ReservedHosts,
+};
+use adit_model::{
+    AccountId, ApiTokenId, ConnectionId, ConnectionIndex, ConnectorId, Location, Timestamp,
+    TransportProtocol, TunnelKey, ZoneId,
+};
+use adit_store::{Bootstrap, Store, StoreKeys, StoreOptions, UserKey};
+use tempfile::TempDir;
+
+use super::{ACCOUNT, Client, EMAIL, KEY, OTHER_ACCOUNT, OTHER_TOKEN, ScriptedEdges, TOKEN};
+
+/// The API, its store with two accounts of one zone each, and its edges. Asks with the first account's token.
+pub(crate) struct Api {
+    client: Client,
+    state: ApiState,
+    pub(crate) store: Arc<Store>,
+    pub(crate) edges: Arc<ScriptedEdges>,
+    /// The zone `example.com` of the account.
+    pub(crate) zone_id: ZoneId,
+    /// The zone `example.org` of the other account.
+    pub(crate) other_zone_id: ZoneId,
+    /// The account's token.
+    pub(crate) token_id: ApiTokenId,
+    _directory: TempDir,
+}
+
+impl Api {
+    pub(crate) async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("adit.db");
+        let keys = StoreKeys::new([42; 32]);
+        let store = Store::open(file.to_str().unwrap(), &keys, StoreOptions::default())
+            .await
+            .unwrap();
+        let bootstrap = Bootstrap {
+            account: ACCOUNT.parse().unwrap(),
+            account_name: "Account of example.com".to_owned(),
+            domain: "example.com".parse().unwrap(),
+            api_token: TOKEN.parse().unwrap(),
+            user: Some(UserKey::new(EMAIL, KEY.to_owned())),
+        };
+        let made = store.bootstrap(bootstrap).await.unwrap();
+        let other_zone_id = make_other_account(&store).await;
+        let (store, edges) = (Arc::new(store), Arc::<ScriptedEdges>::default());
+        let state = ApiState {
+            catalog: Arc::<Store>::clone(&store),
+            edges: Arc::<ScriptedEdges>::clone(&edges),
+            reserved: ReservedHosts::of_domain(&"example.com".parse().unwrap()).unwrap(),
+            limits: Limits::default(),
+        };
+        Self {
+            client: Client {
+                router: router(state.clone()),
+            },
+            state,
+            store,
+            edges,
+            zone_id: made.zone,
+            other_zone_id,
+            token_id: made.api_token,
+            _directory: directory,
+        }
+    }
+
+    /// A client of the same API under other limits.
+    pub(crate) fn limited(&self, limits: Limits) -> Client {
+        let state = ApiState {
+            limits,
+            ..self.state.clone()
+        };
+        Client {
+            router: router(state),
+        }
+    }
+
+    /// The path of the account's zone with something behind it.
+    pub(crate) fn zone(&self, rest: &str) -> String {
+        format!("/zones/{}{rest}", self.zone_id)
+    }
+
+    /// An edge reports two connections of a new connector, one after the other. Returns when the API shows them.
+    pub(crate) async fn connect(&self, tunnel: &str) -> [ConnectionId; 2] {
+        let connector = ConnectorInfo {
+            id: ConnectorId::random(),
+            version: "2026.8.2".to_owned(),
+            arch: "linux_amd64".to_owned(),
+            features: vec!["allow_remote_config".to_owned(), "serialized_headers".to_owned()],
+        };
+        let first = self.open(tunnel, connector.clone(), ConnectionIndex(0)).await;
+        [first, self.open(tunnel, connector, ConnectionIndex(1)).await]
+    }
+
+    async fn open(&self, tunnel: &str, connector: ConnectorInfo, index: ConnectionIndex) -> ConnectionId {
+        let (tunnel, connection) = (key(tunnel), ConnectionId::random());
+        self.store
+            .report(PresenceEvent::Opened(Box::new(ConnectionOpened {
+                tunnel,
+                connection,
+                connector,
+                index,
+                protocol: TransportProtocol::Quic,
+                origin_ip: "::ffff:192.0.2.1".parse().unwrap(),
+                location: Location::default(),
+                opened_at: Timestamp::from(SystemTime::now()),
+            })));
+        adit_testing::wait_for("a connection", async || {
+            self.connections_of(tunnel).await.contains(&connection)
+        })
+        .await;
+        connection
+    }
+
+    /// An edge reports that the connections of a tunnel have ended. Returns when the API shows it.
+    pub(crate) async fn disconnect(&self, tunnel: &str, connections: [ConnectionId; 2]) {
+        let tunnel = key(tunnel);
+        for connection in connections {
+            self.store.report(PresenceEvent::Closed(ConnectionClosed {
+                tunnel,
+                connection,
+                reason: CloseReason::Unregistered,
+                closed_at: Timestamp::from(SystemTime::now()),
+            }));
+        }
+        adit_testing::wait_for("no connection", async || {
+            self.connections_of(tunnel).await.is_empty()
+        })
+        .await;
+    }
+
+    async fn connections_of(&self, tunnel: TunnelKey) -> Vec<ConnectionId> {
+        let tunnel = self.store.tunnel(tunnel).await.unwrap().unwrap();
+        let connections = tunnel.connectors.iter().flat_map(|c| &c.connections);
+        connections.map(|connection| connection.id).collect()
+    }
+}
+
+impl Deref for Api {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+async fn make_other_account(store: &Store) -> ZoneId {
+    let account: AccountId = OTHER_ACCOUNT.parse().unwrap();
+    let system = Actor {
+        name: "system".to_owned(),
+        address: None,
+        request_id: String::new(),
+    };
+    let name = "Account of example.org".to_owned();
+    store.create_account(account, name).await.unwrap();
+    let token = OTHER_TOKEN.parse().unwrap();
+    store
+        .create_api_token(account, "other".to_owned(), token)
+        .await
+        .unwrap();
+    let zone = store.create_zone(account, "example.org".parse().unwrap(), &system);
+    zone.await.unwrap().id
+}
+
+fn key(tunnel: &str) -> TunnelKey {
+    TunnelKey {
+        account: ACCOUNT.parse().unwrap(),
+        tunnel: tunnel.parse().unwrap(),
+    }
+}
