@@ -10,9 +10,9 @@ mod login;
 mod presence;
 
 pub use catalog::{
-    Actor, Catalog, CatalogError, ConnectionRecord, ConnectorRecord, DnsRecord,
-    DnsRecordFilter, DnsRecordKind, NewDnsRecord, NewTunnel, Page, PageRequest, StoreError,
-    Tunnel, TunnelFilter, Zone, ZoneFilter,
+    Actor, Catalog, CatalogError, ConnectionRecord, ConnectorRecord, DnsRecord, DnsRecordFilter,
+    DnsRecordKind, NewDnsRecord, NewTunnel, Page, PageRequest, StoreError, Tunnel, TunnelFilter, Zone,
+    ZoneFilter,
 };
 pub use directory::{Change, ChangeNumber, Changes, Directory, HostRoute, Snapshot, TunnelEntry};
 pub use edge_control::{Answer, Ask, AskError, EdgeControl, LiveConnection, Question};

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use adit_model::{
-    AccountId, ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, HostPattern, Hostname,
-    Location, RecordId, Timestamp, TunnelId, TunnelKey, TunnelName, TunnelSecret, TunnelStatus, ZoneId,
+    AccountId, ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, HostPattern, Hostname, Location,
+    RecordId, Timestamp, TunnelId, TunnelKey, TunnelName, TunnelSecret, TunnelStatus, ZoneId,
 };
 use async_trait::async_trait;
 
