@@ -37,6 +37,11 @@ pub(crate) fn migrations() -> Vec<Migration> {
             include_str!("sqlite/0001_tunnels_zones_presence.sql"),
         ),
         step(
+            2,
+            "users, policies of API tokens, paused zones, tags, states in the audit log",
+            include_str!("sqlite/0002_identity.sql"),
+        ),
+        step(
             3,
             "tunnel kinds, configurations and sites",
             include_str!("sqlite/0003_tunnels.sql"),

@@ -286,6 +286,7 @@ pub(crate) fn opened(
 pub(crate) fn actor() -> Actor {
     Actor {
         name: "token:test".to_owned(),
+        email: None,
         address: Some([127, 0, 0, 1].into()),
         request_id: "r1".to_owned(),
     }
