@@ -8,7 +8,9 @@ use adit_model::{
 };
 use async_trait::async_trait;
 
-use super::ChangeNumber;
+use crate::lifecycle::StillRouted;
+
+use super::{ChangeNumber, Networks};
 
 /// The store could not do what it was asked, for no fault of the caller. The cause is in `source`.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,9 @@ pub enum CatalogError {
     /// No such tunnel in the account (or a deleted one, where a live one is needed).
     #[error("tunnel not found")]
     NoTunnel,
+    /// Routes of private networks or host names lead to the tunnel.
+    #[error(transparent)]
+    StillRouted(#[from] StillRouted),
     /// No such zone, or not this account's.
     #[error("zone not found")]
     NoZone,
@@ -312,7 +317,7 @@ pub enum LoginCredential {
 /// The store as the API sees it. Every change is durable before the call returns, in one transaction with its
 /// audit record, and is told to the edges: [`ChangeNumber`] says from where on they know it.
 #[async_trait]
-pub trait Catalog: Send + Sync {
+pub trait Catalog: Networks + Send + Sync {
     /// Whose credential this is; `None` if nobody's. Compared by hash, in constant time.
     async fn authenticate(
         &self,
@@ -343,10 +348,13 @@ pub trait Catalog: Send + Sync {
     /// The secret of a live tunnel; [`CatalogError::NoTunnel`] if it is deleted or unknown.
     async fn tunnel_secret(&self, key: TunnelKey) -> Result<TunnelSecret, CatalogError>;
 
-    /// Marks a tunnel deleted. Deleting a deleted one changes nothing and returns it.
+    /// Marks a tunnel deleted, and with `cascade` the routes of private networks and host names that lead to it.
+    /// Deleting a deleted one changes nothing and returns it. Without `cascade` such routes are a reason to refuse:
+    /// [`CatalogError::StillRouted`].
     async fn delete_tunnel(
         &self,
         key: TunnelKey,
+        cascade: bool,
         actor: &Actor,
     ) -> Result<(Tunnel, ChangeNumber), CatalogError>;
 
