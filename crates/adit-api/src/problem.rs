@@ -198,6 +198,7 @@ impl From<CatalogError> for Problem {
                 ),
             ),
             CatalogError::NoTunnel => Self::tunnel_not_found(),
+            CatalogError::StillRouted(error) => Self::new(StatusCode::BAD_REQUEST, 1023, error.to_string()),
             CatalogError::NoZone | CatalogError::NoRecord => Self::new(
                 StatusCode::NOT_FOUND,
                 code::RECORD_NOT_FOUND,

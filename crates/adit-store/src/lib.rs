@@ -20,6 +20,7 @@ mod engine;
 mod failure;
 mod hosts;
 mod login;
+mod networks;
 mod node;
 mod open;
 mod place;

@@ -46,6 +46,11 @@ pub(crate) fn migrations() -> Vec<Migration> {
             "tunnel kinds, configurations and sites",
             include_str!("sqlite/0003_tunnels.sql"),
         ),
+        step(
+            4,
+            "routes, virtual networks and subnets",
+            include_str!("sqlite/0004_networks.sql"),
+        ),
     ]
 }
 

@@ -311,7 +311,13 @@ async fn keep_sweeping(writer: Writer, retention: Retention, clock: Clock, stop:
             swept = sweep::run(&writer, retention, clock.now()) => swept,
         };
         match swept {
-            Ok(swept) => tracing::debug!(swept.tunnels, swept.connections, swept.audit, "swept the store"),
+            Ok(swept) => tracing::debug!(
+                swept.tunnels,
+                swept.connections,
+                swept.audit,
+                swept.networks,
+                "swept the store"
+            ),
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,

@@ -8,8 +8,8 @@ use adit_model::{
 };
 use async_trait::async_trait;
 
-use super::{ChangeNumber, Login};
-use crate::permission::Reach;
+use super::{ChangeNumber, Login, Networks};
+use crate::{lifecycle::StillRouted, permission::Reach};
 
 /// The store could not do what it was asked, for no fault of the caller. The cause is in `source`.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,9 @@ pub enum CatalogError {
     /// No such tunnel in the account (or a deleted one, where a live one is needed).
     #[error("tunnel not found")]
     NoTunnel,
+    /// Routes of private networks or host names lead to the tunnel.
+    #[error(transparent)]
+    StillRouted(#[from] StillRouted),
     /// No such zone, or not this account's.
     #[error("zone not found")]
     NoZone,
@@ -299,7 +302,7 @@ pub struct DnsRecordFilter {
 /// The store as the API sees it. Every change is durable before the call returns, in one transaction with its
 /// audit record, and is told to the edges: [`ChangeNumber`] says from where on they know it.
 #[async_trait]
-pub trait Catalog: Login + Send + Sync {
+pub trait Catalog: Login + Networks + Send + Sync {
     /// Whether there is such an account.
     async fn account_exists(&self, account: AccountId) -> Result<bool, StoreError>;
 
@@ -324,10 +327,13 @@ pub trait Catalog: Login + Send + Sync {
     /// The secret of a live tunnel; [`CatalogError::NoTunnel`] if it is deleted or unknown.
     async fn tunnel_secret(&self, key: TunnelKey) -> Result<TunnelSecret, CatalogError>;
 
-    /// Marks a tunnel deleted. Deleting a deleted one changes nothing and returns it.
+    /// Marks a tunnel deleted, and with `cascade` the routes of private networks and host names that lead to it.
+    /// Deleting a deleted one changes nothing and returns it. Without `cascade` such routes are a reason to refuse:
+    /// [`CatalogError::StillRouted`].
     async fn delete_tunnel(
         &self,
         key: TunnelKey,
+        cascade: bool,
         actor: &Actor,
     ) -> Result<(Tunnel, ChangeNumber), CatalogError>;
 

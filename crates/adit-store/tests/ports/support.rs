@@ -193,7 +193,7 @@ impl Home {
     }
 
     pub(crate) async fn delete(&self, key: TunnelKey) -> ChangeNumber {
-        self.catalog().delete_tunnel(key, &actor()).await.unwrap().1
+        self.catalog().delete_tunnel(key, true, &actor()).await.unwrap().1
     }
 
     /// Reports an opened connection and returns its end, to be reported later.
