@@ -11,91 +11,149 @@ use crate::{
     connectors,
     engine::{Connection, Row},
     failure::Cause,
-    row::{column, number, optional_time, parsed, time, tunnel_key},
+    row::{column, optional_time, parsed, time, tunnel_key},
     sql::{Query, query},
 };
 
-/// The tunnels of a list: conditions on `t`, whose parameters [`bind_filter`] gives, `$12` on free.
-/// A prefix is compared by `substr`, not LIKE, which ignores case in SQLite and needs its wildcards escaped.
-macro_rules! matching {
+/// A connection `gone` that ended since some time and whose connector, still live, has not got its index back.
+macro_rules! lost {
     () => {
-        " FROM tunnels t WHERE t.account_id = $1
-            AND ($2 IS NULL OR t.tunnel_id = $2)
-            AND ($3 IS NULL OR t.name = $3)
-            AND ($4 IS NULL OR substr(t.name, 1, length($4)) = $4)
-            AND ($5 IS NULL OR substr(t.name, 1, length($5)) <> $5)
-            AND ($6 IS NULL OR (t.deleted_at IS NOT NULL) = $6)
-            AND ($7 IS NULL OR (t.created_at <= $7 AND (t.deleted_at IS NULL OR t.deleted_at >= $7)))
-            AND ($8 IS NULL OR t.ever_connected = $8)
-            AND ($9 IS NULL OR (t.active_since IS NOT NULL) = $9)
-            AND ($10 IS NULL OR EXISTS (
-                SELECT 1 FROM connections past
-                WHERE past.account_id = t.account_id AND past.tunnel_id = t.tunnel_id
-                AND past.opened_at <= $10 AND (past.closed_at IS NULL OR past.closed_at > $10)))
-            AND ($11 IS NULL OR (t.created_at <= $11 AND NOT EXISTS (
-                SELECT 1 FROM connections past
-                WHERE past.account_id = t.account_id AND past.tunnel_id = t.tunnel_id
-                AND past.opened_at <= $11 AND (past.closed_at IS NULL OR past.closed_at > $11))))
-            AND ($12 IS NULL OR ("
+        " EXISTS (
+            SELECT 1 FROM connections live
+            WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
+            AND live.connector_id = gone.connector_id AND live.closed_at IS NULL)
+        AND NOT EXISTS (
+            SELECT 1 FROM connections live
+            WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
+            AND live.connector_id = gone.connector_id AND live.closed_at IS NULL
+            AND live.connection_index = gone.connection_index)"
     };
 }
 
-/// Whether a connector of `t` with a live connection has an index that ended since the given parameter's time and is
-/// not live again.
-macro_rules! missing {
-    ($since:literal) => {
-        concat!(
-            "EXISTS (
-            SELECT 1 FROM connections gone
-            WHERE gone.account_id = t.account_id AND gone.tunnel_id = t.tunnel_id AND gone.closed_at >= ",
-            $since,
-            "
-            AND EXISTS (
-                SELECT 1 FROM connections live
-                WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
-                AND live.connector_id = gone.connector_id AND live.closed_at IS NULL)
-            AND NOT EXISTS (
-                SELECT 1 FROM connections live
-                WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
-                AND live.connector_id = gone.connector_id AND live.closed_at IS NULL
-                AND live.connection_index = gone.connection_index))"
-        )
-    };
-}
-
-const COUNT: &str = concat!(
-    "SELECT COUNT(*) AS total",
-    matching!(),
-    missing!("$13"),
-    ") = $12)"
+/// A tunnel `t` with its status, `$1` being the time since which a lost connection counts.
+const TUNNEL: &str = concat!(
+    "SELECT t.*, (t.active_since IS NOT NULL AND EXISTS (
+        SELECT 1 FROM connections gone
+        WHERE gone.account_id = t.account_id AND gone.tunnel_id = t.tunnel_id AND gone.closed_at >= $1
+        AND",
+    lost!(),
+    ")) AS missing FROM tunnels t WHERE t.account_id = "
 );
 
-const LIST: &str = concat!(
-    "SELECT t.*, ",
-    missing!("$13"),
-    " AS missing",
-    matching!(),
-    missing!("$13"),
-    ") = $12) ORDER BY t.created_at DESC, t.tunnel_id LIMIT $14 OFFSET $15"
-);
+/// The tunnels of an account that lost a connection. They are few, so a list is better filtered by this set than by
+/// asking for each tunnel.
+const LOST: [&str; 3] = [
+    "(SELECT gone.tunnel_id FROM connections gone WHERE gone.account_id = ",
+    " AND gone.closed_at >= ",
+    concat!(" AND", lost!(), ")"),
+];
 
-fn bind_filter(query: Query, account: AccountId, filter: &TunnelFilter, now: Timestamp) -> Query {
+/// Adds what the filter asks for to a statement that ends in a condition on `t`. Only what is asked for becomes part
+/// of the statement, so that each combination finds its index; what an index is partial by is written out.
+fn matching(mut query: Query, account: AccountId, filter: &TunnelFilter, now: Timestamp) -> Query {
+    query = query
+        .push_if(" AND t.tunnel_id = ", filter.id.map(TunnelId::uuid))
+        .push_if(" AND t.name = ", filter.name.as_deref());
+    if let Some(prefix) = given(filter.include_prefix.as_ref()) {
+        query = query
+            .push_if(" AND t.name < ", after_prefix(prefix))
+            .push(" AND t.name >= ")
+            .push_bind(prefix);
+    }
+    if let Some(prefix) = given(filter.exclude_prefix.as_ref()) {
+        query = query
+            .push(" AND (t.name < ")
+            .push_bind(prefix)
+            .push_if(" OR t.name >= ", after_prefix(prefix))
+            .push(")");
+    }
+    query = query.push(either(
+        filter.deleted,
+        " AND t.deleted_at IS NOT NULL",
+        " AND t.deleted_at IS NULL",
+    ));
+    if let Some(moment) = filter.existed_at.map(Timestamp::unix_micros) {
+        query = query
+            .push(" AND t.created_at <= ")
+            .push_bind(moment)
+            .push(" AND (t.deleted_at IS NULL OR t.deleted_at >= ")
+            .push_bind(moment)
+            .push(")");
+    }
+    if let Some(moment) = filter.was_active_at.map(Timestamp::unix_micros) {
+        query = connected_at(query.push(" AND"), moment);
+    }
+    if let Some(moment) = filter.was_inactive_at.map(Timestamp::unix_micros) {
+        query = query.push(" AND t.created_at <= ").push_bind(moment);
+        query = connected_at(query.push(" AND NOT"), moment);
+    }
     let facts = filter.status.map(FactFilter::from).unwrap_or_default();
-    let prefix = |prefix: &Option<String>| prefix.clone().filter(|prefix| !prefix.is_empty());
+    query = query
+        .push(either(
+            facts.ever_connected,
+            " AND t.ever_connected",
+            " AND NOT t.ever_connected",
+        ))
+        .push(either(
+            facts.connected,
+            " AND t.active_since IS NOT NULL",
+            " AND t.active_since IS NULL",
+        ));
+    if facts.missing.is_some() {
+        let [of_account, since, that] = LOST;
+        query = query
+            .push(either(
+                facts.missing,
+                " AND t.tunnel_id IN ",
+                " AND t.tunnel_id NOT IN ",
+            ))
+            .push(of_account)
+            .push_bind(account.to_string())
+            .push(since)
+            .push_bind(missing_since(now))
+            .push(that);
+    }
     query
-        .bind(account.to_string())
-        .bind(filter.id.map(TunnelId::uuid))
-        .bind(filter.name.as_deref())
-        .bind(prefix(&filter.include_prefix))
-        .bind(prefix(&filter.exclude_prefix))
-        .bind(filter.deleted)
-        .bind(filter.existed_at.map(Timestamp::unix_micros))
-        .bind(facts.ever_connected)
-        .bind(facts.connected)
-        .bind(filter.was_active_at.map(Timestamp::unix_micros))
-        .bind(filter.was_inactive_at.map(Timestamp::unix_micros))
-        .bind(facts.missing)
-        .bind(missing_since(now))
+}
+
+/// A prefix that restricts something.
+fn given(prefix: Option<&String>) -> Option<&str> {
+    prefix.map(String::as_str).filter(|prefix| !prefix.is_empty())
+}
+
+/// The text for a condition that may be asked for either way.
+const fn either(wanted: Option<bool>, yes: &'static str, no: &'static str) -> &'static str {
+    match wanted {
+        Some(true) => yes,
+        Some(false) => no,
+        None => "",
+    }
+}
+
+/// The first text, in the order of bytes, behind all that start with `prefix`; `None` if there is none.
+fn after_prefix(prefix: &str) -> Option<String> {
+    let mut after = prefix.to_owned();
+    while let Some(last) = after.pop() {
+        // The range skips the surrogates, which are no characters.
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            after.push(next);
+            return Some(after);
+        }
+    }
+    None
+}
+
+/// Goes on with whether `t` had a connection at a moment.
+fn connected_at(query: Query, moment: i64) -> Query {
+    query
+        .push(
+            " EXISTS (SELECT 1 FROM connections past
+                WHERE past.account_id = t.account_id AND past.tunnel_id = t.tunnel_id AND past.opened_at <= ",
+        )
+        .push_bind(moment)
+        .push(" AND (past.closed_at IS NULL OR past.closed_at > ")
+        .push_bind(moment)
+        .push("))")
 }
 
 /// Part of an account's tunnels, newest first.
@@ -106,27 +164,27 @@ pub(crate) async fn list(
     page: PageRequest,
     now: Timestamp,
 ) -> Result<Page<Tunnel>, Cause> {
-    let total = bind_filter(query(COUNT), account, filter, now)
-        .fetch_one(&mut *connection)
+    let count = query("SELECT COUNT(*) FROM tunnels t WHERE t.account_id = $1").bind(account.to_string());
+    let total: i64 = matching(count, account, filter, now)
+        .scalar(&mut *connection)
         .await?;
-    let rows = bind_filter(query(LIST), account, filter, now)
-        .bind(i64::from(page.per_page))
-        .bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
+    let tunnels = query(TUNNEL)
+        .bind(missing_since(now))
+        .push_bind(account.to_string());
+    let rows = matching(tunnels, account, filter, now)
+        .push(" ORDER BY t.created_at DESC, t.tunnel_id LIMIT ")
+        .push_bind(i64::from(page.per_page))
+        .push(" OFFSET ")
+        .push_bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
         .fetch_all(&mut *connection)
         .await?;
     let mut items = rows.iter().map(tunnel).collect::<Result<Vec<_>, _>>()?;
     attach_connectors(connection, account, &mut items).await?;
     Ok(Page {
         items,
-        total: number(&total, "total")?,
+        total: u64::try_from(total).unwrap_or_default(),
     })
 }
-
-const FIND: &str = concat!(
-    "SELECT t.*, ",
-    missing!("$3"),
-    " AS missing FROM tunnels t WHERE t.account_id = $1 AND t.tunnel_id = $2"
-);
 
 /// One tunnel, deleted or not.
 pub(crate) async fn find(
@@ -134,10 +192,11 @@ pub(crate) async fn find(
     key: TunnelKey,
     now: Timestamp,
 ) -> Result<Option<Tunnel>, Cause> {
-    let row = query(FIND)
-        .bind(key.account.to_string())
-        .bind(key.tunnel.uuid())
+    let row = query(TUNNEL)
         .bind(missing_since(now))
+        .push_bind(key.account.to_string())
+        .push(" AND t.tunnel_id = ")
+        .push_bind(key.tunnel.uuid())
         .fetch_optional(&mut *connection)
         .await?;
     let Some(row) = row else { return Ok(None) };
@@ -187,4 +246,29 @@ fn tunnel(row: &Row) -> Result<Tunnel, Cause> {
         inactive_since,
         connectors: Vec::<ConnectorRecord>::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn texts_with_a_prefix_are_exactly_those_of_its_range(prefix in "\\PC{1,3}", text in "\\PC{0,4}", rest: String) {
+            for text in [&text, &format!("{prefix}{rest}")] {
+                let below = after_prefix(&prefix).is_none_or(|after| *text < after);
+                prop_assert_eq!(text.starts_with(&prefix), *text >= prefix && below, "{:?}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn the_range_of_a_prefix_ends_even_behind_the_last_characters() {
+        assert_eq!(after_prefix("a").as_deref(), Some("b"));
+        assert_eq!(after_prefix("a\u{10ffff}").as_deref(), Some("b"));
+        assert_eq!(after_prefix("\u{d7ff}").as_deref(), Some("\u{e000}"));
+        assert_eq!(after_prefix("\u{10ffff}"), None);
+    }
 }
