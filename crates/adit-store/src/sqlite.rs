@@ -9,13 +9,14 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions, SqlSafeStr, SqliteConnection,
-    migrate::{Migration, MigrationType},
+    ConnectOptions, SqliteConnection,
+    migrate::Migration,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use crate::{
     engine::{Connection, Pool},
+    place::step,
     sql::query,
 };
 
@@ -52,17 +53,6 @@ pub(crate) fn migrations() -> Vec<Migration> {
             include_str!("sqlite/0004_networks.sql"),
         ),
     ]
-}
-
-/// One step of the schema; runs in a transaction of its own.
-pub(crate) fn step(version: i64, description: &'static str, sql: &'static str) -> Migration {
-    Migration::new(
-        version,
-        description.into(),
-        MigrationType::Simple,
-        sql.into_sql_str(),
-        false,
-    )
 }
 
 fn options(file: &Path) -> SqliteConnectOptions {
