@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use adit_core::{permission::CFD_WRITE, port::Actor};
-use adit_model::{Timestamp, TunnelKey};
+use adit_model::{Timestamp, TunnelKey, TunnelKind};
 use adit_wire::management_token::{KeyFileError, ManagementActor, ManagementClaims, ManagementResource};
 use axum::extract::State;
 use schemars::JsonSchema;
@@ -100,7 +100,7 @@ async fn token(
     resources: Vec<ManagementResource>,
     actor: Actor,
 ) -> Result<Success<String>, ManagementError> {
-    find_live(state, tunnel).await?;
+    find_live(state, TunnelKind::CfdTunnel, tunnel).await?;
     let actor = ManagementActor {
         id: actor.name,
         support: false,

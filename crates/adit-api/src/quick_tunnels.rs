@@ -91,6 +91,7 @@ async fn create(
         .map_err(|retry_after| QuickError::TooOften { retry_after })?;
     let actor = Actor {
         name: "quick".to_owned(),
+        email: None,
         address: context.address(),
         request_id: context.id().to_owned(),
     };
