@@ -95,7 +95,13 @@ pub(crate) async fn insert(
     actor: &Actor,
 ) -> Refused<(DnsRecord, ChangeNumber)> {
     let zone = check(tx, zone, &new, None).await?;
-    let record = built(RecordId::random(), zone.id, new, tx.now, tx.now);
+    let record = built(
+        RecordId::from_bytes(*tx.ids.next().as_bytes()),
+        zone.id,
+        new,
+        tx.now,
+        tx.now,
+    );
     query(
         "INSERT INTO dns_records
              (id, zone_id, kind, name, content, proxied, ttl, comment, tunnel_id, created_at, modified_at)

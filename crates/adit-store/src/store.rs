@@ -17,6 +17,7 @@ use crate::{
     credential::ApiTokenValue,
     engine::{Connection, Pool},
     failure::{Cause, during, store_error},
+    ids::Ids,
     node,
     open::{self, OpenError, Opened},
     presence::{PresenceQueue, Reporter, rows},
@@ -42,6 +43,8 @@ pub struct StoreOptions {
     pub changes_kept: u64,
     /// How long quick tunnels wait for a connector.
     pub quick_tunnels: Lifetimes,
+    /// The ids of new objects.
+    pub ids: Ids,
     /// The time.
     pub clock: Clock,
 }
@@ -52,6 +55,7 @@ impl Default for StoreOptions {
             retention: Retention::default(),
             changes_kept: 10_000,
             quick_tunnels: Lifetimes::default(),
+            ids: Ids::default(),
             clock: Clock::default(),
         }
     }
@@ -113,6 +117,7 @@ impl Store {
             retention,
             changes_kept,
             quick_tunnels,
+            ids,
             clock,
         } = options;
         let mut tasks = Tasks {
@@ -124,6 +129,7 @@ impl Store {
             place,
             connection,
             clock: clock.clone(),
+            ids,
             changes_kept,
             newest: publish,
         };
