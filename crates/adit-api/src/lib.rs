@@ -7,6 +7,7 @@
 //! Start with [`router()`], then `problem`, the one place with statuses and error codes.
 
 mod auth;
+mod conformance;
 mod endpoint;
 mod envelope;
 mod extract;
@@ -23,6 +24,7 @@ mod tokens;
 mod tunnels;
 mod zones;
 
+pub use conformance::{Worlds, conformance_router};
 pub use quick_tunnels::QuickTunnelService;
 pub use router::router;
 pub use serve::serve;
