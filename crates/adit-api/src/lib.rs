@@ -21,6 +21,7 @@ mod tokens;
 mod tunnels;
 mod zones;
 
+pub use openapi::openapi;
 pub use router::router;
 pub use serve::serve;
 pub use state::{ApiState, ClientAddress, Limits};
