@@ -10,6 +10,7 @@ use crate::{
     engine::{Connection, Row},
     failure::{Cause, Failure},
     hosts,
+    presence::rows,
     row::{column, parsed},
     seal::Sealer,
     sql::query,
@@ -115,13 +116,15 @@ pub(crate) async fn delete(
     if tunnel.deleted_at.is_some() {
         return Ok((tunnel, counter(tx.connection, "change").await?));
     }
+    rows::evict(tx, key).await?;
     query("UPDATE tunnels SET deleted_at = $3 WHERE account_id = $1 AND tunnel_id = $2")
         .bind(key.account.to_string())
         .bind(key.tunnel.uuid())
         .bind(tx.now.unix_micros())
         .execute(&mut *tx.connection)
         .await?;
-    tunnel.deleted_at = Some(tx.now);
+    let found = find(tx.connection, key, tx.now).await?;
+    tunnel = found.ok_or(Failure::Refused(CatalogError::NoTunnel))?;
     let object = format!("{} {}", key.tunnel, tunnel.name);
     tx.audit(Audit {
         account: Some(key.account),

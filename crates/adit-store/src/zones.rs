@@ -7,7 +7,7 @@ use crate::{
     engine::{Connection, Row},
     failure::{Cause, Failure},
     row::{column, parsed, time},
-    sql::query,
+    sql::{Query, query},
     tx::{Audit, Tx},
 };
 
@@ -70,28 +70,21 @@ pub(crate) async fn list(
     filter: &ZoneFilter,
     page: PageRequest,
 ) -> Result<Page<Zone>, Cause> {
-    let (account, name) = (
-        account.map(|account| account.to_string()),
-        filter.name.as_ref().map(Hostname::as_str),
-    );
-    let total: i64 = query(
-        "SELECT COUNT(*) FROM zones z WHERE ($1 IS NULL OR z.account_id = $1) AND ($2 IS NULL OR z.name = $2)",
-    )
-    .bind(&account)
-    .bind(name)
-    .scalar(&mut *connection)
-    .await?;
-    let rows = query(concat!(
-        zones!(),
-        " WHERE ($1 IS NULL OR z.account_id = $1) AND ($2 IS NULL OR z.name = $2)
-          ORDER BY z.created_at DESC, z.id LIMIT $3 OFFSET $4"
-    ))
-    .bind(&account)
-    .bind(name)
-    .bind(i64::from(page.per_page))
-    .bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
-    .fetch_all(connection)
-    .await?;
+    let matching = |query: Query| {
+        query
+            .push_if(" AND z.account_id = ", account.map(|account| account.to_string()))
+            .push_if(" AND z.name = ", filter.name.as_ref().map(Hostname::as_str))
+    };
+    let total: i64 = matching(query("SELECT COUNT(*) FROM zones z WHERE TRUE"))
+        .scalar(&mut *connection)
+        .await?;
+    let rows = matching(query(concat!(zones!(), " WHERE TRUE")))
+        .push(" ORDER BY z.created_at DESC, z.id LIMIT ")
+        .push_bind(i64::from(page.per_page))
+        .push(" OFFSET ")
+        .push_bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
+        .fetch_all(connection)
+        .await?;
     let items = rows.iter().map(zone).collect::<Result<_, _>>()?;
     Ok(Page {
         items,

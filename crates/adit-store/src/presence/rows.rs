@@ -53,7 +53,8 @@ async fn open(
         "INSERT INTO connectors (account_id, tunnel_id, connector_id, version, arch, features, run_at)
          SELECT account_id, tunnel_id, $3, $4, $5, $6, $7 FROM tunnels WHERE account_id = $1 AND tunnel_id = $2
          ON CONFLICT (account_id, tunnel_id, connector_id) DO UPDATE
-             SET version = excluded.version, arch = excluded.arch, features = excluded.features",
+             SET version = excluded.version, arch = excluded.arch, features = excluded.features,
+                 run_at = CASE WHEN excluded.run_at < connectors.run_at THEN excluded.run_at ELSE connectors.run_at END",
     )
     .bind(&account)
     .bind(tunnel)
@@ -110,7 +111,22 @@ async fn close(connection: &mut Connection, closed: &ConnectionClosed) -> Result
     Ok(())
 }
 
-/// Brings a tunnel's row up to date with its connections.
+/// Closes what is open of a tunnel that is about to be deleted, before the edges say so.
+pub(crate) async fn evict(tx: &mut Tx<'_>, tunnel: TunnelKey) -> Result<(), Cause> {
+    query(
+        "UPDATE connections SET closed_at = $3, close_reason = $4
+         WHERE account_id = $1 AND tunnel_id = $2 AND closed_at IS NULL",
+    )
+    .bind(tunnel.account.to_string())
+    .bind(tunnel.tunnel.uuid())
+    .bind(tx.now.unix_micros())
+    .bind(CloseReason::Evicted.as_str())
+    .execute(tx.connection)
+    .await?;
+    observe(tx.connection, tunnel).await
+}
+
+/// Brings a tunnel's row up to date with its connections. That of a deleted tunnel stays as it was left.
 async fn observe(connection: &mut Connection, tunnel: TunnelKey) -> Result<(), Cause> {
     let (account, id) = (tunnel.account.to_string(), tunnel.tunnel.uuid());
     let row = query(
@@ -119,7 +135,7 @@ async fn observe(connection: &mut Connection, tunnel: TunnelKey) -> Result<(), C
                  AND c.tunnel_id = t.tunnel_id AND c.closed_at IS NULL) AS oldest_live,
              (SELECT MAX(c.closed_at) FROM connections c WHERE c.account_id = t.account_id
                  AND c.tunnel_id = t.tunnel_id) AS last_closed
-         FROM tunnels t WHERE t.account_id = $1 AND t.tunnel_id = $2",
+         FROM tunnels t WHERE t.account_id = $1 AND t.tunnel_id = $2 AND t.deleted_at IS NULL",
     )
     .bind(&account)
     .bind(id)

@@ -11,18 +11,14 @@ use crate::{
     connectors,
     engine::{Connection, Row},
     failure::Cause,
-    row::{column, number, optional_time, parsed, time, tunnel_key},
+    row::{column, optional_time, parsed, time, tunnel_key},
     sql::{Query, query},
 };
 
-/// Whether a connector of `t` with a live connection has an index that ended since a time, which is pushed between the
-/// two texts, and is not live again.
-const MISSING: (&str, &str) = (
-    "EXISTS (
-        SELECT 1 FROM connections gone
-        WHERE gone.account_id = t.account_id AND gone.tunnel_id = t.tunnel_id AND gone.closed_at >= ",
-    "
-        AND EXISTS (
+/// A connection `gone` that ended since some time and whose connector, still live, has not got its index back.
+macro_rules! lost {
+    () => {
+        " EXISTS (
             SELECT 1 FROM connections live
             WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
             AND live.connector_id = gone.connector_id AND live.closed_at IS NULL)
@@ -30,109 +26,146 @@ const MISSING: (&str, &str) = (
             SELECT 1 FROM connections live
             WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
             AND live.connector_id = gone.connector_id AND live.closed_at IS NULL
-            AND live.connection_index = gone.connection_index))",
+            AND live.connection_index = gone.connection_index)"
+    };
+}
+
+/// A tunnel `t` with its status, `$1` being the time since which a lost connection counts.
+const TUNNEL: &str = concat!(
+    "SELECT t.*, (t.active_since IS NOT NULL AND EXISTS (
+        SELECT 1 FROM connections gone
+        WHERE gone.account_id = t.account_id AND gone.tunnel_id = t.tunnel_id AND gone.closed_at >= $1
+        AND",
+    lost!(),
+    ")) AS missing FROM tunnels t WHERE t.account_id = "
 );
 
-fn push_missing(query: Query, now: Timestamp) -> Query {
-    let (head, tail) = MISSING;
-    query.push(head).push_bind(missing_since(now)).push(tail)
-}
+/// The tunnels of an account that lost a connection. They are few, so a list is better filtered by this set than by
+/// asking for each tunnel.
+const LOST: [&str; 3] = [
+    "(SELECT gone.tunnel_id FROM connections gone WHERE gone.account_id = ",
+    " AND gone.closed_at >= ",
+    concat!(" AND", lost!(), ")"),
+];
 
-/// The columns of `t`, and `missing`.
-fn select(now: Timestamp) -> Query {
-    push_missing(query("SELECT t.*, "), now).push(" AS missing FROM tunnels t")
-}
-
-/// The condition that a tunnel is one of the account's and passes the filter.
-fn push_matching(query: Query, account: AccountId, filter: &TunnelFilter, now: Timestamp) -> Query {
-    let facts = filter.status.map(FactFilter::from).unwrap_or_default();
-    let query = query
-        .push(" WHERE t.account_id = ")
-        .push_bind(account.to_string())
+/// Adds what the filter asks for to a statement that ends in a condition on `t`. Only what is asked for becomes part
+/// of the statement, so that each combination finds its index; what an index is partial by is written out.
+fn matching(mut query: Query, account: AccountId, filter: &TunnelFilter, now: Timestamp) -> Query {
+    query = query
         .push_if(" AND t.tunnel_id = ", filter.id.map(TunnelId::uuid))
-        .push_if(" AND t.name = ", filter.name.as_ref())
-        .push_if(" AND t.ever_connected = ", facts.ever_connected);
-    let query = push_kinds(query, &filter.kinds);
-    let query = push_prefix(query, " = ", filter.include_prefix.as_deref());
-    let query = push_prefix(query, " <> ", filter.exclude_prefix.as_deref());
-    let query = push_known(
-        query,
-        filter.deleted,
-        [" AND t.deleted_at IS NOT NULL", " AND t.deleted_at IS NULL"],
-    );
-    let query = push_known(
-        query,
-        facts.connected,
-        [" AND t.active_since IS NOT NULL", " AND t.active_since IS NULL"],
-    );
-    let query = push_existed(query, filter.existed_at);
-    let query = match filter.was_active_at {
-        Some(at) => push_connected(query.push(" AND "), at),
-        None => query,
-    };
-    let query = match filter.was_inactive_at {
-        Some(at) => push_connected(push_existed(query, Some(at)).push(" AND NOT "), at),
-        None => query,
-    };
-    match facts.missing {
-        Some(true) => push_missing(query.push(" AND "), now),
-        Some(false) => push_missing(query.push(" AND NOT "), now),
-        None => query,
+        .push_if(" AND t.name = ", filter.name.as_deref());
+    query = of_kinds(query, &filter.kinds);
+    if let Some(prefix) = given(filter.include_prefix.as_ref()) {
+        query = query
+            .push_if(" AND t.name < ", after_prefix(prefix))
+            .push(" AND t.name >= ")
+            .push_bind(prefix);
     }
-}
-
-fn push_kinds(query: Query, kinds: &[TunnelKind]) -> Query {
-    let [first, others @ ..] = kinds else { return query };
-    let query = query.push(" AND t.kind IN (").push_bind(first.as_str());
-    let bind = |query: Query, kind: &TunnelKind| query.push(", ").push_bind(kind.as_str());
-    others.iter().fold(query, bind).push(")")
-}
-
-/// A prefix is compared by `substr`, not LIKE, which ignores case in SQLite and needs its wildcards escaped.
-fn push_prefix(query: Query, compared: &'static str, prefix: Option<&str>) -> Query {
-    match prefix.filter(|prefix| !prefix.is_empty()) {
-        Some(prefix) => query
-            .push(" AND substr(t.name, 1, length(")
+    if let Some(prefix) = given(filter.exclude_prefix.as_ref()) {
+        query = query
+            .push(" AND (t.name < ")
             .push_bind(prefix)
-            .push("))")
-            .push(compared)
-            .push_bind(prefix),
-        None => query,
+            .push_if(" OR t.name >= ", after_prefix(prefix))
+            .push(")");
     }
-}
-
-/// One of two conditions, if either is asked for.
-fn push_known(query: Query, wanted: Option<bool>, [if_true, if_false]: [&'static str; 2]) -> Query {
-    match wanted {
-        Some(true) => query.push(if_true),
-        Some(false) => query.push(if_false),
-        None => query,
+    query = query.push(either(
+        filter.deleted,
+        " AND t.deleted_at IS NOT NULL",
+        " AND t.deleted_at IS NULL",
+    ));
+    if let Some(moment) = filter.existed_at.map(Timestamp::unix_micros) {
+        query = query
+            .push(" AND t.created_at <= ")
+            .push_bind(moment)
+            .push(" AND (t.deleted_at IS NULL OR t.deleted_at >= ")
+            .push_bind(moment)
+            .push(")");
     }
-}
-
-/// That `t` was made at or before a time and not deleted before it.
-fn push_existed(query: Query, at: Option<Timestamp>) -> Query {
-    let Some(at) = at.map(Timestamp::unix_micros) else {
-        return query;
-    };
+    if let Some(moment) = filter.was_active_at.map(Timestamp::unix_micros) {
+        query = connected_at(query.push(" AND"), moment);
+    }
+    if let Some(moment) = filter.was_inactive_at.map(Timestamp::unix_micros) {
+        query = query.push(" AND t.created_at <= ").push_bind(moment);
+        query = connected_at(query.push(" AND NOT"), moment);
+    }
+    let facts = filter.status.map(FactFilter::from).unwrap_or_default();
+    query = query
+        .push(either(
+            facts.ever_connected,
+            " AND t.ever_connected",
+            " AND NOT t.ever_connected",
+        ))
+        .push(either(
+            facts.connected,
+            " AND t.active_since IS NOT NULL",
+            " AND t.active_since IS NULL",
+        ));
+    if facts.missing.is_some() {
+        let [of_account, since, that] = LOST;
+        query = query
+            .push(either(
+                facts.missing,
+                " AND t.tunnel_id IN ",
+                " AND t.tunnel_id NOT IN ",
+            ))
+            .push(of_account)
+            .push_bind(account.to_string())
+            .push(since)
+            .push_bind(missing_since(now))
+            .push(that);
+    }
     query
-        .push(" AND t.created_at <= ")
-        .push_bind(at)
-        .push(" AND (t.deleted_at IS NULL OR t.deleted_at >= ")
-        .push_bind(at)
-        .push(")")
 }
 
-/// That `t` had a connection at a time.
-fn push_connected(query: Query, at: Timestamp) -> Query {
+/// Goes on with whether `t` is of one of these kinds, if it need not be of any.
+fn of_kinds(query: Query, kinds: &[TunnelKind]) -> Query {
+    let restricts = TunnelKind::ALL.iter().any(|kind| !kinds.contains(kind));
+    let [first, others @ ..] = kinds else { return query };
+    if !restricts {
+        return query;
+    }
+    let query = query.push(" AND t.kind IN (").push_bind(first.as_str());
+    let or = |query: Query, kind: &TunnelKind| query.push(", ").push_bind(kind.as_str());
+    others.iter().fold(query, or).push(")")
+}
+
+/// A prefix that restricts something.
+fn given(prefix: Option<&String>) -> Option<&str> {
+    prefix.map(String::as_str).filter(|prefix| !prefix.is_empty())
+}
+
+/// The text for a condition that may be asked for either way.
+const fn either(wanted: Option<bool>, yes: &'static str, no: &'static str) -> &'static str {
+    match wanted {
+        Some(true) => yes,
+        Some(false) => no,
+        None => "",
+    }
+}
+
+/// The first text, in the order of bytes, behind all that start with `prefix`; `None` if there is none.
+fn after_prefix(prefix: &str) -> Option<String> {
+    let mut after = prefix.to_owned();
+    while let Some(last) = after.pop() {
+        // The range skips the surrogates, which are no characters.
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            after.push(next);
+            return Some(after);
+        }
+    }
+    None
+}
+
+/// Goes on with whether `t` had a connection at a moment.
+fn connected_at(query: Query, moment: i64) -> Query {
     query
         .push(
-            "EXISTS (SELECT 1 FROM connections past
-             WHERE past.account_id = t.account_id AND past.tunnel_id = t.tunnel_id AND past.opened_at <= ",
+            " EXISTS (SELECT 1 FROM connections past
+                WHERE past.account_id = t.account_id AND past.tunnel_id = t.tunnel_id AND past.opened_at <= ",
         )
-        .push_bind(at.unix_micros())
+        .push_bind(moment)
         .push(" AND (past.closed_at IS NULL OR past.closed_at > ")
-        .push_bind(at.unix_micros())
+        .push_bind(moment)
         .push("))")
 }
 
@@ -144,13 +177,16 @@ pub(crate) async fn list(
     page: PageRequest,
     now: Timestamp,
 ) -> Result<Page<Tunnel>, Cause> {
-    let count = query("SELECT COUNT(*) AS total FROM tunnels t");
-    let total = push_matching(count, account, filter, now)
-        .fetch_one(&mut *connection)
+    let count = query("SELECT COUNT(*) FROM tunnels t WHERE t.account_id = $1").bind(account.to_string());
+    let total: i64 = matching(count, account, filter, now)
+        .scalar(&mut *connection)
         .await?;
-    let rows = push_matching(select(now), account, filter, now)
+    let tunnels = query(TUNNEL)
+        .bind(missing_since(now))
+        .push_bind(account.to_string());
+    let rows = matching(tunnels, account, filter, now)
         .push(" ORDER BY t.created_at DESC, t.tunnel_id LIMIT ")
-        .push_bind(page.per_page)
+        .push_bind(i64::from(page.per_page))
         .push(" OFFSET ")
         .push_bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
         .fetch_all(&mut *connection)
@@ -159,7 +195,7 @@ pub(crate) async fn list(
     attach_connectors(connection, account, &mut items).await?;
     Ok(Page {
         items,
-        total: number(&total, "total")?,
+        total: u64::try_from(total).unwrap_or_default(),
     })
 }
 
@@ -169,8 +205,8 @@ pub(crate) async fn find(
     key: TunnelKey,
     now: Timestamp,
 ) -> Result<Option<Tunnel>, Cause> {
-    let row = select(now)
-        .push(" WHERE t.account_id = ")
+    let row = query(TUNNEL)
+        .bind(missing_since(now))
         .push_bind(key.account.to_string())
         .push(" AND t.tunnel_id = ")
         .push_bind(key.tunnel.uuid())
@@ -224,4 +260,29 @@ fn tunnel(row: &Row) -> Result<Tunnel, Cause> {
         inactive_since,
         connectors: Vec::<ConnectorRecord>::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn texts_with_a_prefix_are_exactly_those_of_its_range(prefix in "\\PC{1,3}", text in "\\PC{0,4}", rest: String) {
+            for text in [&text, &format!("{prefix}{rest}")] {
+                let below = after_prefix(&prefix).is_none_or(|after| *text < after);
+                prop_assert_eq!(text.starts_with(&prefix), *text >= prefix && below, "{:?}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn the_range_of_a_prefix_ends_even_behind_the_last_characters() {
+        assert_eq!(after_prefix("a").as_deref(), Some("b"));
+        assert_eq!(after_prefix("a\u{10ffff}").as_deref(), Some("b"));
+        assert_eq!(after_prefix("\u{d7ff}").as_deref(), Some("\u{e000}"));
+        assert_eq!(after_prefix("\u{10ffff}"), None);
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::{ALL, Home, opened, wait_for};
 use adit_core::port::{ConnectionClosed, PresenceEvent, TunnelFilter};
-use adit_model::{ConnectorId, TunnelId, TunnelKey, TunnelStatus};
+use adit_model::{ConnectionId, ConnectorId, TunnelId, TunnelKey, TunnelStatus};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -290,4 +290,46 @@ async fn news_that_cannot_be_written_is_kept_until_it_can() {
     home.connect(tunnel, ConnectorId::random(), 0);
     home.tamper("DROP TRIGGER full").await;
     home.wait_for_connections(tunnel, 2).await;
+}
+
+#[tokio::test]
+async fn a_tunnel_that_is_deleted_while_connected_is_down_at_once_and_stays_so() {
+    let home = Home::new().await;
+    let tunnel = home.tunnel("blog").await.key;
+    let closed = home.connect(tunnel, ConnectorId::random(), 0);
+    home.wait_for_connections(tunnel, 1).await;
+    home.hands.turn(Duration::from_secs(5));
+
+    home.delete(tunnel).await;
+    let deleted = home.get(tunnel).await;
+    assert_eq!(deleted.status, TunnelStatus::Down);
+    assert_eq!(
+        (deleted.active_since, deleted.inactive_since),
+        (None, deleted.deleted_at)
+    );
+    assert!(deleted.connectors.is_empty());
+
+    // The edge's own news comes later.
+    home.hands.turn(Duration::from_secs(5));
+    home.disconnect(closed);
+    let other = home.tunnel("other").await.key;
+    home.connect(other, ConnectorId::random(), 0);
+    home.wait_for_connections(other, 1).await;
+    assert_eq!(home.get(tunnel).await.inactive_since, deleted.deleted_at);
+}
+
+#[tokio::test]
+async fn a_connector_runs_since_its_earliest_connection_in_whatever_order_the_news_came() {
+    let home = Home::new().await;
+    let (tunnel, connector) = (home.tunnel("blog").await.key, ConnectorId::random());
+    let first = home.hands.now();
+    let mut later = opened(tunnel, connector, 1, home.hands.turn(Duration::from_secs(3)));
+    // The news of one batch is written in the order of connection ids.
+    later.connection = ConnectionId::from_slice(&[0; 16]).unwrap();
+    home.presence().report(PresenceEvent::Opened(Box::new(later)));
+    home.presence().report(PresenceEvent::Opened(Box::new(opened(
+        tunnel, connector, 0, first,
+    ))));
+    let tunnel = home.wait_for_connections(tunnel, 2).await;
+    assert_eq!(tunnel.connectors[0].run_at, first);
 }
