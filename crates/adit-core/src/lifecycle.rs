@@ -50,7 +50,7 @@ pub fn connections_of_all(answers: &[(NodeId, Result<Answer, AskError>)]) -> Res
 
 #[cfg(test)]
 mod tests {
-    use adit_model::{AccountId, ConfigSource, Timestamp, TunnelId, TunnelKey, TunnelStatus};
+    use adit_model::{AccountId, ConfigSource, Timestamp, TunnelId, TunnelKey, TunnelKind, TunnelStatus};
 
     use super::*;
 
@@ -61,6 +61,7 @@ mod tests {
                 account: AccountId::random(),
                 tunnel: TunnelId::random(),
             },
+            kind: TunnelKind::CfdTunnel,
             name: "blog".parse().unwrap(),
             config_source: ConfigSource::Local,
             created_at: now,

@@ -20,4 +20,7 @@ pub use ids::{
 pub use location::{Location, LocationError};
 pub use secret::{SecretDigest, ShortSecret, TunnelSecret};
 pub use timestamp::Timestamp;
-pub use tunnel::{ConfigSource, ConfigVersion, TransportProtocol, TunnelName, TunnelNameError, TunnelStatus};
+pub use tunnel::{
+    ConfigSource, ConfigVersion, TransportProtocol, TunnelKind, TunnelKindError, TunnelName, TunnelNameError,
+    TunnelStatus,
+};

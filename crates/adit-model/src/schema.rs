@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::{
     AccountId, ApiTokenId, ConfigSource, ConnectionId, ConnectorId, RecordId, Timestamp, TunnelId,
-    TunnelName, TunnelStatus, ZoneId,
+    TunnelKind, TunnelName, TunnelStatus, ZoneId,
 };
 
 macro_rules! schemas {
@@ -33,6 +33,7 @@ schemas! {
     ApiTokenId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
     Timestamp: { "type": "string", "format": "date-time", "examples": ["2026-01-02T03:04:05.000006Z"] },
     TunnelName: { "type": "string", "minLength": 1, "maxLength": 255 },
+    TunnelKind: { "type": "string", "enum": ["cfd_tunnel", "warp_connector"] },
     ConfigSource: { "type": "string", "enum": ["local", "cloudflare"] },
     TunnelStatus: { "type": "string", "enum": ["inactive", "degraded", "healthy", "down"] },
 }

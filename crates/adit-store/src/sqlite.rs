@@ -30,11 +30,18 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// The schema, oldest step first. A step that was released is never changed, only followed.
 pub(crate) fn migrations() -> Vec<Migration> {
-    vec![step(
-        1,
-        "tunnels, zones, presence, audit and changes",
-        include_str!("sqlite/0001_tunnels_zones_presence.sql"),
-    )]
+    vec![
+        step(
+            1,
+            "tunnels, zones, presence, audit and changes",
+            include_str!("sqlite/0001_tunnels_zones_presence.sql"),
+        ),
+        step(
+            3,
+            "tunnel kinds, configurations and sites",
+            include_str!("sqlite/0003_tunnels.sql"),
+        ),
+    ]
 }
 
 /// One step of the schema; runs in a transaction of its own.

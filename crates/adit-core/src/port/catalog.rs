@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use adit_model::{
     AccountId, ApiTokenId, ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, HostPattern, Hostname,
-    Location, RecordId, Timestamp, TunnelId, TunnelKey, TunnelName, TunnelSecret, TunnelStatus, ZoneId,
+    Location, RecordId, Timestamp, TunnelId, TunnelKey, TunnelKind, TunnelName, TunnelSecret, TunnelStatus,
+    ZoneId,
 };
 use async_trait::async_trait;
 
@@ -60,6 +61,8 @@ pub struct Actor {
 pub struct Tunnel {
     /// Account and id.
     pub key: TunnelKey,
+    /// What it carries.
+    pub kind: TunnelKind,
     /// Its name.
     pub name: TunnelName,
     /// Who owns its configuration.
@@ -115,6 +118,8 @@ pub struct ConnectionRecord {
 pub struct NewTunnel {
     /// Its account.
     pub account: AccountId,
+    /// What it carries.
+    pub kind: TunnelKind,
     /// Its name.
     pub name: TunnelName,
     /// Who owns its configuration.
@@ -126,6 +131,8 @@ pub struct NewTunnel {
 /// Which tunnels to list; every condition given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct TunnelFilter {
+    /// One of these kinds; any if empty.
+    pub kinds: Vec<TunnelKind>,
     /// Exactly this id.
     pub id: Option<TunnelId>,
     /// Exactly this name.
