@@ -41,6 +41,7 @@ pub(crate) fn migrations() -> Vec<Migration> {
             "tunnel kinds, configurations and sites",
             include_str!("sqlite/0003_tunnels.sql"),
         ),
+        step(6, "lists of tunnels", include_str!("sqlite/0006_lists.sql")),
     ]
 }
 
