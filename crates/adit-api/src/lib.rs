@@ -25,6 +25,7 @@ mod tunnels;
 mod zones;
 
 pub use conformance::{Worlds, conformance_router};
+pub use openapi::openapi;
 pub use quick_tunnels::QuickTunnelService;
 pub use router::router;
 pub use serve::serve;

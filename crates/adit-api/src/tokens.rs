@@ -11,7 +11,7 @@ use crate::{
     endpoint::{Access, Endpoint},
     envelope::Success,
     extract::PathParams,
-    problem::{Problem, TOKEN_IS_VALID},
+    problem::{Problem, TOKEN_IS_VALID, failures::NOT_VERIFIED},
     state::ApiState,
 };
 
@@ -84,13 +84,15 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             Access::Anyone,
             verify,
         )
-        .gives::<Verified>(),
+        .gives::<Verified>()
+        .fails(NOT_VERIFIED),
         Endpoint::get(
             "/accounts/{account_id}/tokens/verify",
             "Verify that the token of this call is good in this account",
             Access::Anyone,
             verify_of_account,
         )
-        .gives::<Verified>(),
+        .gives::<Verified>()
+        .fails(NOT_VERIFIED),
     ]
 }

@@ -31,6 +31,7 @@ mod quick_tunnels;
 mod reach;
 mod read;
 mod row;
+mod schema;
 mod seal;
 mod sql;
 mod sqlite;

@@ -10,7 +10,10 @@ use super::{
     route::{RouteRequest, Routed},
     view::{RecordView, ZoneView},
 };
-use crate::endpoint::{Access::Groups, Endpoint, Parameter};
+use crate::{
+    endpoint::{Access::Groups, Endpoint, Parameter},
+    problem::failures::{RECORD, RECORD_VALUE, ROUTE, TUNNEL},
+};
 
 const ZONES: &[Parameter] = &[
     Parameter::text("name", "exactly this domain"),
@@ -50,20 +53,31 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             route,
         )
         .takes::<RouteRequest>()
-        .gives::<Routed>(),
+        .gives::<Routed>()
+        .fails(TUNNEL)
+        .fails(ROUTE),
         Endpoint::get(records, "List records", read, list_records)
             .query(RECORDS)
             .gives_page::<RecordView>(),
         Endpoint::post(records, "Add a record", write, create_record)
             .takes::<RecordRequest>()
-            .gives::<RecordView>(),
-        Endpoint::get(record, "Show a record", read, get_record).gives::<RecordView>(),
+            .gives::<RecordView>()
+            .fails(RECORD_VALUE),
+        Endpoint::get(record, "Show a record", read, get_record)
+            .gives::<RecordView>()
+            .fails(RECORD),
         Endpoint::put(record, "Replace a record", write, replace_record)
             .takes::<RecordRequest>()
-            .gives::<RecordView>(),
+            .gives::<RecordView>()
+            .fails(RECORD)
+            .fails(RECORD_VALUE),
         Endpoint::patch(record, "Change a record", write, edit_record)
             .takes::<RecordRequest>()
-            .gives::<RecordView>(),
-        Endpoint::delete(record, "Remove a record", write, delete_record).gives::<DeletedRecord>(),
+            .gives::<RecordView>()
+            .fails(RECORD)
+            .fails(RECORD_VALUE),
+        Endpoint::delete(record, "Remove a record", write, delete_record)
+            .gives::<DeletedRecord>()
+            .fails(RECORD),
     ]
 }
