@@ -1,5 +1,6 @@
 //! Every failure as the client sees it. Statuses and v4 error codes appear in this file and nowhere else.
 
+mod identity;
 mod shape;
 
 use std::{borrow::Cow, error::Error};
@@ -10,11 +11,13 @@ use http::StatusCode;
 use tracing::error;
 
 use crate::{
+    accounts::AccountRequestError,
     auth::AuthError,
     envelope::Message,
     extract::RequestError,
+    tokens::TokenRequestError,
     tunnels::{CloseConnectionsError, CreateTunnelError, DeleteTunnelError, FindTunnelError},
-    zones::{RecordError, RouteError},
+    zones::{RecordError, RouteError, ZoneRequestError},
 };
 
 pub(crate) use shape::Problem;
@@ -43,7 +46,10 @@ mod code {
     pub(super) const METHOD_NOT_ALLOWED: u32 = 10_001;
     pub(super) const RECORD_NOT_FOUND: u32 = 81_044;
     pub(super) const HOST_TAKEN: u32 = 81_053;
+    pub(super) const ZONE_EXISTS: u32 = 1061;
+    pub(super) const NOT_FOUND: u32 = 1404;
     pub(super) const BODY_TOO_SLOW: u32 = 1408;
+    pub(super) const CONFLICT: u32 = 1409;
     pub(super) const BODY_TOO_LARGE: u32 = 1413;
     pub(super) const URI_TOO_LONG: u32 = 1414;
     pub(super) const HEAD_TOO_LARGE: u32 = 1431;
@@ -300,7 +306,10 @@ macro_rules! answer_as_problem {
 }
 
 answer_as_problem!(
+    AccountRequestError,
     AuthError,
+    TokenRequestError,
+    ZoneRequestError,
     RequestError,
     CreateTunnelError,
     FindTunnelError,

@@ -4,6 +4,7 @@ use axum::{Router, extract::Request, middleware::from_fn_with_state};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
+    accounts, audit,
     endpoint::{self, Endpoint},
     extract::RequestError,
     observe::{answer_panic, observe},
@@ -27,6 +28,8 @@ pub fn router(state: ApiState) -> Router {
 /// Every call under `/client/v4`.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     [
+        accounts::endpoints(),
+        audit::endpoints(),
         tunnels::endpoints(),
         zones::endpoints(),
         tokens::endpoints(),

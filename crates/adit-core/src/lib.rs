@@ -4,7 +4,8 @@
 //! cross them. The other modules are decisions: may this connector register ([`registration`]), where does this
 //! host name go ([`routes`]), which connection carries the next request ([`choice`]), may this tunnel go
 //! ([`lifecycle`]), how does a tunnel fare ([`status`]), what does a typed host name mean in a zone
-//! ([`zone_names`]), which host names does Adit keep for itself ([`reserved_hosts`]), what may a credential do ([`permission`]), which origin
+//! ([`zone_names`]), which host names does Adit keep for itself ([`reserved_hosts`]), what may a credential do ([`permission`]),
+//! what is an API token made of ([`token_value`]), which origin
 //! serves a request ([`ingress`]).
 
 pub mod choice;
@@ -16,4 +17,5 @@ pub mod registration;
 pub mod reserved_hosts;
 pub mod routes;
 pub mod status;
+pub mod token_value;
 pub mod zone_names;

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use adit_core::port::{Actor, CatalogError, ChangeNumber, NewTunnel, StoreError, Tunnel, Zone};
+use adit_core::{
+    port::{Actor, CatalogError, ChangeNumber, NewTunnel, StoreError, Tunnel, Zone, ZoneError},
+    token_value::ApiTokenValue,
+};
 use adit_model::{AccountId, ApiTokenId, BootId, Hostname, NodeId, Timestamp, TunnelId, TunnelKey};
 use tokio::{
     sync::{Mutex, watch},
@@ -13,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     bootstrap::{self, Bootstrap, BootstrapOutcome},
     clock::Clock,
-    credential::ApiTokenValue,
     engine::{Connection, Pool},
     failure::{Cause, during, store_error},
     node,
@@ -24,7 +26,7 @@ use crate::{
     token_use::TokenUse,
     tunnels,
     writer::{Writer, WriterParts},
-    zones::{self, ZoneError},
+    zones,
 };
 
 /// How often old things are removed, and how long after the start for the first time.
