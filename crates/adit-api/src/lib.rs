@@ -6,6 +6,8 @@
 //!
 //! Start with [`router()`], then `problem`, the one place with statuses and error codes.
 
+mod accounts;
+mod audit;
 mod auth;
 mod conformance;
 mod endpoint;
