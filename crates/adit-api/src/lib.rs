@@ -10,6 +10,7 @@ mod auth;
 mod endpoint;
 mod envelope;
 mod extract;
+mod networks;
 mod observe;
 mod openapi;
 mod problem;

@@ -6,6 +6,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::{
     endpoint::{self, Endpoint},
     extract::RequestError,
+    networks,
     observe::{answer_panic, observe},
     openapi,
     state::ApiState,
@@ -28,6 +29,7 @@ pub fn router(state: ApiState) -> Router {
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     [
         tunnels::endpoints(),
+        networks::endpoints(),
         zones::endpoints(),
         tokens::endpoints(),
         openapi::endpoints(),

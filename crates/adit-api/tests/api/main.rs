@@ -11,6 +11,7 @@ mod accounts;
 mod bad_requests;
 mod lives;
 mod logs;
+mod networks;
 mod records;
 mod routes;
 mod serving;

@@ -9,7 +9,7 @@ mod server;
 
 pub(crate) use answer::Answer;
 pub(crate) use api::Api;
-pub(crate) use client::{Client, request, tunnels};
+pub(crate) use client::{Client, account, request, tunnels};
 pub(crate) use edges::{Fault, ScriptedEdges};
 pub(crate) use server::Server;
 
