@@ -37,8 +37,12 @@ impl Client {
     }
 
     async fn default_virtual_network(&self) -> String {
-        let found = self.get(&virtual_networks("?is_default_network=true&is_deleted=false")).await;
-        let [only] = &*found.ids() else { panic!("{found:?}") };
+        let found = self
+            .get(&virtual_networks("?is_default_network=true&is_deleted=false"))
+            .await;
+        let [only] = &*found.ids() else {
+            panic!("{found:?}")
+        };
         (*only).to_owned()
     }
 

@@ -7,6 +7,8 @@ mod durability;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod networks;
+#[cfg(test)]
 mod presence;
 #[cfg(test)]
 mod support;

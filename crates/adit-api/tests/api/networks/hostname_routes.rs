@@ -33,7 +33,10 @@ async fn a_hostname_has_one_route() {
     let body = json!({"hostname": "a.local", "tunnel_id": blog});
     let first = api.post(&hostname_routes(""), body.clone()).await.id();
     let again = json!({"hostname": "A.Local.", "tunnel_id": blog});
-    assert_json_snapshot!("hostname_route_taken", api.post(&hostname_routes(""), again).await.whole());
+    assert_json_snapshot!(
+        "hostname_route_taken",
+        api.post(&hostname_routes(""), again).await.whole()
+    );
     api.delete(&hostname_routes(&format!("/{first}"))).await.result();
     api.post(&hostname_routes(""), body).await.result();
 }
@@ -44,12 +47,18 @@ async fn a_bad_hostname_route_is_refused_with_its_field() {
     let blog = api.create_tunnel("blog").await;
     let post = async |body| api.post(&hostname_routes(""), body).await;
     assert_json_snapshot!("hostname_route_empty", post(json!({})).await.whole());
-    assert_json_snapshot!("hostname_route_bad_name", post(json!({"hostname": "a..b", "tunnel_id": blog})).await.whole());
+    assert_json_snapshot!(
+        "hostname_route_bad_name",
+        post(json!({"hostname": "a..b", "tunnel_id": blog})).await.whole()
+    );
     let nobody = json!({"hostname": "a.local", "tunnel_id": NOBODY});
     assert_json_snapshot!("hostname_route_unknown_tunnel", post(nobody).await.whole());
     for (body, pointer) in [
         (json!({"hostname": "a.local"}), "/tunnel_id"),
-        (json!({"hostname": "a.local", "tunnel_id": blog, "comment": "x".repeat(101)}), "/comment"),
+        (
+            json!({"hostname": "a.local", "tunnel_id": blog, "comment": "x".repeat(101)}),
+            "/comment",
+        ),
     ] {
         let answer = post(body.clone()).await;
         assert_eq!(answer.failure(), (400, 1001), "{body}");

@@ -9,15 +9,35 @@ use crate::support::{Api, NOBODY};
 async fn routes_are_found_by_the_networks_around_and_below_them() {
     let api = Api::new().await;
     let blog = api.create_tunnel("blog").await;
-    for network in ["10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "10.2.0.0/16", "0.0.0.0/0", "::/0", "2001:db8::/32"] {
+    for network in [
+        "10.0.0.0/8",
+        "10.1.0.0/16",
+        "10.1.2.0/24",
+        "10.2.0.0/16",
+        "0.0.0.0/0",
+        "::/0",
+        "2001:db8::/32",
+    ] {
         api.add_route(&blog, network).await.result();
     }
     for (query, expected) in [
         ("?network_subset=10.1.0.0/16", vec!["10.1.2.0/24", "10.1.0.0/16"]),
-        ("?network_subset=10.0.0.0%2F8", vec!["10.2.0.0/16", "10.1.2.0/24", "10.1.0.0/16", "10.0.0.0/8"]),
-        ("?network_superset=10.1.2.0/24", vec!["0.0.0.0/0", "10.1.2.0/24", "10.1.0.0/16", "10.0.0.0/8"]),
-        ("?network_superset=10.2.3.4", vec!["0.0.0.0/0", "10.2.0.0/16", "10.0.0.0/8"]),
-        ("?network_subset=10.1.0.0%252F16&network_superset=10.1.0.0%252F16", vec!["10.1.0.0/16"]),
+        (
+            "?network_subset=10.0.0.0%2F8",
+            vec!["10.2.0.0/16", "10.1.2.0/24", "10.1.0.0/16", "10.0.0.0/8"],
+        ),
+        (
+            "?network_superset=10.1.2.0/24",
+            vec!["0.0.0.0/0", "10.1.2.0/24", "10.1.0.0/16", "10.0.0.0/8"],
+        ),
+        (
+            "?network_superset=10.2.3.4",
+            vec!["0.0.0.0/0", "10.2.0.0/16", "10.0.0.0/8"],
+        ),
+        (
+            "?network_subset=10.1.0.0%252F16&network_superset=10.1.0.0%252F16",
+            vec!["10.1.0.0/16"],
+        ),
         ("?network_superset=2001:db8:1::/48", vec!["2001:db8::/32", "::/0"]),
         ("?network_subset=::/0", vec!["2001:db8::/32", "::/0"]),
         ("?network_subset=192.0.2.0/24", vec![]),
@@ -56,18 +76,36 @@ async fn routes_are_filtered_by_what_they_are() {
         ("?comment=100%2525%2520of%2520it".to_owned(), all[3..].to_vec()),
         ("?comment=100".to_owned(), vec![]),
         (format!("?existed_at={made_at}"), all[3..].to_vec()),
-        (format!("?existed_at={}", made_at.replace(':', "%253A")), all[3..].to_vec()),
-        (format!("?existed_at={}", deleted_at.as_str().unwrap()), all.clone()),
+        (
+            format!("?existed_at={}", made_at.replace(':', "%253A")),
+            all[3..].to_vec(),
+        ),
+        (
+            format!("?existed_at={}", deleted_at.as_str().unwrap()),
+            all.clone(),
+        ),
         ("?existed_at=2019-10-12T07%253A20%253A50.52Z".to_owned(), vec![]),
-        ("?existed_at=2099-10-12T07:20:50.52Z".to_owned(), all[1..].to_vec()),
+        (
+            "?existed_at=2099-10-12T07:20:50.52Z".to_owned(),
+            all[1..].to_vec(),
+        ),
         ("?tun_types=cfd_tunnel".to_owned(), all.clone()),
-        ("?tun_types=cfd_tunnel,warp_connector&tun_types=gre".to_owned(), all.clone()),
+        (
+            "?tun_types=cfd_tunnel,warp_connector&tun_types=gre".to_owned(),
+            all.clone(),
+        ),
         ("?tun_types=warp_connector".to_owned(), vec![]),
         ("?tun_types=warp,gre".to_owned(), vec![]),
     ] {
         assert_eq!(api.networks(&query).await, expected, "{query}");
     }
-    for bad in ["?tun_types=cfd", "?tunnel_id=x", "?route_id=x", "?existed_at=now", "?is_deleted=1"] {
+    for bad in [
+        "?tun_types=cfd",
+        "?tunnel_id=x",
+        "?route_id=x",
+        "?existed_at=now",
+        "?is_deleted=1",
+    ] {
         assert_eq!(api.get(&routes(bad)).await.failure(), (400, 1001), "{bad}");
     }
 }
@@ -82,7 +120,13 @@ async fn routes_come_in_pages_and_past_the_end_there_are_none() {
     let page = async |page: u32| {
         let answer = api.get(&routes(&format!("?per_page=2&page={page}"))).await;
         let info = answer.body["result_info"].clone();
-        let networks: Vec<_> = answer.result().as_array().unwrap().iter().map(super::network).collect();
+        let networks: Vec<_> = answer
+            .result()
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(super::network)
+            .collect();
         assert_eq!((&info["total_count"], &info["page"]), (&json!(5), &json!(page)));
         networks
     };

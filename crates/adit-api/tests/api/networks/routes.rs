@@ -20,7 +20,8 @@ async fn a_route_is_made_shown_changed_and_deleted() {
     assert_eq!(api.patch(&one, json!({})).await.result(), made.result());
     let lab = api.add_virtual_network("lab").await;
     let shop = api.create_tunnel("shop").await;
-    let change = json!({"network": "10.0.0.0/8", "tunnel_id": shop, "virtual_network_id": lab, "comment": ""});
+    let change =
+        json!({"network": "10.0.0.0/8", "tunnel_id": shop, "virtual_network_id": lab, "comment": ""});
     assert_json_snapshot!("route_patch", api.patch(&one, change).await.whole());
 
     let deleted = api.delete(&one).await;
@@ -51,12 +52,17 @@ async fn a_network_is_routed_once_in_a_virtual_network() {
 
     let lab = api.add_virtual_network("lab").await;
     let there = json!({"network": "10.0.0.0/8", "tunnel_id": blog, "virtual_network_id": lab});
-    assert_eq!(api.post(&routes(""), there).await.result()["virtual_network_id"], lab);
+    assert_eq!(
+        api.post(&routes(""), there).await.result()["virtual_network_id"],
+        lab
+    );
 
     let onto = json!({"network": "10.0.0.0/8"});
     let moved = api.patch(&routes(&format!("/{larger}")), onto.clone()).await;
     assert_eq!(moved.failure(), (409, 1014));
-    api.patch(&routes(&format!("/{first}")), onto.clone()).await.result();
+    api.patch(&routes(&format!("/{first}")), onto.clone())
+        .await
+        .result();
     api.delete(&routes(&format!("/{first}"))).await.result();
     api.patch(&routes(&format!("/{larger}")), onto).await.result();
 }
@@ -68,7 +74,12 @@ async fn a_bad_route_is_refused_with_its_field() {
     let post = async |body| api.post(&routes(""), body).await;
     let network = |network: &str| json!({"network": network, "tunnel_id": blog});
     assert_json_snapshot!("route_bad_network", post(network("10.0.0.0/33")).await.whole());
-    assert_json_snapshot!("route_unknown_tunnel", post(json!({"network": "10.0.0.0/8", "tunnel_id": NOBODY})).await.whole());
+    assert_json_snapshot!(
+        "route_unknown_tunnel",
+        post(json!({"network": "10.0.0.0/8", "tunnel_id": NOBODY}))
+            .await
+            .whole()
+    );
     let nowhere = json!({"network": "10.0.0.0/8", "tunnel_id": blog, "virtual_network_id": NOBODY});
     assert_json_snapshot!("route_unknown_virtual_network", post(nowhere).await.whole());
     let comment = json!({"network": "10.0.0.0/8", "tunnel_id": blog, "comment": "x".repeat(101)});
@@ -117,11 +128,17 @@ async fn routes_belong_to_their_account() {
     assert_eq!(ask("GET", theirs(&one)).await.failure(), (404, 1015));
     assert_eq!(ask("DELETE", theirs(&one)).await.failure(), (404, 1015));
     assert_eq!(ask("GET", theirs(&routes(""))).await.result(), &json!([]));
-    assert_eq!(ask("GET", theirs(&routes("/ip/10.0.0.1"))).await.result(), &json!({}));
+    assert_eq!(
+        ask("GET", theirs(&routes("/ip/10.0.0.1"))).await.result(),
+        &json!({})
+    );
     let own = made.result()["virtual_network_id"].as_str().unwrap();
     let network = theirs(&virtual_networks(&format!("/{own}")));
     assert_eq!(ask("GET", network).await.failure(), (404, 1102));
-    assert_eq!(api.get(&theirs(&account("/teamnet/routes"))).await.failure(), (403, 10_000));
+    assert_eq!(
+        api.get(&theirs(&account("/teamnet/routes"))).await.failure(),
+        (403, 10_000)
+    );
 }
 
 #[tokio::test]
@@ -129,13 +146,22 @@ async fn an_address_takes_the_most_specific_route() {
     let api = Api::new().await;
     let blog = api.create_tunnel("blog").await;
     let lab = api.add_virtual_network("lab").await;
-    for network in ["10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "::/0", "2001:db8::/32"] {
+    for network in [
+        "10.0.0.0/8",
+        "10.1.0.0/16",
+        "10.1.2.0/24",
+        "::/0",
+        "2001:db8::/32",
+    ] {
         api.add_route(&blog, network).await.result();
     }
     let there = json!({"network": "10.1.2.3", "tunnel_id": blog, "virtual_network_id": lab});
     api.post(&routes(""), there).await.result();
     assert_json_snapshot!("route_to_address", api.get(&routes("/ip/10.1.2.3")).await.whole());
-    assert_json_snapshot!("route_to_no_address", api.get(&routes("/ip/192.0.2.1")).await.whole());
+    assert_json_snapshot!(
+        "route_to_no_address",
+        api.get(&routes("/ip/192.0.2.1")).await.whole()
+    );
     let to = async |rest: &str| api.get(&routes(&format!("/ip/{rest}"))).await.result()["network"].clone();
     for (rest, network) in [
         ("10.1.3.1".to_owned(), "10.1.0.0/16"),
@@ -146,7 +172,10 @@ async fn an_address_takes_the_most_specific_route() {
         ("2001%253Adb8%253A%253A1".to_owned(), "2001:db8::/32"),
         ("fd00::1".to_owned(), "::/0"),
         (format!("10.1.2.3?virtual_network_id={lab}"), "10.1.2.3/32"),
-        (format!("10.1.2.3?virtual_network_id={lab}&default_virtual_network_fallback=false"), "10.1.2.3/32"),
+        (
+            format!("10.1.2.3?virtual_network_id={lab}&default_virtual_network_fallback=false"),
+            "10.1.2.3/32",
+        ),
     ] {
         assert_eq!(to(&rest).await, network, "{rest}");
     }
@@ -154,11 +183,27 @@ async fn an_address_takes_the_most_specific_route() {
         format!("10.1.2.4?virtual_network_id={lab}"),
         "10.1.2.3?default_virtual_network_fallback=false".to_owned(),
     ] {
-        assert_eq!(api.get(&routes(&format!("/ip/{rest}"))).await.result(), &json!({}), "{rest}");
+        assert_eq!(
+            api.get(&routes(&format!("/ip/{rest}"))).await.result(),
+            &json!({}),
+            "{rest}"
+        );
     }
-    assert_json_snapshot!("route_to_bad_address", api.get(&routes("/ip/10.1.2")).await.whole());
+    assert_json_snapshot!(
+        "route_to_bad_address",
+        api.get(&routes("/ip/10.1.2")).await.whole()
+    );
 
-    let [exact] = &*api.get(&routes("?network_subset=10.1.2.0/24&network_superset=10.1.2.0/24")).await.ids().iter().map(|id| (*id).to_owned()).collect::<Vec<_>>() else {
+    let [exact] = &*api
+        .get(&routes(
+            "?network_subset=10.1.2.0/24&network_superset=10.1.2.0/24",
+        ))
+        .await
+        .ids()
+        .iter()
+        .map(|id| (*id).to_owned())
+        .collect::<Vec<_>>()
+    else {
         panic!("not one")
     };
     api.delete(&routes(&format!("/{exact}"))).await.result();

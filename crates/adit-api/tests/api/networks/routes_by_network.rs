@@ -39,9 +39,20 @@ async fn a_network_in_a_path_is_encoded_once_or_twice_or_not_at_all() {
         assert_eq!(made.result()["network"], network, "{path}");
         assert_eq!(api.delete(&routes(path)).await.id(), made.id(), "{path}");
     }
-    assert_json_snapshot!("by_network_bad", api.delete(&routes("/network/172.16.0.0%2F99")).await.whole());
-    assert_eq!(api.post(&routes("/network/x/y"), json!({})).await.failure(), (400, 1001));
-    assert_eq!(api.post(&routes("/network/10.0.0.0/8"), json!({})).await.failure(), (400, 1001));
+    assert_json_snapshot!(
+        "by_network_bad",
+        api.delete(&routes("/network/172.16.0.0%2F99")).await.whole()
+    );
+    assert_eq!(
+        api.post(&routes("/network/x/y"), json!({})).await.failure(),
+        (400, 1001)
+    );
+    assert_eq!(
+        api.post(&routes("/network/10.0.0.0/8"), json!({}))
+            .await
+            .failure(),
+        (400, 1001)
+    );
 }
 
 #[tokio::test]
@@ -69,6 +80,11 @@ async fn the_virtual_network_and_the_tunnel_say_which_route_of_a_network_is_mean
         assert_eq!(delete(none.clone()).await.failure(), (404, 1015), "{none}");
     }
     assert_eq!(delete("tun_type=x".to_owned()).await.failure(), (400, 1001));
-    assert_eq!(delete(format!("virtual_network_id={lab}&tunnel_id={shop}")).await.id(), other);
+    assert_eq!(
+        delete(format!("virtual_network_id={lab}&tunnel_id={shop}"))
+            .await
+            .id(),
+        other
+    );
     assert_eq!(delete("tun_type=cfd_tunnel".to_owned()).await.id(), default);
 }

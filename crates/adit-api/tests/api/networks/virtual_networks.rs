@@ -10,7 +10,10 @@ use crate::support::{Api, NOBODY};
 async fn the_first_tunnel_brings_the_default_virtual_network() {
     let api = Api::new().await;
     api.create_tunnel("blog").await;
-    assert_json_snapshot!("virtual_network_list", api.get(&virtual_networks("")).await.whole());
+    assert_json_snapshot!(
+        "virtual_network_list",
+        api.get(&virtual_networks("")).await.whole()
+    );
     let first = api.default_virtual_network().await;
     api.create_tunnel("shop").await;
     assert_eq!(api.default_virtual_network().await, first);
@@ -21,13 +24,17 @@ async fn an_account_without_a_tunnel_has_its_default_as_soon_as_it_is_asked_for(
     let api = Api::new().await;
     let first = api.default_virtual_network().await;
     let blog = api.create_tunnel("blog").await;
-    assert_eq!(api.add_route(&blog, "10.0.0.0/8").await.result()["virtual_network_id"], first);
+    assert_eq!(
+        api.add_route(&blog, "10.0.0.0/8").await.result()["virtual_network_id"],
+        first
+    );
 }
 
 #[tokio::test]
 async fn a_virtual_network_is_made_shown_changed_and_deleted() {
     let api = Api::new().await;
-    let body = json!({"name": "lab", "comment": "first floor", "is_default": true, "is_default_network": false});
+    let body =
+        json!({"name": "lab", "comment": "first floor", "is_default": true, "is_default_network": false});
     let made = api.post(&virtual_networks(""), body).await;
     assert_json_snapshot!("virtual_network_create", made.whole());
     let one = virtual_networks(&format!("/{}", made.id()));
@@ -40,7 +47,10 @@ async fn a_virtual_network_is_made_shown_changed_and_deleted() {
     assert_eq!(api.get(&one).await.result(), deleted.result());
     assert_json_snapshot!("virtual_network_delete_again", api.delete(&one).await.whole());
     assert_eq!(api.patch(&one, json!({})).await.failure(), (404, 1102));
-    assert_eq!(api.get(&virtual_networks(&format!("/{NOBODY}"))).await.failure(), (404, 1102));
+    assert_eq!(
+        api.get(&virtual_networks(&format!("/{NOBODY}"))).await.failure(),
+        (404, 1102)
+    );
 }
 
 #[tokio::test]
@@ -48,16 +58,24 @@ async fn exactly_one_virtual_network_is_the_default() {
     let api = Api::new().await;
     let old = api.default_virtual_network().await;
     let path = |id: &str| virtual_networks(&format!("/{id}"));
-    assert_json_snapshot!("virtual_network_delete_default", api.delete(&path(&old)).await.whole());
+    assert_json_snapshot!(
+        "virtual_network_delete_default",
+        api.delete(&path(&old)).await.whole()
+    );
     let give_up = json!({"is_default_network": false});
-    assert_json_snapshot!("virtual_network_give_up_default", api.patch(&path(&old), give_up).await.whole());
+    assert_json_snapshot!(
+        "virtual_network_give_up_default",
+        api.patch(&path(&old), give_up).await.whole()
+    );
 
     let body = json!({"name": "new", "is_default_network": true});
     let new = api.post(&virtual_networks(""), body).await.id();
     assert_eq!(api.default_virtual_network().await, new);
     api.patch(&path(&old), json!({"is_default": true})).await.result();
     assert_eq!(api.default_virtual_network().await, old);
-    api.patch(&path(&new), json!({"is_default_network": true})).await.result();
+    api.patch(&path(&new), json!({"is_default_network": true}))
+        .await
+        .result();
     api.delete(&path(&old)).await.result();
     assert_eq!(api.default_virtual_network().await, new);
 }
@@ -87,7 +105,10 @@ async fn a_name_is_unique_among_live_virtual_networks() {
     let again = api.post(&virtual_networks(""), json!({"name": "lab"})).await;
     assert_json_snapshot!("virtual_network_name_taken", again.whole());
     let other = virtual_networks(&format!("/{}", api.add_virtual_network("other").await));
-    assert_eq!(api.patch(&other, json!({"name": "lab"})).await.failure(), (409, 1101));
+    assert_eq!(
+        api.patch(&other, json!({"name": "lab"})).await.failure(),
+        (409, 1101)
+    );
     api.delete(&virtual_networks(&format!("/{lab}"))).await.result();
     api.patch(&other, json!({"name": "lab"})).await.result();
 }
@@ -95,12 +116,18 @@ async fn a_name_is_unique_among_live_virtual_networks() {
 #[tokio::test]
 async fn a_bad_virtual_network_is_refused_with_its_field() {
     let api = Api::new().await;
-    assert_json_snapshot!("virtual_network_no_name", api.post(&virtual_networks(""), json!({})).await.whole());
+    assert_json_snapshot!(
+        "virtual_network_no_name",
+        api.post(&virtual_networks(""), json!({})).await.whole()
+    );
     for (body, pointer) in [
         (json!({"name": ""}), "/name"),
         (json!({"name": "x".repeat(257)}), "/name"),
         (json!({"name": "lab", "comment": "x".repeat(257)}), "/comment"),
-        (json!({"name": "lab", "is_default_network": "yes"}), "/is_default_network"),
+        (
+            json!({"name": "lab", "is_default_network": "yes"}),
+            "/is_default_network",
+        ),
     ] {
         let answer = api.post(&virtual_networks(""), body.clone()).await;
         assert_eq!(answer.failure(), (400, 1001), "{body}");
@@ -124,7 +151,10 @@ async fn virtual_networks_are_filtered_by_what_they_are() {
         ("?name=the".to_owned(), vec![]),
         (format!("?id={default}"), vec![&*default]),
         ("?is_default=true".to_owned(), vec![&*default]),
-        ("?is_default_network=false&is_deleted=false".to_owned(), vec![&*lab]),
+        (
+            "?is_default_network=false&is_deleted=false".to_owned(),
+            vec![&*lab],
+        ),
     ] {
         let found = api.get(&virtual_networks(&query)).await;
         assert_eq!(found.ids(), expected, "{query}");
