@@ -2,8 +2,12 @@
 //!
 //! Each extractor authenticates, reads its ids and authorises, in that order, before a body is looked at.
 
-use adit_core::port::{Actor, Zone};
+use adit_core::{
+    permission::Target,
+    port::{Actor, Zone},
+};
 use adit_model::{AccountId, ConnectorId, RecordId, TunnelKey, ZoneId};
+use adit_wire::management_token::ManagementResource;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
@@ -26,8 +30,8 @@ impl AccountScope {
         let caller = Caller::of(parts, state).await?;
         let params = PathParams::of(parts).await?;
         let account = params.id("account_id")?;
-        caller.may_act_in(account)?;
-        let exists = caller.only_account().is_some()
+        caller.may_act_on(Target::Account(account))?;
+        let exists = caller.belongs_to(account)
             || state
                 .catalog
                 .account_exists(account)
@@ -64,6 +68,13 @@ impl TunnelScope {
     }
 }
 
+/// A tunnel, and something of its connectors that a management token opens, in the path as `resource`.
+pub(crate) struct ManagementScope {
+    pub(crate) tunnel: TunnelKey,
+    pub(crate) resource: ManagementResource,
+    pub(crate) actor: Actor,
+}
+
 /// A connector of a tunnel, in the path as `connector_id`; it need not exist.
 pub(crate) struct ConnectorScope {
     pub(crate) tunnel: TunnelKey,
@@ -85,7 +96,10 @@ impl ZoneScope {
         let id: ZoneId = params.id("zone_id")?;
         match state.catalog.zone(id).await.map_err(AuthError::from)? {
             Some(zone) => {
-                caller.may_act_in(zone.account)?;
+                caller.may_act_on(Target::Zone {
+                    zone: id,
+                    account: zone.account,
+                })?;
                 Ok((
                     Self {
                         zone,
@@ -94,8 +108,8 @@ impl ZoneScope {
                     params,
                 ))
             }
-            None if caller.only_account().is_some() => Err(caller.refuse().into()),
-            None => Err(params.unknown().into()),
+            None if caller.sees_all() => Err(params.unknown().into()),
+            None => Err(caller.refuse().into()),
         }
     }
 }
@@ -118,7 +132,9 @@ impl FromRequestParts<ApiState> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
-        Ok(Self::of(parts, state).await?)
+        let caller = Self::of(parts, state).await?;
+        caller.may_act()?;
+        Ok(caller)
     }
 }
 
@@ -135,6 +151,19 @@ impl FromRequestParts<ApiState> for TunnelScope {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         Ok(Self::of(parts, state).await?.0)
+    }
+}
+
+impl FromRequestParts<ApiState> for ManagementScope {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        let (TunnelScope { tunnel, actor }, params) = TunnelScope::of(parts, state).await?;
+        Ok(Self {
+            tunnel,
+            resource: params.id("resource")?,
+            actor,
+        })
     }
 }
 

@@ -72,7 +72,7 @@ pub fn connections_of_all(answers: &[(NodeId, Result<Answer, AskError>)]) -> Res
 
 #[cfg(test)]
 mod tests {
-    use adit_model::{AccountId, ConfigSource, Timestamp, TunnelId, TunnelKey, TunnelStatus};
+    use adit_model::{AccountId, ConfigSource, Timestamp, TunnelId, TunnelKey, TunnelKind, TunnelStatus};
 
     use super::*;
 
@@ -83,6 +83,7 @@ mod tests {
                 account: AccountId::random(),
                 tunnel: TunnelId::random(),
             },
+            kind: TunnelKind::CfdTunnel,
             name: "blog".parse().unwrap(),
             config_source: ConfigSource::Local,
             created_at: now,

@@ -6,16 +6,19 @@
 mod catalog;
 mod directory;
 mod edge_control;
+mod login;
 mod networks;
 mod presence;
+mod quick_tunnels;
 
 pub use catalog::{
-    Actor, ApiCredential, ApiToken, Catalog, CatalogError, ConnectionRecord, ConnectorRecord, DnsRecord,
-    DnsRecordFilter, DnsRecordKind, LoginCredential, NewDnsRecord, NewTunnel, Page, PageRequest, StoreError,
-    Tunnel, TunnelFilter, Zone, ZoneFilter,
+    Actor, Catalog, CatalogError, ConnectionRecord, ConnectorRecord, DnsRecord, DnsRecordFilter,
+    DnsRecordKind, NewDnsRecord, NewTunnel, Page, PageRequest, StoreError, Tunnel, TunnelFilter, Zone,
+    ZoneFilter,
 };
 pub use directory::{Change, ChangeNumber, Changes, Directory, HostRoute, Snapshot, TunnelEntry};
 pub use edge_control::{Answer, Ask, AskError, EdgeControl, LiveConnection, Question};
+pub use login::{ApiCredential, ApiToken, Login, LoginCredential, TokenOwner, TokenStatus, Unusable, User};
 pub use networks::{
     ConnectivityChange, ConnectivitySettings, HostnameRoute, HostnameRouteChange, HostnameRouteFilter,
     NetworkError, Networks, NewHostnameRoute, NewRoute, NewSubnet, NewVirtualNetwork, Remark, Route,
@@ -23,3 +26,4 @@ pub use networks::{
     SubnetSelector, VirtualNetwork, VirtualNetworkChange, VirtualNetworkFilter,
 };
 pub use presence::{CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, Presence, PresenceEvent};
+pub use quick_tunnels::{NewQuickTunnel, QuickTunnelError, QuickTunnels};

@@ -174,6 +174,10 @@ hex_ids! {
     RecordId,
     /// An API token (not its value): 32 lower-case hexadecimal digits.
     ApiTokenId,
+    /// A policy of an API token: 32 lower-case hexadecimal digits.
+    PolicyId,
+    /// A user: 32 lower-case hexadecimal digits.
+    UserId,
 }
 
 /// A tunnel everywhere below the border. The same tunnel id may exist in two accounts.

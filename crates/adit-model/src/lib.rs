@@ -15,7 +15,7 @@ mod tunnel;
 pub use hostname::{HostPattern, Hostname, HostnameError};
 pub use ids::{
     AccountId, ApiTokenId, BootId, ConnectionId, ConnectionIndex, ConnectorId, HostnameRouteId, IdError,
-    NodeId, RecordId, RouteId, SubnetId, TunnelId, TunnelKey, VirtualNetworkId, ZoneId,
+    NodeId, PolicyId, RecordId, RouteId, SubnetId, TunnelId, TunnelKey, UserId, VirtualNetworkId, ZoneId,
 };
 pub use location::{Location, LocationError};
 pub use secret::{SecretDigest, ShortSecret, TunnelSecret};

@@ -175,7 +175,6 @@ mod tests {
     fn a_kind_has_one_name_everywhere() {
         for kind in TunnelKind::ALL {
             assert_eq!(kind.as_str().parse(), Ok(kind));
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
         assert_eq!("warp".parse::<TunnelKind>(), Err(TunnelKindError));
     }

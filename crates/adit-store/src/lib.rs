@@ -8,6 +8,7 @@
 //!
 //! SQL is text that both engines run (`sql`); what only one of them understands is in `sqlite` and `postgres`.
 
+mod api_tokens;
 mod bootstrap;
 mod catalog;
 mod clock;
@@ -25,15 +26,20 @@ mod open;
 mod place;
 mod postgres;
 mod presence;
+mod quick_tunnels;
+mod reach;
 mod read;
 mod row;
+mod schema;
 mod seal;
 mod sql;
 mod sqlite;
 mod store;
 mod sweep;
+mod token_use;
 mod tunnels;
 mod tx;
+mod users;
 mod writer;
 mod zones;
 

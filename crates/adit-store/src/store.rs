@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use adit_core::port::{Actor, CatalogError, ChangeNumber, NewTunnel, StoreError, Tunnel, Zone};
+use adit_core::quick_tunnel::Lifetimes;
 use adit_model::{AccountId, ApiTokenId, BootId, Hostname, NodeId, Timestamp, TunnelId, TunnelKey};
 use tokio::{
     sync::{Mutex, watch},
@@ -19,8 +20,10 @@ use crate::{
     node,
     open::{self, OpenError, Opened},
     presence::{PresenceQueue, Reporter, rows},
+    quick_tunnels,
     seal::{Sealer, StoreKeys},
     sweep::{self, Retention, Swept},
+    token_use::TokenUse,
     tunnels,
     writer::{Writer, WriterParts},
     zones::{self, ZoneError},
@@ -37,6 +40,8 @@ pub struct StoreOptions {
     pub retention: Retention,
     /// How many changes are kept for an edge that lags; one that lags further takes a new snapshot. Default 10 000.
     pub changes_kept: u64,
+    /// How long quick tunnels wait for a connector.
+    pub quick_tunnels: Lifetimes,
     /// The time.
     pub clock: Clock,
 }
@@ -46,6 +51,7 @@ impl Default for StoreOptions {
         Self {
             retention: Retention::default(),
             changes_kept: 10_000,
+            quick_tunnels: Lifetimes::default(),
             clock: Clock::default(),
         }
     }
@@ -60,11 +66,13 @@ pub struct Store {
     pub(crate) readers: Pool,
     pub(crate) writer: Writer,
     pub(crate) presence: Arc<PresenceQueue>,
+    pub(crate) token_use: Arc<TokenUse>,
     pub(crate) newest: watch::Receiver<ChangeNumber>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) clock: Clock,
     reporter: Reporter,
     retention: Retention,
+    quick_tunnels: Lifetimes,
     stop: CancellationToken,
     tasks: Mutex<Tasks>,
 }
@@ -104,6 +112,7 @@ impl Store {
         let StoreOptions {
             retention,
             changes_kept,
+            quick_tunnels,
             clock,
         } = options;
         let mut tasks = Tasks {
@@ -136,9 +145,17 @@ impl Store {
 
         let stop = CancellationToken::new();
         let presence = PresenceQueue::start(reporter, writer.clone(), stop.clone(), &mut tasks.helpers);
+        let token_use = TokenUse::start(writer.clone(), stop.clone(), &mut tasks.helpers);
         tasks.helpers.spawn(keep_sweeping(
             writer.clone(),
             retention,
+            clock.clone(),
+            stop.clone(),
+        ));
+        tasks.helpers.spawn(quick_tunnels::keep_removing(
+            readers.clone(),
+            writer.clone(),
+            quick_tunnels,
             clock.clone(),
             stop.clone(),
         ));
@@ -147,11 +164,13 @@ impl Store {
             readers,
             writer,
             presence,
+            token_use,
             newest,
             sealer,
             clock,
             reporter,
             retention,
+            quick_tunnels,
             stop,
             tasks,
         })
@@ -213,7 +232,7 @@ impl Store {
         work.await
     }
 
-    /// Makes an API token, or gives the account's token of this name another value.
+    /// Makes an API token that may do everything in the account, or gives the account's token of this name another value.
     ///
     /// # Errors
     /// [`StoreError`] if there is no such account, another token has the value, or the store fails.
@@ -279,6 +298,15 @@ impl Store {
     /// [`StoreError`] if the store fails; what was removed until then stays removed.
     pub async fn sweep(&self, now: Timestamp) -> Result<Swept, StoreError> {
         sweep::run(&self.writer, self.retention, now).await
+    }
+
+    /// Removes the quick tunnels that nobody has used for too long at `now`, and gives how many. The store does so
+    /// by itself every few seconds.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store fails.
+    pub async fn sweep_quick_tunnels(&self, now: Timestamp) -> Result<usize, StoreError> {
+        quick_tunnels::remove_unused(&self.readers, &self.writer, self.quick_tunnels, now).await
     }
 
     /// A connection to read with, in a transaction.

@@ -3,7 +3,7 @@
 mod list;
 
 use adit_core::port::{Actor, CatalogError, ChangeNumber, NewTunnel, Tunnel};
-use adit_model::{ConfigSource, ConfigVersion, TunnelId, TunnelKey, TunnelSecret, TunnelStatus};
+use adit_model::{ConfigSource, ConfigVersion, TunnelId, TunnelKey, TunnelKind, TunnelSecret, TunnelStatus};
 
 pub(crate) use self::list::{find, list};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     failure::{Cause, Failure},
     hosts, networks,
     presence::rows,
-    row::column,
+    row::{column, parsed},
     seal::Sealer,
     sql::query,
     tx::{Audit, Object, Tx, counter},
@@ -24,6 +24,11 @@ pub(crate) fn config_source(row: &Row) -> Result<ConfigSource, Cause> {
         "cloudflare" => Ok(ConfigSource::Cloudflare),
         _ => Err(Cause::BadColumn("config_source")),
     }
+}
+
+/// The column `kind`.
+pub(crate) fn kind(row: &Row) -> Result<TunnelKind, Cause> {
+    parsed(row, "kind")
 }
 
 const fn config_source_name(source: ConfigSource) -> &'static str {
@@ -52,8 +57,8 @@ pub(crate) async fn insert(
     let created_at = tx.now.unix_micros();
     query(
         "INSERT INTO tunnels (account_id, tunnel_id, name, config_source, config_version, sealed_secret,
-             created_at, ever_connected, inactive_since)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7)",
+             created_at, ever_connected, inactive_since, kind)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $9)",
     )
     .bind(key.account.to_string())
     .bind(tunnel.uuid())
@@ -63,6 +68,7 @@ pub(crate) async fn insert(
     .bind(sealer.seal_secret(&new.secret, key)?)
     .bind(created_at)
     .bind(false)
+    .bind(new.kind.as_str())
     .execute(&mut *tx.connection)
     .await?;
     let object = format!("{tunnel} {}", new.name);
@@ -76,6 +82,7 @@ pub(crate) async fn insert(
     let change = tx.changed(Object::Tunnel(key)).await?;
     let tunnel = Tunnel {
         key,
+        kind: new.kind,
         name: new.name,
         config_source: new.config_source,
         created_at: tx.now,

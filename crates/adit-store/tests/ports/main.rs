@@ -11,6 +11,8 @@ mod networks;
 #[cfg(test)]
 mod presence;
 #[cfg(test)]
+mod quick_tunnels;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tunnels;

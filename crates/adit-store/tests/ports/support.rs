@@ -16,7 +16,7 @@ use adit_core::port::{
 };
 use adit_model::{
     AccountId, ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, Location, Timestamp,
-    TransportProtocol, TunnelId, TunnelKey, TunnelSecret, ZoneId,
+    TransportProtocol, TunnelId, TunnelKey, TunnelKind, TunnelSecret, ZoneId,
 };
 use adit_store::{
     ApiTokenValue, Bootstrap, BootstrapOutcome, Clock, Store, StoreKeys, StoreOptions, UserKey,
@@ -242,6 +242,7 @@ impl Home {
 pub(crate) fn new_tunnel(account: AccountId, name: &str) -> NewTunnel {
     NewTunnel {
         account,
+        kind: TunnelKind::CfdTunnel,
         name: name.parse().unwrap(),
         config_source: ConfigSource::Local,
         secret: TunnelSecret::new(format!("{name:-<32}").into_bytes()).unwrap(),
@@ -285,6 +286,7 @@ pub(crate) fn opened(
 pub(crate) fn actor() -> Actor {
     Actor {
         name: "token:test".to_owned(),
+        email: None,
         address: Some([127, 0, 0, 1].into()),
         request_id: "r1".to_owned(),
     }
