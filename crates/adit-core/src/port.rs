@@ -9,7 +9,9 @@ mod catalog;
 mod directory;
 mod edge_control;
 mod login;
+mod networks;
 mod presence;
+mod quick_tunnels;
 mod records;
 mod text_match;
 mod tokens;
@@ -24,7 +26,14 @@ pub use catalog::{
 pub use directory::{Change, ChangeNumber, Changes, Directory, HostRoute, Snapshot, TunnelEntry};
 pub use edge_control::{Answer, Ask, AskError, EdgeControl, LiveConnection, Question};
 pub use login::{ApiCredential, ApiToken, Login, LoginCredential, TokenOwner, TokenStatus, Unusable, User};
+pub use networks::{
+    ConnectivityChange, ConnectivitySettings, HostnameRoute, HostnameRouteChange, HostnameRouteFilter,
+    NetworkError, Networks, NewHostnameRoute, NewRoute, NewSubnet, NewVirtualNetwork, Remark, Route,
+    RouteChange, RouteComment, RouteFilter, RouteSelector, Subnet, SubnetChange, SubnetFilter,
+    SubnetSelector, VirtualNetwork, VirtualNetworkChange, VirtualNetworkFilter,
+};
 pub use presence::{CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, Presence, PresenceEvent};
+pub use quick_tunnels::{NewQuickTunnel, QuickTunnelError, QuickTunnels};
 pub use records::{
     DnsRecord, DnsRecordFilter, DnsRecordKind, NewDnsRecord, RecordOrder, RecordSettings, TagMatch,
 };

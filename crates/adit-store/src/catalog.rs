@@ -87,11 +87,12 @@ impl Catalog for Store {
     async fn delete_tunnel(
         &self,
         key: TunnelKey,
+        cascade: bool,
         actor: &Actor,
     ) -> Result<(Tunnel, ChangeNumber), CatalogError> {
         let actor = actor.clone();
         let work = self.writer.write("delete a tunnel", move |mut tx| {
-            Box::pin(async move { tunnels::delete(&mut tx, key, &actor).await })
+            Box::pin(async move { tunnels::delete(&mut tx, key, cascade, &actor).await })
         });
         work.await
     }

@@ -10,6 +10,7 @@ use sqlx::{
 
 use crate::{
     engine::{Connection, Pool},
+    schema::steps,
     sql::query,
 };
 
@@ -29,9 +30,9 @@ pub(crate) const BEGIN_WRITE: &str = "BEGIN";
 /// what one checks stays true until it has written.
 pub(crate) const TAKE_TURN: &str = "SELECT pg_advisory_xact_lock(4702111234474983745)";
 
-/// The schema, oldest step first. A step that was released is never changed, only followed.
+/// The schema, oldest step first.
 pub(crate) fn migrations() -> Vec<Migration> {
-    Vec::new()
+    steps!("postgres")
 }
 
 /// Reads a `postgres://` address. The error never quotes it: it may hold a password.

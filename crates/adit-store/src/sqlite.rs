@@ -9,13 +9,14 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions, SqlSafeStr, SqliteConnection,
-    migrate::{Migration, MigrationType},
+    ConnectOptions, SqliteConnection,
+    migrate::Migration,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use crate::{
     engine::{Connection, Pool},
+    schema::steps,
     sql::query,
 };
 
@@ -28,31 +29,9 @@ const READERS: u32 = 4;
 /// How long to wait for another process that has the file locked, such as a backup.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// The schema, oldest step first. A step that was released is never changed, only followed.
+/// The schema, oldest step first.
 pub(crate) fn migrations() -> Vec<Migration> {
-    vec![
-        step(
-            1,
-            "tunnels, zones, presence, audit and changes",
-            include_str!("sqlite/0001_tunnels_zones_presence.sql"),
-        ),
-        step(
-            2,
-            "users, policies of API tokens, paused zones, tags, states in the audit log",
-            include_str!("sqlite/0002_identity.sql"),
-        ),
-    ]
-}
-
-/// One step of the schema; runs in a transaction of its own.
-pub(crate) fn step(version: i64, description: &'static str, sql: &'static str) -> Migration {
-    Migration::new(
-        version,
-        description.into(),
-        MigrationType::Simple,
-        sql.into_sql_str(),
-        false,
-    )
+    steps!("sqlite")
 }
 
 fn options(file: &Path) -> SqliteConnectOptions {

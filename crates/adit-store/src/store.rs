@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use adit_core::{
     port::{Actor, CatalogError, ChangeNumber, NewTunnel, StoreError, Tunnel, Zone, ZoneError},
+    quick_tunnel::Lifetimes,
     token_value::ApiTokenValue,
 };
 use adit_model::{AccountId, ApiTokenId, BootId, Hostname, NodeId, Timestamp, TunnelId, TunnelKey};
@@ -21,6 +22,7 @@ use crate::{
     node,
     open::{self, OpenError, Opened},
     presence::{PresenceQueue, Reporter, rows},
+    quick_tunnels,
     seal::{Sealer, StoreKeys},
     sweep::{self, Retention, Swept},
     token_use::TokenUse,
@@ -40,6 +42,8 @@ pub struct StoreOptions {
     pub retention: Retention,
     /// How many changes are kept for an edge that lags; one that lags further takes a new snapshot. Default 10 000.
     pub changes_kept: u64,
+    /// How long quick tunnels wait for a connector.
+    pub quick_tunnels: Lifetimes,
     /// The time.
     pub clock: Clock,
 }
@@ -49,6 +53,7 @@ impl Default for StoreOptions {
         Self {
             retention: Retention::default(),
             changes_kept: 10_000,
+            quick_tunnels: Lifetimes::default(),
             clock: Clock::default(),
         }
     }
@@ -69,6 +74,7 @@ pub struct Store {
     pub(crate) clock: Clock,
     reporter: Reporter,
     retention: Retention,
+    quick_tunnels: Lifetimes,
     stop: CancellationToken,
     tasks: Mutex<Tasks>,
 }
@@ -108,6 +114,7 @@ impl Store {
         let StoreOptions {
             retention,
             changes_kept,
+            quick_tunnels,
             clock,
         } = options;
         let mut tasks = Tasks {
@@ -147,6 +154,13 @@ impl Store {
             clock.clone(),
             stop.clone(),
         ));
+        tasks.helpers.spawn(quick_tunnels::keep_removing(
+            readers.clone(),
+            writer.clone(),
+            quick_tunnels,
+            clock.clone(),
+            stop.clone(),
+        ));
         let tasks = Mutex::new(tasks);
         Ok(Self {
             readers,
@@ -158,6 +172,7 @@ impl Store {
             clock,
             reporter,
             retention,
+            quick_tunnels,
             stop,
             tasks,
         })
@@ -287,6 +302,15 @@ impl Store {
         sweep::run(&self.writer, self.retention, now).await
     }
 
+    /// Removes the quick tunnels that nobody has used for too long at `now`, and gives how many. The store does so
+    /// by itself every few seconds.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store fails.
+    pub async fn sweep_quick_tunnels(&self, now: Timestamp) -> Result<usize, StoreError> {
+        quick_tunnels::remove_unused(&self.readers, &self.writer, self.quick_tunnels, now).await
+    }
+
     /// A connection to read with, in a transaction.
     pub(crate) async fn reader(&self, doing: &'static str) -> Result<Connection, StoreError> {
         self.readers.reader().await.map_err(|error| {
@@ -313,7 +337,13 @@ async fn keep_sweeping(writer: Writer, retention: Retention, clock: Clock, stop:
             swept = sweep::run(&writer, retention, clock.now()) => swept,
         };
         match swept {
-            Ok(swept) => tracing::debug!(swept.tunnels, swept.connections, swept.audit, "swept the store"),
+            Ok(swept) => tracing::debug!(
+                swept.tunnels,
+                swept.connections,
+                swept.audit,
+                swept.networks,
+                "swept the store"
+            ),
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,

@@ -4,15 +4,15 @@ use std::net::IpAddr;
 
 use adit_model::{
     AccountId, ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, Location, RecordId, Timestamp,
-    TunnelId, TunnelKey, TunnelName, TunnelSecret, TunnelStatus, ZoneId,
+    TunnelId, TunnelKey, TunnelKind, TunnelName, TunnelSecret, TunnelStatus, ZoneId,
 };
 use async_trait::async_trait;
 
 use super::{
-    Accounts, ApiTokens, AuditLog, ChangeNumber, DnsRecord, DnsRecordFilter, Login, NewDnsRecord, Zone,
-    ZoneFilter, Zones,
+    Accounts, ApiTokens, AuditLog, ChangeNumber, DnsRecord, DnsRecordFilter, Login, Networks, NewDnsRecord,
+    QuickTunnels, Zone, ZoneFilter, Zones,
 };
-use crate::permission::Reach;
+use crate::{lifecycle::StillRouted, permission::Reach};
 
 /// The store could not do what it was asked, for no fault of the caller. The cause is in `source`.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,9 @@ pub enum CatalogError {
     /// No such tunnel in the account (or a deleted one, where a live one is needed).
     #[error("tunnel not found")]
     NoTunnel,
+    /// Routes of private networks or host names lead to the tunnel.
+    #[error(transparent)]
+    StillRouted(#[from] StillRouted),
     /// No such zone, or not this account's.
     #[error("zone not found")]
     NoZone,
@@ -79,6 +82,8 @@ impl Actor {
 pub struct Tunnel {
     /// Account and id.
     pub key: TunnelKey,
+    /// What it carries.
+    pub kind: TunnelKind,
     /// Its name.
     pub name: TunnelName,
     /// Who owns its configuration.
@@ -134,6 +139,8 @@ pub struct ConnectionRecord {
 pub struct NewTunnel {
     /// Its account.
     pub account: AccountId,
+    /// What it carries.
+    pub kind: TunnelKind,
     /// Its name.
     pub name: TunnelName,
     /// Who owns its configuration.
@@ -145,6 +152,8 @@ pub struct NewTunnel {
 /// Which tunnels to list; every condition given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct TunnelFilter {
+    /// One of these kinds; any if empty.
+    pub kinds: Vec<TunnelKind>,
     /// Exactly this id.
     pub id: Option<TunnelId>,
     /// Exactly this name.
@@ -194,7 +203,9 @@ pub struct Page<T> {
 /// The store as the API sees it. Every change is durable before the call returns, in one transaction with its
 /// audit record, and is told to the edges: [`ChangeNumber`] says from where on they know it.
 #[async_trait]
-pub trait Catalog: Accounts + ApiTokens + AuditLog + Login + Zones + Send + Sync {
+pub trait Catalog:
+    Accounts + ApiTokens + AuditLog + Login + Networks + QuickTunnels + Zones + Send + Sync
+{
     /// Whether there is such an account.
     async fn account_exists(&self, account: AccountId) -> Result<bool, StoreError>;
 
@@ -219,10 +230,13 @@ pub trait Catalog: Accounts + ApiTokens + AuditLog + Login + Zones + Send + Sync
     /// The secret of a live tunnel; [`CatalogError::NoTunnel`] if it is deleted or unknown.
     async fn tunnel_secret(&self, key: TunnelKey) -> Result<TunnelSecret, CatalogError>;
 
-    /// Marks a tunnel deleted. Deleting a deleted one changes nothing and returns it.
+    /// Marks a tunnel deleted, and with `cascade` the routes of private networks and host names that lead to it.
+    /// Deleting a deleted one changes nothing and returns it. Without `cascade` such routes are a reason to refuse:
+    /// [`CatalogError::StillRouted`].
     async fn delete_tunnel(
         &self,
         key: TunnelKey,
+        cascade: bool,
         actor: &Actor,
     ) -> Result<(Tunnel, ChangeNumber), CatalogError>;
 

@@ -9,6 +9,8 @@ mod login;
 #[cfg(test)]
 mod presence;
 #[cfg(test)]
+mod quick_tunnels;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tunnels;
