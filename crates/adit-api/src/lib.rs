@@ -25,6 +25,7 @@ mod tokens;
 mod tunnels;
 mod zones;
 
+pub use openapi::openapi;
 pub use quick_tunnels::QuickTunnelService;
 pub use router::router;
 pub use serve::serve;

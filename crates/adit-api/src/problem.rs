@@ -1,5 +1,6 @@
 //! Every failure as the client sees it. Statuses and v4 error codes appear in this file and nowhere else.
 
+mod failure;
 mod identity;
 mod shape;
 
@@ -22,7 +23,8 @@ use crate::{
     zones::{RecordError, RouteError, ZoneRequestError},
 };
 
-pub(crate) use shape::Problem;
+pub(crate) use failure::{Failure, failures};
+pub(crate) use shape::{FailureEnvelope, Problem};
 
 /// The v4 error codes. Those of four digits from 1400 on are ours: HTTP's number plus 1000.
 mod code {

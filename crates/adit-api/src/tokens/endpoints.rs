@@ -18,6 +18,7 @@ use crate::endpoint::{
     Access::{self, Groups},
     Endpoint, Parameter,
 };
+use crate::problem::failures::{NOT_VERIFIED, TOKEN, TOKEN_KEPT};
 
 const DIRECTION: &[Parameter] = &[Parameter::word(
     "direction",
@@ -80,12 +81,22 @@ fn tokens(paths: &Paths, read: Set, write: Set) -> Vec<Endpoint> {
         Endpoint::get(paths.groups, "List what a token can be given", read, for_tokens)
             .query(TOKEN_GROUPS)
             .gives_all::<TokenGroupView>(),
-        Endpoint::get(paths.one, "Show an API token", read, get).gives::<TokenView>(),
+        Endpoint::get(paths.one, "Show an API token", read, get)
+            .gives::<TokenView>()
+            .fails(TOKEN),
         Endpoint::put(paths.one, "Replace what an API token may do", write, replace)
             .takes::<TokenRequest>()
-            .gives::<TokenView>(),
-        Endpoint::delete(paths.one, "Delete an API token", write, delete).gives::<DeletedToken>(),
-        Endpoint::put(paths.value, "Replace the value of an API token", write, roll).gives::<String>(),
+            .gives::<TokenView>()
+            .fails(TOKEN)
+            .fails(TOKEN_KEPT),
+        Endpoint::delete(paths.one, "Delete an API token", write, delete)
+            .gives::<DeletedToken>()
+            .fails(TOKEN)
+            .fails(TOKEN_KEPT),
+        Endpoint::put(paths.value, "Replace the value of an API token", write, roll)
+            .gives::<String>()
+            .fails(TOKEN)
+            .fails(TOKEN_KEPT),
     ]
 }
 
@@ -100,14 +111,16 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             Access::Anyone,
             verify::verify,
         )
-        .gives::<Verified>(),
+        .gives::<Verified>()
+        .fails(NOT_VERIFIED),
         Endpoint::get(
             "/accounts/{account_id}/tokens/verify",
             "Verify that the token of this call is good in this account",
             Access::Anyone,
             verify::verify_of_account,
         )
-        .gives::<Verified>(),
+        .gives::<Verified>()
+        .fails(NOT_VERIFIED),
         Endpoint::get(
             "/accounts/{account_id}/iam/permission_groups",
             "List permission groups",

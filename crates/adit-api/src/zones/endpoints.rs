@@ -11,7 +11,10 @@ use super::{
     route::{RouteRequest, Routed},
     view::{RecordView, ZoneView},
 };
-use crate::endpoint::{Access::Groups, Endpoint, Parameter};
+use crate::{
+    endpoint::{Access::Groups, Endpoint, Parameter},
+    problem::failures::{RECORD, RECORD_VALUE, ROUTE, TUNNEL, ZONE, ZONE_TAKEN},
+};
 
 const ZONES: &[Parameter] = &[
     Parameter::text(
@@ -108,7 +111,9 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             .gives_page::<ZoneView>(),
         Endpoint::post("/zones", "Make a zone", Groups(ZONE_WRITE), change::create)
             .takes::<ZoneRequest>()
-            .gives::<ZoneView>(),
+            .gives::<ZoneView>()
+            .fails(ZONE)
+            .fails(ZONE_TAKEN),
         Endpoint::patch(
             "/zones/{zone_id}",
             "Pause a zone, or let it go on",
@@ -116,14 +121,16 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             change::edit,
         )
         .takes::<ZoneChange>()
-        .gives::<ZoneView>(),
+        .gives::<ZoneView>()
+        .fails(ZONE),
         Endpoint::delete(
             "/zones/{zone_id}",
             "Delete a zone with its records",
             Groups(ZONE_WRITE),
             change::delete,
         )
-        .gives::<DeletedZone>(),
+        .gives::<DeletedZone>()
+        .fails(ZONE),
         Endpoint::get("/zones/{zone_id}", "Show a zone", Groups(ZONE_READ), get).gives::<ZoneView>(),
         Endpoint::put(
             "/zones/{zone_id}/tunnels/{tunnel_id}/routes",
@@ -132,20 +139,31 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             route,
         )
         .takes::<RouteRequest>()
-        .gives::<Routed>(),
+        .gives::<Routed>()
+        .fails(TUNNEL)
+        .fails(ROUTE),
         Endpoint::get(records, "List records", read, list_records)
             .query(RECORDS)
             .gives_page::<RecordView>(),
         Endpoint::post(records, "Add a record", write, create_record)
             .takes::<RecordRequest>()
-            .gives::<RecordView>(),
-        Endpoint::get(record, "Show a record", read, get_record).gives::<RecordView>(),
+            .gives::<RecordView>()
+            .fails(RECORD_VALUE),
+        Endpoint::get(record, "Show a record", read, get_record)
+            .gives::<RecordView>()
+            .fails(RECORD),
         Endpoint::put(record, "Replace a record", write, replace_record)
             .takes::<RecordRequest>()
-            .gives::<RecordView>(),
+            .gives::<RecordView>()
+            .fails(RECORD)
+            .fails(RECORD_VALUE),
         Endpoint::patch(record, "Change a record", write, edit_record)
             .takes::<RecordRequest>()
-            .gives::<RecordView>(),
-        Endpoint::delete(record, "Remove a record", write, delete_record).gives::<DeletedRecord>(),
+            .gives::<RecordView>()
+            .fails(RECORD)
+            .fails(RECORD_VALUE),
+        Endpoint::delete(record, "Remove a record", write, delete_record)
+            .gives::<DeletedRecord>()
+            .fails(RECORD),
     ]
 }
