@@ -7,7 +7,7 @@ use crate::{
     accounts, audit,
     endpoint::{self, Endpoint},
     extract::RequestError,
-    management,
+    management, networks,
     observe::{answer_panic, observe},
     openapi, quick_tunnels,
     state::ApiState,
@@ -30,10 +30,11 @@ pub fn router(state: ApiState) -> Router {
 /// Every call under `/client/v4`.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     [
+        management::endpoints(),
         accounts::endpoints(),
         audit::endpoints(),
-        management::endpoints(),
         tunnels::endpoints(),
+        networks::endpoints(),
         zones::endpoints(),
         tokens::endpoints(),
         openapi::endpoints(),

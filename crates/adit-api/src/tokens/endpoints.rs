@@ -7,18 +7,20 @@ use adit_core::permission::{
 
 use super::{
     create, delete, get,
-    groups::{GroupView, TokenGroupView, for_tokens, of_account, one_of_account},
+    groups::{AccountGroupView, TokenGroupView, for_tokens, of_account, one_of_account},
     list, replace,
     request::TokenRequest,
     roll,
     verify::{self, Verified},
     view::{CreatedToken, DeletedToken, TokenView},
 };
-use crate::endpoint::{
-    Access::{self, Groups},
-    Endpoint, Parameter,
+use crate::{
+    endpoint::{
+        Access::{self, Groups},
+        Endpoint, Parameter,
+    },
+    problem::failures::{NOT_VERIFIED, TOKEN, TOKEN_KEPT},
 };
-use crate::problem::failures::{NOT_VERIFIED, TOKEN, TOKEN_KEPT};
 
 const DIRECTION: &[Parameter] = &[Parameter::word(
     "direction",
@@ -111,16 +113,16 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             Access::Anyone,
             verify::verify,
         )
-        .gives::<Verified>()
-        .fails(NOT_VERIFIED),
+        .fails(NOT_VERIFIED)
+        .gives::<Verified>(),
         Endpoint::get(
             "/accounts/{account_id}/tokens/verify",
             "Verify that the token of this call is good in this account",
             Access::Anyone,
             verify::verify_of_account,
         )
-        .gives::<Verified>()
-        .fails(NOT_VERIFIED),
+        .fails(NOT_VERIFIED)
+        .gives::<Verified>(),
         Endpoint::get(
             "/accounts/{account_id}/iam/permission_groups",
             "List permission groups",
@@ -128,14 +130,14 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             of_account,
         )
         .query(GROUPS)
-        .gives_page::<GroupView>(),
+        .gives_page::<AccountGroupView>(),
         Endpoint::get(
             "/accounts/{account_id}/iam/permission_groups/{permission_group_id}",
             "Show a permission group",
             Groups(ACCOUNT_READ),
             one_of_account,
         )
-        .gives::<GroupView>(),
+        .gives::<AccountGroupView>(),
     ]);
     all
 }

@@ -44,7 +44,7 @@ pub(crate) struct TokenRequest {
     #[serde(default)]
     policies: Option<Vec<PolicyRequest>>,
     #[serde(default)]
-    condition: Option<Condition>,
+    condition: Option<ConditionRequest>,
     #[serde(default)]
     not_before: Option<Timestamp>,
     #[serde(default)]
@@ -82,13 +82,13 @@ struct GroupRequest {
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-struct Condition {
+struct ConditionRequest {
     #[serde(rename = "request.ip", alias = "request_ip", default)]
-    request_ip: Option<Addresses>,
+    request_ip: Option<AddressesRequest>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-struct Addresses {
+struct AddressesRequest {
     /// Networks, such as `192.0.2.0/24`, or addresses.
     #[serde(default)]
     r#in: Option<Vec<String>>,
@@ -192,7 +192,7 @@ fn policy(request: PolicyRequest) -> Result<Policy, TokenRequestError> {
     })
 }
 
-fn addresses(request: Addresses) -> Result<AddressRule, TokenRequestError> {
+fn addresses(request: AddressesRequest) -> Result<AddressRule, TokenRequestError> {
     let read = |texts: Option<Vec<String>>| -> Result<Vec<IpNet>, TokenRequestError> {
         let texts = texts.unwrap_or_default();
         if texts.len() > MOST {
