@@ -6,6 +6,8 @@
 //!
 //! Start with [`router()`], then `problem`, the one place with statuses and error codes.
 
+mod accounts;
+mod audit;
 mod auth;
 mod endpoint;
 mod envelope;
@@ -24,6 +26,7 @@ mod tokens;
 mod tunnels;
 mod zones;
 
+pub use openapi::openapi;
 pub use quick_tunnels::QuickTunnelService;
 pub use router::router;
 pub use serve::serve;

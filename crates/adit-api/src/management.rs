@@ -14,6 +14,7 @@ use crate::{
     endpoint::{Access::Groups, Endpoint},
     envelope::Success,
     extract::JsonBody,
+    problem::failures::TUNNEL,
     scope::{ManagementScope, TunnelScope},
     state::ApiState,
     tunnels::{FindTunnelError, find_live},
@@ -40,6 +41,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             several,
         )
         .takes::<ManagementRequest>()
+        .fails(TUNNEL)
         .gives::<String>(),
         Endpoint::post(
             "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/management/{resource}",
@@ -47,6 +49,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             Groups(CFD_WRITE),
             one,
         )
+        .fails(TUNNEL)
         .gives::<String>(),
     ]
 }
@@ -102,7 +105,7 @@ async fn token(
 ) -> Result<Success<String>, ManagementError> {
     find_live(state, adit_model::TunnelKind::CfdTunnel, tunnel).await?;
     let actor = ManagementActor {
-        id: actor.name,
+        id: actor.email.map_or(actor.name, |email| format!("user:{email}")),
         support: false,
     };
     let claims = ManagementClaims::new(tunnel, actor, resources, Timestamp::from(SystemTime::now()));

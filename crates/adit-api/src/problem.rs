@@ -1,5 +1,7 @@
 //! Every failure as the client sees it. Statuses and v4 error codes appear in this file and nowhere else.
 
+mod failure;
+mod identity;
 mod networks;
 mod shape;
 
@@ -11,16 +13,20 @@ use http::StatusCode;
 use tracing::error;
 
 use crate::{
+    accounts::AccountRequestError,
     auth::AuthError,
     envelope::Message,
     extract::RequestError,
     management::ManagementError,
     quick_tunnels::QuickError,
+    tokens::TokenRequestError,
     tunnels::{CloseConnectionsError, CreateTunnelError, DeleteTunnelError, FindTunnelError},
-    zones::{RecordError, RouteError},
+    zones::{RecordError, RouteError, ZoneRequestError},
 };
 
-pub(crate) use shape::Problem;
+pub(crate) use failure::{Failure, failures};
+pub(crate) use networks::failures as network_failures;
+pub(crate) use shape::{FailureEnvelope, Problem};
 
 /// The v4 error codes. Those of four digits from 1400 on are ours: HTTP's number plus 1000; so
 /// are 1048 and those from 1101 to 1106.
@@ -59,7 +65,10 @@ mod code {
     pub(super) const RECORD_NOT_FOUND: u32 = 81_044;
     pub(super) const HOST_TAKEN: u32 = 81_053;
     pub(super) const QUICK_TUNNELS_OFF: u32 = 1403;
+    pub(super) const ZONE_EXISTS: u32 = 1061;
+    pub(super) const NOT_FOUND: u32 = 1404;
     pub(super) const BODY_TOO_SLOW: u32 = 1408;
+    pub(super) const CONFLICT: u32 = 1409;
     pub(super) const BODY_TOO_LARGE: u32 = 1413;
     pub(super) const URI_TOO_LONG: u32 = 1414;
     pub(super) const TOO_OFTEN: u32 = 1429;
@@ -349,7 +358,10 @@ macro_rules! answer_as_problem {
 }
 
 answer_as_problem!(
+    AccountRequestError,
     AuthError,
+    TokenRequestError,
+    ZoneRequestError,
     RequestError,
     CreateTunnelError,
     FindTunnelError,

@@ -4,6 +4,7 @@ use axum::{Router, extract::Request, middleware::from_fn_with_state};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
+    accounts, audit,
     endpoint::{self, Endpoint},
     extract::RequestError,
     management, networks,
@@ -30,6 +31,8 @@ pub fn router(state: ApiState) -> Router {
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     [
         management::endpoints(),
+        accounts::endpoints(),
+        audit::endpoints(),
         tunnels::endpoints(),
         networks::endpoints(),
         zones::endpoints(),

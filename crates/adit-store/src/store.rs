@@ -2,8 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use adit_core::port::{Actor, CatalogError, ChangeNumber, NewTunnel, StoreError, Tunnel, Zone};
-use adit_core::quick_tunnel::Lifetimes;
+use adit_core::{
+    port::{Actor, CatalogError, ChangeNumber, NewTunnel, StoreError, Tunnel, Zone, ZoneError},
+    quick_tunnel::Lifetimes,
+    token_value::ApiTokenValue,
+};
 use adit_model::{AccountId, ApiTokenId, BootId, Hostname, NodeId, Timestamp, TunnelId, TunnelKey};
 use tokio::{
     sync::{Mutex, watch},
@@ -14,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     bootstrap::{self, Bootstrap, BootstrapOutcome},
     clock::Clock,
-    credential::ApiTokenValue,
     engine::{Connection, Pool},
     failure::{Cause, during, store_error},
     node,
@@ -26,7 +28,7 @@ use crate::{
     token_use::TokenUse,
     tunnels,
     writer::{Writer, WriterParts},
-    zones::{self, ZoneError},
+    zones,
 };
 
 /// How often old things are removed, and how long after the start for the first time.

@@ -13,6 +13,7 @@ mod lives;
 mod logs;
 mod management;
 mod networks;
+mod openapi;
 mod quick_tunnels;
 mod records;
 mod routes;

@@ -3,6 +3,7 @@
 mod answer;
 mod api;
 mod client;
+mod contract;
 mod edges;
 mod redaction;
 mod server;
@@ -10,6 +11,7 @@ mod server;
 pub(crate) use answer::Answer;
 pub(crate) use api::Api;
 pub(crate) use client::{Client, account, request, tunnels};
+pub(crate) use contract::Contract;
 pub(crate) use edges::{Fault, ScriptedEdges};
 pub(crate) use redaction::redacted;
 pub(crate) use server::Server;

@@ -5,6 +5,8 @@ mod directory;
 #[cfg(test)]
 mod durability;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod login;
 #[cfg(test)]
 mod networks;
