@@ -9,6 +9,7 @@
 mod accounts;
 mod audit;
 mod auth;
+mod conformance;
 mod endpoint;
 mod envelope;
 mod extract;
@@ -26,6 +27,7 @@ mod tokens;
 mod tunnels;
 mod zones;
 
+pub use conformance::{Worlds, conformance_router};
 pub use openapi::openapi;
 pub use quick_tunnels::QuickTunnelService;
 pub use router::router;

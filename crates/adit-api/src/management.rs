@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use adit_core::{permission::CFD_WRITE, port::Actor};
-use adit_model::{Timestamp, TunnelKey};
+use adit_model::{Timestamp, TunnelKey, TunnelKind};
 use adit_wire::management_token::{KeyFileError, ManagementActor, ManagementClaims, ManagementResource};
 use axum::extract::State;
 use schemars::JsonSchema;
@@ -103,7 +103,7 @@ async fn token(
     resources: Vec<ManagementResource>,
     actor: Actor,
 ) -> Result<Success<String>, ManagementError> {
-    find_live(state, adit_model::TunnelKind::CfdTunnel, tunnel).await?;
+    find_live(state, TunnelKind::CfdTunnel, tunnel).await?;
     let actor = ManagementActor {
         id: actor.email.map_or(actor.name, |email| format!("user:{email}")),
         support: false,

@@ -26,7 +26,8 @@ pub(crate) async fn insert(
     actor: &Actor,
 ) -> Refused<(DnsRecord, ChangeNumber)> {
     let zone = check(tx, zone, &new, None).await?;
-    let record = built(RecordId::random(), zone.id, new, None, tx.now);
+    let id = RecordId::from_bytes(*tx.ids.next().as_bytes());
+    let record = built(id, zone.id, new, None, tx.now);
     query(
         "INSERT INTO dns_records
              (id, zone_id, kind, name, content, proxied, ttl, comment, tunnel_id, created_at, modified_at,

@@ -19,6 +19,7 @@ use crate::{
     clock::Clock,
     engine::{Connection, Pool},
     failure::{Cause, during, store_error},
+    ids::Ids,
     node,
     open::{self, OpenError, Opened},
     presence::{PresenceQueue, Reporter, rows},
@@ -44,6 +45,8 @@ pub struct StoreOptions {
     pub changes_kept: u64,
     /// How long quick tunnels wait for a connector.
     pub quick_tunnels: Lifetimes,
+    /// The ids of new objects.
+    pub ids: Ids,
     /// The time.
     pub clock: Clock,
 }
@@ -54,6 +57,7 @@ impl Default for StoreOptions {
             retention: Retention::default(),
             changes_kept: 10_000,
             quick_tunnels: Lifetimes::default(),
+            ids: Ids::default(),
             clock: Clock::default(),
         }
     }
@@ -115,6 +119,7 @@ impl Store {
             retention,
             changes_kept,
             quick_tunnels,
+            ids,
             clock,
         } = options;
         let mut tasks = Tasks {
@@ -126,6 +131,7 @@ impl Store {
             place,
             connection,
             clock: clock.clone(),
+            ids,
             changes_kept,
             newest: publish,
         };

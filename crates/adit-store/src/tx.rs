@@ -4,7 +4,7 @@ use adit_core::port::{Actor, ChangeNumber};
 use adit_model::{HostPattern, Timestamp, TunnelKey};
 
 pub(crate) use crate::audit_log::Audit;
-use crate::{engine::Connection, failure::Cause, sql::query};
+use crate::{engine::Connection, failure::Cause, ids::Ids, sql::query};
 
 /// A write's hold on the transaction that it shares with others. Its own part can be undone alone.
 pub(crate) struct Tx<'t> {
@@ -12,6 +12,8 @@ pub(crate) struct Tx<'t> {
     pub(crate) connection: &'t mut Connection,
     /// When the write was taken up: the time of everything in it.
     pub(crate) now: Timestamp,
+    /// The ids of new objects.
+    pub(crate) ids: &'t Ids,
     /// How many changes are kept for readers that lag.
     pub(super) changes_kept: u64,
     /// The newest change number of the whole transaction.

@@ -172,7 +172,7 @@ pub(crate) async fn insert(
     if find_named(tx.connection, &name).await?.is_some() {
         return Err(Failure::Refused(ZoneError::Exists(name)));
     }
-    let id = ZoneId::random();
+    let id = ZoneId::from_bytes(*tx.ids.next().as_bytes());
     query("INSERT INTO zones (id, account_id, name, created_at, modified_at) VALUES ($1, $2, $3, $4, $4)")
         .bind(id.to_string())
         .bind(account.to_string())

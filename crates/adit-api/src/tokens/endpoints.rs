@@ -14,9 +14,12 @@ use super::{
     verify::{self, Verified},
     view::{CreatedToken, DeletedToken, TokenView},
 };
-use crate::endpoint::{
-    Access::{self, Groups},
-    Endpoint, Parameter,
+use crate::{
+    endpoint::{
+        Access::{self, Groups},
+        Endpoint, Parameter,
+    },
+    problem::failures::NOT_VERIFIED,
 };
 
 const DIRECTION: &[Parameter] = &[Parameter::word(
@@ -100,6 +103,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             Access::Anyone,
             verify::verify,
         )
+        .fails(NOT_VERIFIED)
         .gives::<Verified>(),
         Endpoint::get(
             "/accounts/{account_id}/tokens/verify",
@@ -107,6 +111,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             Access::Anyone,
             verify::verify_of_account,
         )
+        .fails(NOT_VERIFIED)
         .gives::<Verified>(),
         Endpoint::get(
             "/accounts/{account_id}/iam/permission_groups",

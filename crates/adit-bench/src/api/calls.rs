@@ -1,6 +1,9 @@
 //! Calls that read, one at a time, over HTTP and without.
 
-use adit_core::port::{Catalog as _, DnsRecordFilter, PageRequest, TunnelFilter, ZoneFilter};
+use adit_core::{
+    permission::Reach,
+    port::{Catalog as _, DnsRecordFilter, PageRequest, TunnelFilter, ZoneFilter},
+};
 use adit_model::{Timestamp, TunnelKey, TunnelStatus};
 
 use super::{Line, Population, Scale, Times, server::Api};
@@ -73,7 +76,7 @@ async fn ask(api: &Api, without: &Without) -> anyhow::Result<()> {
         Without::Records(filter) => drop(api.store.dns_records(api.zone, filter, PAGE).await?),
         Without::Zones => drop(
             api.store
-                .zones(Some(api.account), &ZoneFilter::default(), PAGE)
+                .zones(&Reach::Everything, &ZoneFilter::default(), PAGE)
                 .await?,
         ),
     }

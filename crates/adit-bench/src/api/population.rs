@@ -4,11 +4,11 @@ use std::{sync::Arc, time::SystemTime};
 
 use adit_core::port::{
     Actor, Catalog as _, CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, DnsRecordKind,
-    NewDnsRecord, NewTunnel, PageRequest, Presence as _, PresenceEvent, TunnelFilter,
+    NewDnsRecord, NewTunnel, PageRequest, Presence as _, PresenceEvent, RecordSettings, TunnelFilter,
 };
 use adit_model::{
     ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, Location, Timestamp, TransportProtocol,
-    TunnelId, TunnelKey, TunnelSecret,
+    TunnelId, TunnelKey, TunnelKind, TunnelSecret,
 };
 use anyhow::Context;
 use tokio::task::JoinSet;
@@ -35,6 +35,7 @@ pub(super) fn name(number: usize) -> String {
 pub(super) fn actor() -> Actor {
     Actor {
         name: "system".to_owned(),
+        email: None,
         address: None,
         request_id: "0123456789abcdef0123456789abcdef".to_owned(),
     }
@@ -48,6 +49,7 @@ impl Population {
             async move {
                 let new = NewTunnel {
                     account,
+                    kind: TunnelKind::CfdTunnel,
                     name: name(number).parse()?,
                     config_source: ConfigSource::Local,
                     secret: TunnelSecret::new(vec![7; 32]).context("a secret")?,
@@ -61,7 +63,7 @@ impl Population {
             tunnels.iter().filter(|(number, _)| number % 10 == 3),
             |(_, key)| {
                 let (store, key) = (Arc::clone(&api.store), *key);
-                async move { Ok(store.delete_tunnel(key, &actor()).await.map(drop)?) }
+                async move { Ok(store.delete_tunnel(key, false, &actor()).await.map(drop)?) }
             },
         )
         .await?;
@@ -79,6 +81,8 @@ impl Population {
                     proxied: true,
                     ttl: 1,
                     comment: String::new(),
+                    tags: Vec::new(),
+                    settings: RecordSettings::default(),
                 };
                 Ok(store.create_dns_record(zone, record, &actor()).await.map(drop)?)
             }
