@@ -12,6 +12,7 @@ mod bad_requests;
 mod lives;
 mod logs;
 mod management;
+mod matrix;
 mod networks;
 mod openapi;
 mod quick_tunnels;
