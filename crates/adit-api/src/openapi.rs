@@ -140,6 +140,12 @@ fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
             .into();
             operation["x-permission-groups"] = json!(names);
         }
+        Access::Operator => {
+            operation["security"] = credentials;
+            operation["description"] =
+                "Only for the operator: email address and key, or the token of the first start.".into();
+            operation["x-operator-only"] = json!(true);
+        }
         Access::Public => operation["security"] = json!([]),
     }
     operation

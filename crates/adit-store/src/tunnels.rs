@@ -11,7 +11,7 @@ pub(crate) use self::list::{find, list};
 use crate::{
     engine::{Connection, Row},
     failure::{Cause, Failure},
-    hosts,
+    hosts, networks,
     presence::rows,
     row::{column, parsed},
     seal::Sealer,
@@ -55,6 +55,7 @@ pub(crate) async fn insert(
     if name_is_taken(tx.connection, &new).await? {
         return Err(Failure::Refused(CatalogError::NameTaken(new.name)));
     }
+    networks::ensure_defaults(tx, key.account).await?;
     let created_at = tx.now.unix_micros();
     query(
         "INSERT INTO tunnels (account_id, tunnel_id, name, config_source, config_version, sealed_secret,
@@ -107,10 +108,12 @@ async fn name_is_taken(connection: &mut Connection, new: &NewTunnel) -> Result<b
     Ok(taken)
 }
 
-/// Marks a tunnel deleted, if it is not. Its public routes stay.
+/// Marks a tunnel deleted, if it is not. Its public routes stay; those of private networks go with it, if `cascade`
+/// lets them, or keep it.
 pub(crate) async fn delete(
     tx: &mut Tx<'_>,
     key: TunnelKey,
+    cascade: bool,
     actor: &Actor,
 ) -> Result<(Tunnel, ChangeNumber), Failure<CatalogError>> {
     let found = find(tx.connection, key, tx.now).await?;
@@ -118,6 +121,7 @@ pub(crate) async fn delete(
     if tunnel.deleted_at.is_some() {
         return Ok((tunnel, counter(tx.connection, "change").await?));
     }
+    networks::delete_of_tunnel(tx, key, cascade, actor).await?;
     rows::evict(tx, key).await?;
     query("UPDATE tunnels SET deleted_at = $3 WHERE account_id = $1 AND tunnel_id = $2")
         .bind(key.account.to_string())

@@ -40,7 +40,7 @@ pub(super) fn of(endpoint: &Endpoint) -> Vec<Failure> {
     let (public, anyone) = match endpoint.access {
         Access::Public => (true, true),
         Access::Anyone => (false, true),
-        Access::Groups(_) => (false, false),
+        Access::Groups(_) | Access::Operator => (false, false),
     };
     let shapes = [
         (true, failures::ANY),
