@@ -105,10 +105,16 @@ async fn create(connection: &mut SqliteConnection, account: &str) -> anyhow::Res
     .bind(&name)
     .fetch_one(&mut *connection)
     .await?;
+    let _: Option<Vec<u8>> = sqlx::query_scalar(
+        "SELECT virtual_network_id FROM virtual_networks WHERE account_id = $1 AND is_default AND deleted_at IS NULL",
+    )
+    .bind(account)
+    .fetch_optional(&mut *connection)
+    .await?;
     sqlx::query(
         "INSERT INTO tunnels (account_id, tunnel_id, name, config_source, config_version, sealed_secret,
-             created_at, ever_connected, inactive_since)
-         VALUES ($1, $2, $3, 'local', 0, $4, $5, FALSE, $5)",
+             created_at, ever_connected, inactive_since, kind)
+         VALUES ($1, $2, $3, 'local', 0, $4, $5, FALSE, $5, 'cfd_tunnel')",
     )
     .bind(account)
     .bind(id)

@@ -8,7 +8,7 @@ use adit_core::port::{
 };
 use adit_model::{
     ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, Location, Timestamp, TransportProtocol,
-    TunnelId, TunnelKey, TunnelSecret,
+    TunnelId, TunnelKey, TunnelKind, TunnelSecret,
 };
 use anyhow::Context;
 use tokio::task::JoinSet;
@@ -32,11 +32,10 @@ pub(super) fn name(number: usize) -> String {
     format!("tunnel-{:02}-{number}", number * 7919 % 100)
 }
 
-pub(super) fn actor() -> Actor {
+fn actor() -> Actor {
     Actor {
-        name: "system".to_owned(),
-        address: None,
         request_id: "0123456789abcdef0123456789abcdef".to_owned(),
+        ..Actor::system()
     }
 }
 
@@ -48,6 +47,7 @@ impl Population {
             async move {
                 let new = NewTunnel {
                     account,
+                    kind: TunnelKind::CfdTunnel,
                     name: name(number).parse()?,
                     config_source: ConfigSource::Local,
                     secret: TunnelSecret::new(vec![7; 32]).context("a secret")?,
@@ -61,7 +61,7 @@ impl Population {
             tunnels.iter().filter(|(number, _)| number % 10 == 3),
             |(_, key)| {
                 let (store, key) = (Arc::clone(&api.store), *key);
-                async move { Ok(store.delete_tunnel(key, &actor()).await.map(drop)?) }
+                async move { Ok(store.delete_tunnel(key, true, &actor()).await.map(drop)?) }
             },
         )
         .await?;
