@@ -48,6 +48,7 @@ pub(super) const ROWS: &[(&str, &[&str])] = &[
             "adit-model",
             "adit-store",
             "adit-testing",
+            "adit-wire",
         ],
     ),
     ("xtask", &[]),

@@ -24,6 +24,7 @@ pub(super) fn of_path(name: &str) -> Option<Kind> {
         "account_id" | "zone_id" | "dns_record_id" | "token_id" => Some(Kind::Id),
         "tunnel_id" | "connector_id" | "virtual_network_id" | "route_id" | "hostname_route_id"
         | "subnet_id" => Some(Kind::Uuid),
+        "resource" => Some(Kind::Word(&["logs", "admin", "host_details"])),
         _ => None,
     }
 }

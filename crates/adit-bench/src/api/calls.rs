@@ -1,6 +1,9 @@
 //! Calls that read, one at a time, over HTTP and without.
 
-use adit_core::port::{Catalog as _, DnsRecordFilter, PageRequest, TunnelFilter};
+use adit_core::{
+    permission::Reach,
+    port::{Catalog as _, DnsRecordFilter, PageRequest, TunnelFilter, ZoneFilter},
+};
 use adit_model::{Timestamp, TunnelKey, TunnelStatus};
 
 use super::{Line, Population, Scale, Times, server::Api};
@@ -23,6 +26,7 @@ enum Without {
     Tunnel(TunnelKey),
     Tunnels(Box<TunnelFilter>, PageRequest),
     Records(DnsRecordFilter),
+    Zones,
 }
 
 struct Call {
@@ -53,7 +57,7 @@ pub(super) async fn measure(api: &Api, population: &Population, scale: Scale) ->
         let (over_http, without) = (Times::sorted(over_http), Times::sorted(without));
         let ratio = match call.without {
             Without::Nothing | Without::Tunnel(_) => None,
-            Without::Tunnels(..) | Without::Records(_) => {
+            Without::Tunnels(..) | Without::Records(_) | Without::Zones => {
                 Some(over_http.quantile_ms(0.5) / without.quantile_ms(0.5))
             }
         };
@@ -70,6 +74,11 @@ async fn ask(api: &Api, without: &Without) -> anyhow::Result<()> {
         Without::Tunnel(key) => drop(api.store.tunnel(*key).await?),
         Without::Tunnels(filter, page) => drop(api.store.tunnels(api.account, filter, *page).await?),
         Without::Records(filter) => drop(api.store.dns_records(api.zone, filter, PAGE).await?),
+        Without::Zones => drop(
+            api.store
+                .zones(&Reach::Everything, &ZoneFilter::default(), PAGE)
+                .await?,
+        ),
     }
     Ok(())
 }
@@ -261,7 +270,7 @@ fn calls(api: &Api, population: &Population, scale: Scale) -> Vec<Call> {
             Without::Nothing,
         ),
         call("token", format!("{all}/{some}/token"), OTHER, Without::Nothing),
-        call("zones", "/zones?per_page=50".to_owned(), OTHER, Without::Nothing),
+        call("zones", "/zones?per_page=50".to_owned(), OTHER, Without::Zones),
         call(
             "records",
             format!("/zones/{}/dns_records?per_page=100", api.zone),

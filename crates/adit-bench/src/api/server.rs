@@ -12,6 +12,7 @@ use adit_core::reserved_hosts::ReservedHosts;
 use adit_model::{AccountId, Hostname, ZoneId};
 use adit_store::{Bootstrap, Store, StoreKeys, StoreOptions};
 use adit_testing::process::Process;
+use adit_wire::management_token::{ManagementKey, ManagementKeys};
 use anyhow::Context;
 use tokio::{net::TcpListener, process::Command, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -51,6 +52,8 @@ impl Api {
         let state = ApiState {
             catalog: Arc::<Store>::clone(&store),
             edges: Arc::new(IdleEdge),
+            management_keys: Arc::new(ManagementKeys::new(ManagementKey::generate(1)?.0, None)),
+            quick_tunnels: None,
             reserved: ReservedHosts::of_domain(&domain)?,
             limits: Limits::default(),
         };

@@ -9,7 +9,11 @@ mod lists;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod networks;
+#[cfg(test)]
 mod presence;
+#[cfg(test)]
+mod quick_tunnels;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -94,3 +94,8 @@ pub(crate) fn request(method: Method, path: &str) -> http::request::Builder {
 pub(crate) fn tunnels(rest: &str) -> String {
     format!("/accounts/{ACCOUNT}/cfd_tunnel{rest}")
 }
+
+/// The path of the account with something behind it.
+pub(crate) fn account(rest: &str) -> String {
+    format!("/accounts/{ACCOUNT}{rest}")
+}
