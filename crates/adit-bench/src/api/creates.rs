@@ -124,12 +124,14 @@ async fn create(connection: &mut SqliteConnection, account: &str) -> anyhow::Res
     .execute(&mut *connection)
     .await?;
     sqlx::query(
-        "INSERT INTO audit_log (at, account_id, actor, address, request_id, action, object)
-         VALUES ($1, $2, 'token:0123456789abcdef0123456789abcdef', '127.0.0.1', '0123456789abcdef', 'tunnel.create', $3)",
+        "INSERT INTO audit_log (at, account_id, actor, email, address, request_id, action, object, before, after)
+         VALUES ($1, $2, 'token:0123456789abcdef0123456789abcdef', NULL, '127.0.0.1', '0123456789abcdef',
+             'tunnel.create', $3, NULL, $4)",
     )
     .bind(at)
     .bind(account)
     .bind(format!("{id} {name}"))
+    .bind(json!({"name": name, "config_source": "local", "kind": "cfd_tunnel"}).to_string())
     .execute(&mut *connection)
     .await?;
     let number: i64 =
