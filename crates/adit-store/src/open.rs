@@ -175,9 +175,21 @@ async fn key_fits(connection: &mut Connection, sealer: &Sealer) -> Result<bool, 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::schema::step;
+
+    /// A database of the newest schema with nothing in it, and the directory that it is in.
+    pub(crate) async fn empty() -> (Connection, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let place = Place::Sqlite(directory.path().join("adit.db"));
+        place.prepare().unwrap();
+        let mut connection = place.connect_writer().await.unwrap();
+        migrate(&mut connection, &place, place.migrations())
+            .await
+            .unwrap();
+        (connection, directory)
+    }
 
     #[tokio::test]
     async fn a_migration_copies_the_database_first_and_a_newer_one_is_refused() {

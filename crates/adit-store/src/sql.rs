@@ -73,6 +73,13 @@ impl Query {
         }
     }
 
+    /// The same statement, asked for how SQLite would run it.
+    #[cfg(test)]
+    pub(crate) fn explained(mut self) -> Self {
+        self.text.to_mut().insert_str(0, "EXPLAIN QUERY PLAN ");
+        self
+    }
+
     /// Runs it; how many rows it changed.
     pub(crate) async fn execute(self, connection: &mut Connection) -> sqlx::Result<u64> {
         let (text, values) = (safe(self.text), self.values);
