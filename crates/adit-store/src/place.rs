@@ -1,6 +1,6 @@
 //! Where a store is: a file of SQLite or a database of PostgreSQL.
 
-use std::{fmt, io, path::PathBuf};
+use std::{fmt, io, path::PathBuf, time::Duration};
 
 use sqlx::{
     SqlSafeStr,
@@ -65,6 +65,14 @@ impl Place {
         match self {
             Self::Sqlite(file) => sqlite::connect_writer(file).await.map(Connection::Sqlite),
             Self::Postgres(options) => postgres::connect_writer(options).await.map(Connection::Postgres),
+        }
+    }
+
+    /// How long a write transaction may take. None for a file, whose statements only wait for the disk.
+    pub(crate) const fn longest_write(&self) -> Option<Duration> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(_) => Some(postgres::LONGEST_WRITE),
         }
     }
 

@@ -20,6 +20,23 @@ const READERS: u32 = 8;
 /// How long a request waits for a connection to read with.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a connection may take. One to a server that is away fails at once; this is for a network that swallows
+/// everything.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long a write transaction may take, all of it: a network that swallows everything would hold up every write.
+pub(crate) const LONGEST_WRITE: Duration = Duration::from_secs(60);
+
+/// What the server does for sessions that hold what others wait for: it ends a transaction whose client is silent, and a
+/// connection whose client is gone, so that the writer's turn comes free.
+const GUARDS: [(&str, &str); 5] = [
+    ("lock_timeout", "20s"),
+    ("idle_in_transaction_session_timeout", "20s"),
+    ("tcp_keepalives_idle", "20"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+];
+
 /// Opens a reader's transaction: all its statements see the same state, and it cannot write.
 pub(crate) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -43,12 +60,16 @@ pub(crate) fn migrations() -> Vec<Migration> {
 pub(crate) fn options(address: &str) -> sqlx::Result<PgConnectOptions> {
     Ok(PgConnectOptions::from_str(address)?
         .application_name("adit")
+        .options(GUARDS)
         .disable_statement_logging())
 }
 
 /// The one connection of this node that writes.
 pub(crate) async fn connect_writer(options: &PgConnectOptions) -> sqlx::Result<PgConnection> {
-    options.connect().await
+    match tokio::time::timeout(CONNECT, options.connect()).await {
+        Ok(connected) => connected,
+        Err(_) => Err(sqlx::Error::PoolTimedOut),
+    }
 }
 
 /// The connections that read.
