@@ -8,7 +8,7 @@ mod list;
 mod view;
 
 use adit_core::port::{CatalogError, Tunnel};
-use adit_model::TunnelKey;
+use adit_model::{TunnelKey, TunnelKind, TunnelKind::CfdTunnel};
 use adit_wire::TunnelToken;
 use axum::extract::State;
 
@@ -32,15 +32,25 @@ pub(crate) enum FindTunnelError {
     Catalog(#[from] CatalogError),
 }
 
-/// Finds a tunnel, deleted or not.
-pub(crate) async fn find(state: &ApiState, tunnel: TunnelKey) -> Result<Tunnel, FindTunnelError> {
+/// Finds a tunnel of this kind, deleted or not. To the calls on one kind, the other kind's do not exist.
+pub(crate) async fn find(
+    state: &ApiState,
+    kind: TunnelKind,
+    tunnel: TunnelKey,
+) -> Result<Tunnel, FindTunnelError> {
     let found = state.catalog.tunnel(tunnel).await.map_err(CatalogError::from)?;
-    found.ok_or(FindTunnelError::NoTunnel)
+    found
+        .filter(|tunnel| tunnel.kind == kind)
+        .ok_or(FindTunnelError::NoTunnel)
 }
 
-/// Finds a tunnel that is not deleted.
-pub(crate) async fn find_live(state: &ApiState, tunnel: TunnelKey) -> Result<Tunnel, FindTunnelError> {
-    let found = find(state, tunnel).await?;
+/// Finds a tunnel of this kind that is not deleted.
+pub(crate) async fn find_live(
+    state: &ApiState,
+    kind: TunnelKind,
+    tunnel: TunnelKey,
+) -> Result<Tunnel, FindTunnelError> {
+    let found = find(state, kind, tunnel).await?;
     if found.deleted_at.is_none() {
         Ok(found)
     } else {
@@ -53,7 +63,7 @@ pub(crate) async fn get(
     State(state): State<ApiState>,
     scope: TunnelScope,
 ) -> Result<Success<TunnelView>, FindTunnelError> {
-    let tunnel = find(&state, scope.tunnel).await?;
+    let tunnel = find(&state, CfdTunnel, scope.tunnel).await?;
     Ok(Success::of(TunnelView::of(&tunnel)))
 }
 
@@ -62,6 +72,7 @@ pub(crate) async fn token(
     State(state): State<ApiState>,
     scope: TunnelScope,
 ) -> Result<Success<String>, FindTunnelError> {
+    find_live(&state, CfdTunnel, scope.tunnel).await?;
     let secret = state.catalog.tunnel_secret(scope.tunnel).await?;
     Ok(Success::of(
         TunnelToken {

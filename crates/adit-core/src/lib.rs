@@ -5,11 +5,12 @@
 //! host name go ([`routes`]), which connection carries the next request ([`choice`]), may this tunnel go
 //! ([`lifecycle`]), how does a tunnel fare ([`status`]), what does a typed host name mean in a zone
 //! ([`zone_names`]), which host names does Adit keep for itself ([`reserved_hosts`]), what may a credential do ([`permission`]), which origin
-//! serves a request ([`ingress`]).
+//! serves a request ([`ingress`]), what private networks are made of ([`networks`]).
 
 pub mod choice;
 pub mod ingress;
 pub mod lifecycle;
+pub mod networks;
 pub mod permission;
 pub mod port;
 pub mod registration;

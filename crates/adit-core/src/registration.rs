@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adit_model::{ConfigSource, SecretDigest};
+use adit_model::{ConfigSource, SecretDigest, TunnelKind};
 
 use crate::port::TunnelEntry;
 
@@ -20,6 +20,8 @@ pub enum Refusal {
     TunnelNotFound,
     /// The secret is not the tunnel's.
     InvalidSecret,
+    /// The tunnel is a site's, which mesh nodes serve and `cloudflared` cannot.
+    SiteTunnel,
     /// The edge does not know its tunnels yet.
     NotReady,
     /// The connection has registered already.
@@ -34,6 +36,9 @@ impl Refusal {
         match self {
             Self::TunnelNotFound => "Unauthorized: Tunnel not found",
             Self::InvalidSecret => "Unauthorized: Invalid tunnel secret",
+            Self::SiteTunnel => {
+                "Unauthorized: this is the token of a site (warp_connector): run it with a mesh node, not as a cloudflared tunnel"
+            }
             Self::NotReady => "the edge is starting, try again",
             Self::AlreadyRegistered => "this connection is registered already",
         }
@@ -50,12 +55,14 @@ impl Refusal {
     pub const fn retry_after(self) -> Duration {
         match self {
             Self::NotReady => Duration::from_secs(1),
-            Self::TunnelNotFound | Self::InvalidSecret | Self::AlreadyRegistered => Duration::ZERO,
+            Self::TunnelNotFound | Self::InvalidSecret | Self::SiteTunnel | Self::AlreadyRegistered => {
+                Duration::ZERO
+            }
         }
     }
 }
 
-/// Decides on a registration. `entry` is the tunnel that was asked for, if the account has one of that id.
+/// Decides on the registration of a `cloudflared`. `entry` is the tunnel that was asked for, if the account has one of that id.
 ///
 /// # Errors
 /// The [`Refusal`] to answer with.
@@ -65,6 +72,10 @@ pub fn admit(entry: Option<&TunnelEntry>, presented: &SecretDigest) -> Result<Ad
         .ok_or(Refusal::TunnelNotFound)?;
     if entry.secret != *presented {
         return Err(Refusal::InvalidSecret);
+    }
+    match entry.kind {
+        TunnelKind::CfdTunnel => {}
+        TunnelKind::WarpConnector => return Err(Refusal::SiteTunnel),
     }
     Ok(Admission {
         remotely_managed: entry.config_source == ConfigSource::Cloudflare,
@@ -79,6 +90,7 @@ mod tests {
 
     fn entry() -> TunnelEntry {
         TunnelEntry {
+            kind: TunnelKind::CfdTunnel,
             deleted: false,
             config_source: ConfigSource::Cloudflare,
             config_version: ConfigVersion::default(),
@@ -105,6 +117,24 @@ mod tests {
         );
         assert!(Refusal::InvalidSecret.cause().starts_with("Unauthorized: "));
         assert!(!Refusal::InvalidSecret.should_retry());
+    }
+
+    #[test]
+    fn the_token_of_a_site_is_refused_for_good_and_only_its_holder_learns_why() {
+        let site = TunnelEntry {
+            kind: TunnelKind::WarpConnector,
+            ..entry()
+        };
+        assert_eq!(
+            admit(Some(&site), &SecretDigest::of(b"right")),
+            Err(Refusal::SiteTunnel)
+        );
+        assert_eq!(
+            admit(Some(&site), &SecretDigest::of(b"wrong")),
+            Err(Refusal::InvalidSecret)
+        );
+        assert!(Refusal::SiteTunnel.cause().starts_with("Unauthorized: "));
+        assert!(!Refusal::SiteTunnel.should_retry());
     }
 
     #[test]

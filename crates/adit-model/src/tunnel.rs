@@ -54,6 +54,53 @@ impl fmt::Display for TunnelName {
     }
 }
 
+/// What a tunnel carries, and so which connectors may serve it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TunnelKind {
+    /// Requests and sessions to origins, served by `cloudflared`. The default.
+    #[default]
+    CfdTunnel,
+    /// Packets of a site, served by mesh nodes.
+    WarpConnector,
+}
+
+impl TunnelKind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::CfdTunnel, Self::WarpConnector];
+
+    /// The name in the v4 API (`tun_type`) and in the store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CfdTunnel => "cfd_tunnel",
+            Self::WarpConnector => "warp_connector",
+        }
+    }
+}
+
+impl fmt::Display for TunnelKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that names no [`TunnelKind`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected cfd_tunnel or warp_connector")]
+pub struct TunnelKindError;
+
+impl FromStr for TunnelKind {
+    type Err = TunnelKindError;
+
+    fn from_str(text: &str) -> Result<Self, TunnelKindError> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(TunnelKindError)
+    }
+}
+
 /// Who owns a tunnel's ingress configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -122,5 +169,13 @@ mod tests {
             Err(TunnelNameError::TooLong)
         );
         assert_eq!("a\nb".parse::<TunnelName>(), Err(TunnelNameError::Control));
+    }
+
+    #[test]
+    fn a_kind_has_one_name_everywhere() {
+        for kind in TunnelKind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+        }
+        assert_eq!("warp".parse::<TunnelKind>(), Err(TunnelKindError));
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     row::{column, number, parsed, tunnel_key},
     seal::Sealer,
     sql::query,
-    tunnels::config_source,
+    tunnels::{config_source, kind},
     tx::{Object, counter},
 };
 
@@ -45,6 +45,7 @@ pub(crate) async fn snapshot(
 fn keyed_entry(row: &Row, sealer: &Sealer) -> Result<(TunnelKey, TunnelEntry), Cause> {
     let key = tunnel_key(row)?;
     let entry = TunnelEntry {
+        kind: kind(row)?,
         deleted: column::<Option<i64>>(row, "deleted_at")?.is_some(),
         config_source: config_source(row)?,
         config_version: ConfigVersion(number(row, "config_version")?),

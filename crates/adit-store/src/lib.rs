@@ -8,6 +8,7 @@
 //!
 //! SQL is text that both engines run (`sql`); what only one of them understands is in `sqlite` and `postgres`.
 
+mod api_tokens;
 mod bootstrap;
 mod catalog;
 mod clock;
@@ -19,11 +20,13 @@ mod engine;
 mod failure;
 mod hosts;
 mod login;
+mod networks;
 mod node;
 mod open;
 mod place;
 mod postgres;
 mod presence;
+mod reach;
 mod read;
 mod row;
 mod seal;
@@ -31,8 +34,10 @@ mod sql;
 mod sqlite;
 mod store;
 mod sweep;
+mod token_use;
 mod tunnels;
 mod tx;
+mod users;
 mod writer;
 mod zones;
 

@@ -175,6 +175,17 @@ mod tests {
     }
 
     #[test]
+    fn both_engines_take_the_same_steps() {
+        let steps = |migrations: Vec<Migration>| -> Vec<_> {
+            let steps = migrations.into_iter();
+            steps
+                .map(|step| (step.version, step.description.to_string()))
+                .collect()
+        };
+        assert_eq!(steps(sqlite::migrations()), steps(postgres::migrations()));
+    }
+
+    #[test]
     fn another_engine_is_refused_without_quoting_its_password() {
         for address in ["mysql://adit:hunter2@db/adit", "sqlite::memory:", "sqlite:", ""] {
             let BadAddress(shown) = Place::parse(address).err().unwrap();

@@ -31,11 +31,28 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// The schema, oldest step first. A step that was released is never changed, only followed.
 pub(crate) fn migrations() -> Vec<Migration> {
-    vec![step(
-        1,
-        "tunnels, zones, presence, audit and changes",
-        include_str!("sqlite/0001_tunnels_zones_presence.sql"),
-    )]
+    vec![
+        step(
+            1,
+            "tunnels, zones, presence, audit and changes",
+            include_str!("sqlite/0001_tunnels_zones_presence.sql"),
+        ),
+        step(
+            2,
+            "users, policies of API tokens, paused zones, tags, states in the audit log",
+            include_str!("sqlite/0002_identity.sql"),
+        ),
+        step(
+            3,
+            "tunnel kinds, configurations and sites",
+            include_str!("sqlite/0003_tunnels.sql"),
+        ),
+        step(
+            4,
+            "routes, virtual networks and subnets",
+            include_str!("sqlite/0004_networks.sql"),
+        ),
+    ]
 }
 
 fn options(file: &Path) -> SqliteConnectOptions {

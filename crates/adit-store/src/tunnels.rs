@@ -3,15 +3,15 @@
 mod list;
 
 use adit_core::port::{Actor, CatalogError, ChangeNumber, NewTunnel, Tunnel};
-use adit_model::{ConfigSource, ConfigVersion, TunnelId, TunnelKey, TunnelSecret, TunnelStatus};
+use adit_model::{ConfigSource, ConfigVersion, TunnelId, TunnelKey, TunnelKind, TunnelSecret, TunnelStatus};
 
 pub(crate) use self::list::{find, list};
 use crate::{
     engine::{Connection, Row},
     failure::{Cause, Failure},
-    hosts,
+    hosts, networks,
     presence::rows,
-    row::column,
+    row::{column, parsed},
     seal::Sealer,
     sql::query,
     tx::{Audit, Object, Tx, counter},
@@ -24,6 +24,11 @@ pub(crate) fn config_source(row: &Row) -> Result<ConfigSource, Cause> {
         "cloudflare" => Ok(ConfigSource::Cloudflare),
         _ => Err(Cause::BadColumn("config_source")),
     }
+}
+
+/// The column `kind`.
+pub(crate) fn kind(row: &Row) -> Result<TunnelKind, Cause> {
+    parsed(row, "kind")
 }
 
 const fn config_source_name(source: ConfigSource) -> &'static str {
@@ -48,11 +53,12 @@ pub(crate) async fn insert(
     if name_is_taken(tx.connection, &new).await? {
         return Err(Failure::Refused(CatalogError::NameTaken(new.name)));
     }
+    networks::ensure_defaults(tx, key.account).await?;
     let created_at = tx.now.unix_micros();
     query(
         "INSERT INTO tunnels (account_id, tunnel_id, name, config_source, config_version, sealed_secret,
-             created_at, ever_connected, inactive_since)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7)",
+             created_at, ever_connected, inactive_since, kind)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $9)",
     )
     .bind(key.account.to_string())
     .bind(tunnel.uuid())
@@ -62,6 +68,7 @@ pub(crate) async fn insert(
     .bind(sealer.seal_secret(&new.secret, key)?)
     .bind(created_at)
     .bind(false)
+    .bind(new.kind.as_str())
     .execute(&mut *tx.connection)
     .await?;
     let object = format!("{tunnel} {}", new.name);
@@ -75,6 +82,7 @@ pub(crate) async fn insert(
     let change = tx.changed(Object::Tunnel(key)).await?;
     let tunnel = Tunnel {
         key,
+        kind: new.kind,
         name: new.name,
         config_source: new.config_source,
         created_at: tx.now,
@@ -98,10 +106,12 @@ async fn name_is_taken(connection: &mut Connection, new: &NewTunnel) -> Result<b
     Ok(taken)
 }
 
-/// Marks a tunnel deleted, if it is not. Its public routes stay.
+/// Marks a tunnel deleted, if it is not. Its public routes stay; those of private networks go with it, if `cascade`
+/// lets them, or keep it.
 pub(crate) async fn delete(
     tx: &mut Tx<'_>,
     key: TunnelKey,
+    cascade: bool,
     actor: &Actor,
 ) -> Result<(Tunnel, ChangeNumber), Failure<CatalogError>> {
     let found = find(tx.connection, key, tx.now).await?;
@@ -109,6 +119,7 @@ pub(crate) async fn delete(
     if tunnel.deleted_at.is_some() {
         return Ok((tunnel, counter(tx.connection, "change").await?));
     }
+    networks::delete_of_tunnel(tx, key, cascade, actor).await?;
     rows::evict(tx, key).await?;
     query("UPDATE tunnels SET deleted_at = $3 WHERE account_id = $1 AND tunnel_id = $2")
         .bind(key.account.to_string())

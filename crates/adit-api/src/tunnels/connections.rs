@@ -4,6 +4,7 @@ use adit_core::{
     lifecycle::connections_of_all,
     port::{Ask, AskError, CatalogError, Question},
 };
+use adit_model::TunnelKind::CfdTunnel;
 use axum::extract::State;
 
 use super::{FindTunnelError, find_live, view::ConnectorView};
@@ -29,7 +30,7 @@ pub(crate) async fn connections(
     State(state): State<ApiState>,
     scope: TunnelScope,
 ) -> Result<Success<Vec<ConnectorView>>, FindTunnelError> {
-    let tunnel = find_live(&state, scope.tunnel).await?;
+    let tunnel = find_live(&state, CfdTunnel, scope.tunnel).await?;
     Ok(Success::of(
         tunnel.connectors.iter().map(ConnectorView::of).collect(),
     ))
@@ -40,7 +41,7 @@ pub(crate) async fn connector(
     State(state): State<ApiState>,
     scope: ConnectorScope,
 ) -> Result<Success<ConnectorView>, FindTunnelError> {
-    let tunnel = find_live(&state, scope.tunnel).await?;
+    let tunnel = find_live(&state, CfdTunnel, scope.tunnel).await?;
     let found = tunnel
         .connectors
         .iter()
@@ -59,7 +60,7 @@ pub(crate) async fn close_connections(
     query: QueryParams,
 ) -> Result<Success<()>, Problem> {
     let connector = query.value("client_id", "a UUID")?;
-    find_live(&state, scope.tunnel)
+    find_live(&state, CfdTunnel, scope.tunnel)
         .await
         .map_err(CloseConnectionsError::from)?;
     let question = Question::CloseConnections {

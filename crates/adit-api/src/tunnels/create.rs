@@ -1,7 +1,7 @@
 //! Making a tunnel.
 
 use adit_core::port::{CatalogError, NewTunnel};
-use adit_model::{AccountId, ConfigSource, TunnelId, TunnelName, TunnelNameError, TunnelSecret};
+use adit_model::{AccountId, ConfigSource, TunnelId, TunnelKind, TunnelName, TunnelNameError, TunnelSecret};
 use adit_wire::{CredentialsFile, TunnelToken};
 use axum::extract::State;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -68,6 +68,7 @@ pub(crate) async fn create(
     let secret = secret(body.tunnel_secret.as_deref())?;
     let new = NewTunnel {
         account: scope.account,
+        kind: TunnelKind::CfdTunnel,
         name,
         config_source: body.config_src.unwrap_or_default(),
         secret: secret.clone(),

@@ -4,7 +4,7 @@ use adit_core::{
     lifecycle::{Deletion, connections_of_all, plan_deletion},
     port::{Actor, Ask, AskError, CatalogError, ChangeNumber, Question, Tunnel},
 };
-use adit_model::TunnelKey;
+use adit_model::{TunnelKey, TunnelKind::CfdTunnel};
 use axum::extract::State;
 
 use super::{find, view::TunnelView};
@@ -30,7 +30,7 @@ pub(crate) async fn delete(
     query: QueryParams,
 ) -> Result<Success<TunnelView>, Problem> {
     let cascade = query.flag("cascade")?.unwrap_or(false);
-    let tunnel = find(&state, scope.tunnel).await?;
+    let tunnel = find(&state, CfdTunnel, scope.tunnel).await?;
     let tunnel = remove(&state, tunnel, cascade, &scope.actor).await?;
     Ok(Success::of(TunnelView::of(&tunnel)))
 }
@@ -59,7 +59,7 @@ async fn remove(
             }
         }
     }
-    let (deleted, change) = state.catalog.delete_tunnel(key, actor).await?;
+    let (deleted, change) = state.catalog.delete_tunnel(key, cascade, actor).await?;
     // Also without cascade: a connector may have come between the question and the deletion.
     close(state, key, change).await?;
     Ok(deleted)

@@ -2,8 +2,8 @@
 
 use adit_core::port::{ConnectionRecord, ConnectorRecord, Tunnel};
 use adit_model::{
-    AccountId, ConfigSource, ConnectionId, ConnectorId, Location, Timestamp, TunnelId, TunnelName,
-    TunnelStatus,
+    AccountId, ConfigSource, ConnectionId, ConnectorId, Location, Timestamp, TunnelId, TunnelKind,
+    TunnelName, TunnelStatus,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,13 +19,15 @@ pub(crate) struct TunnelView {
     connections: Vec<ConnectionView>,
     conns_active_at: Option<Timestamp>,
     conns_inactive_at: Option<Timestamp>,
-    tun_type: &'static str,
+    tun_type: TunnelKind,
     metadata: NoMetadata,
     status: TunnelStatus,
-    /// Absent once deleted.
+    /// Absent once deleted, and of a site.
     #[serde(skip_serializing_if = "Option::is_none")]
     config_src: Option<ConfigSource>,
-    remote_config: bool,
+    /// Absent of a site.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote_config: Option<bool>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -60,6 +62,7 @@ impl TunnelView {
     /// What clients see of a tunnel. A deleted one has no connections, whatever is still being written about them.
     pub(crate) fn of(tunnel: &Tunnel) -> Self {
         let live = tunnel.deleted_at.is_none();
+        let configurable = has_configuration(tunnel.kind);
         let connectors = if live { tunnel.connectors.as_slice() } else { &[] };
         Self {
             id: tunnel.key.tunnel,
@@ -70,12 +73,20 @@ impl TunnelView {
             connections: connectors.iter().flat_map(ConnectionView::all_of).collect(),
             conns_active_at: tunnel.active_since,
             conns_inactive_at: tunnel.inactive_since,
-            tun_type: "cfd_tunnel",
+            tun_type: tunnel.kind,
             metadata: NoMetadata {},
             status: tunnel.status,
-            config_src: live.then_some(tunnel.config_source),
-            remote_config: live && is_remote(tunnel.config_source),
+            config_src: (live && configurable).then_some(tunnel.config_source),
+            remote_config: configurable.then_some(live && is_remote(tunnel.config_source)),
         }
+    }
+}
+
+/// Whether tunnels of a kind have an ingress configuration, and so an owner of it.
+const fn has_configuration(kind: TunnelKind) -> bool {
+    match kind {
+        TunnelKind::CfdTunnel => true,
+        TunnelKind::WarpConnector => false,
     }
 }
 

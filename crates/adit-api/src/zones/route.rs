@@ -4,7 +4,7 @@ use adit_core::{
     port::{Actor, CatalogError, DnsRecord, DnsRecordFilter, DnsRecordKind, PageRequest, Zone},
     zone_names::{LeadsElsewhere, RoutePlan, full_name, plan_route, target_tunnel},
 };
-use adit_model::{HostPattern, HostnameError, RecordId, TunnelKey, ZoneId};
+use adit_model::{HostPattern, HostnameError, RecordId, TunnelKey, TunnelKind, ZoneId};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -73,7 +73,7 @@ pub(crate) async fn route(
     if state.reserved.refuse(&name) {
         return Err(RouteError::Reserved(name));
     }
-    find_live(&state, scope.tunnel).await?;
+    find_live(&state, TunnelKind::CfdTunnel, scope.tunnel).await?;
     let existing = record_named(&state, scope.zone.id, &name).await?;
     let free = overwrite || leads_nowhere(&state, &scope.zone, existing.as_ref()).await?;
     let plan = plan_route(name.clone(), scope.tunnel.tunnel, existing.as_ref(), free)?;

@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 
 use adit_model::{
-    AccountId, ApiTokenId, ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, HostPattern, Hostname,
-    Location, RecordId, Timestamp, TunnelId, TunnelKey, TunnelName, TunnelSecret, TunnelStatus, ZoneId,
+    AccountId, ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, HostPattern, Hostname, Location,
+    RecordId, Timestamp, TunnelId, TunnelKey, TunnelKind, TunnelName, TunnelSecret, TunnelStatus, ZoneId,
 };
 use async_trait::async_trait;
 
-use super::ChangeNumber;
+use super::{ChangeNumber, Login, Networks};
+use crate::{lifecycle::StillRouted, permission::Reach};
 
 /// The store could not do what it was asked, for no fault of the caller. The cause is in `source`.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,9 @@ pub enum CatalogError {
     /// No such tunnel in the account (or a deleted one, where a live one is needed).
     #[error("tunnel not found")]
     NoTunnel,
+    /// Routes of private networks or host names lead to the tunnel.
+    #[error(transparent)]
+    StillRouted(#[from] StillRouted),
     /// No such zone, or not this account's.
     #[error("zone not found")]
     NoZone,
@@ -47,12 +51,27 @@ pub enum CatalogError {
 /// Who does something, for the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// `token:<id>`, `user:<email>` or `system`.
+    /// `token:<id>`, `user:<id>` or `system`.
     pub name: String,
+    /// The address of the user who acts, or in whose name a token does.
+    pub email: Option<String>,
     /// The address the request came from; `None` for the process itself.
     pub address: Option<IpAddr>,
     /// The request's id, to join the audit log with the access log.
     pub request_id: String,
+}
+
+impl Actor {
+    /// The process itself, when nobody asked.
+    #[must_use]
+    pub fn system() -> Self {
+        Self {
+            name: "system".to_owned(),
+            email: None,
+            address: None,
+            request_id: String::new(),
+        }
+    }
 }
 
 /// A tunnel as the API shows it, with its live connections.
@@ -60,6 +79,8 @@ pub struct Actor {
 pub struct Tunnel {
     /// Account and id.
     pub key: TunnelKey,
+    /// What it carries.
+    pub kind: TunnelKind,
     /// Its name.
     pub name: TunnelName,
     /// Who owns its configuration.
@@ -115,6 +136,8 @@ pub struct ConnectionRecord {
 pub struct NewTunnel {
     /// Its account.
     pub account: AccountId,
+    /// What it carries.
+    pub kind: TunnelKind,
     /// Its name.
     pub name: TunnelName,
     /// Who owns its configuration.
@@ -126,6 +149,8 @@ pub struct NewTunnel {
 /// Which tunnels to list; every condition given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct TunnelFilter {
+    /// One of these kinds; any if empty.
+    pub kinds: Vec<TunnelKind>,
     /// Exactly this id.
     pub id: Option<TunnelId>,
     /// Exactly this name.
@@ -192,6 +217,8 @@ pub struct Zone {
 pub struct ZoneFilter {
     /// Exactly this domain.
     pub name: Option<Hostname>,
+    /// Only this account's.
+    pub account: Option<AccountId>,
 }
 
 /// The record types that a tunnel needs and that keep a host name to themselves.
@@ -272,53 +299,10 @@ pub struct DnsRecordFilter {
     pub proxied: Option<bool>,
 }
 
-/// What a request proves itself with.
-#[derive(Debug, Clone, Copy)]
-pub enum ApiCredential<'a> {
-    /// The value of an API token.
-    Token(&'a str),
-    /// An email address and its global key.
-    Key {
-        /// The address.
-        email: &'a str,
-        /// The key.
-        key: &'a str,
-    },
-}
-
-/// An API token as the store knows it: never its value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiToken {
-    /// Its id.
-    pub id: ApiTokenId,
-    /// Its name.
-    pub name: String,
-    /// The account it acts in.
-    pub account: AccountId,
-}
-
-/// Who a credential belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LoginCredential {
-    /// A token of one account.
-    Token(ApiToken),
-    /// A user, who may act in every account.
-    User {
-        /// The address.
-        email: String,
-    },
-}
-
 /// The store as the API sees it. Every change is durable before the call returns, in one transaction with its
 /// audit record, and is told to the edges: [`ChangeNumber`] says from where on they know it.
 #[async_trait]
-pub trait Catalog: Send + Sync {
-    /// Whose credential this is; `None` if nobody's. Compared by hash, in constant time.
-    async fn authenticate(
-        &self,
-        credential: ApiCredential<'_>,
-    ) -> Result<Option<LoginCredential>, StoreError>;
-
+pub trait Catalog: Login + Networks + Send + Sync {
     /// Whether there is such an account.
     async fn account_exists(&self, account: AccountId) -> Result<bool, StoreError>;
 
@@ -343,10 +327,13 @@ pub trait Catalog: Send + Sync {
     /// The secret of a live tunnel; [`CatalogError::NoTunnel`] if it is deleted or unknown.
     async fn tunnel_secret(&self, key: TunnelKey) -> Result<TunnelSecret, CatalogError>;
 
-    /// Marks a tunnel deleted. Deleting a deleted one changes nothing and returns it.
+    /// Marks a tunnel deleted, and with `cascade` the routes of private networks and host names that lead to it.
+    /// Deleting a deleted one changes nothing and returns it. Without `cascade` such routes are a reason to refuse:
+    /// [`CatalogError::StillRouted`].
     async fn delete_tunnel(
         &self,
         key: TunnelKey,
+        cascade: bool,
         actor: &Actor,
     ) -> Result<(Tunnel, ChangeNumber), CatalogError>;
 
@@ -356,10 +343,10 @@ pub trait Catalog: Send + Sync {
     /// One zone.
     async fn zone(&self, zone: ZoneId) -> Result<Option<Zone>, StoreError>;
 
-    /// The zones of these accounts (of all, if `None`) that match, newest first.
+    /// The zones within reach that match, newest first.
     async fn zones(
         &self,
-        account: Option<AccountId>,
+        reach: &Reach,
         filter: &ZoneFilter,
         page: PageRequest,
     ) -> Result<Page<Zone>, StoreError>;

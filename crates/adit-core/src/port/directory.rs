@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use adit_model::{ConfigSource, ConfigVersion, HostPattern, SecretDigest, TunnelKey};
+use adit_model::{ConfigSource, ConfigVersion, HostPattern, SecretDigest, TunnelKey, TunnelKind};
 use async_trait::async_trait;
 
 use super::StoreError;
@@ -20,6 +20,8 @@ impl fmt::Display for ChangeNumber {
 /// What the edge knows of one tunnel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TunnelEntry {
+    /// What it carries.
+    pub kind: TunnelKind,
     /// A deleted tunnel takes no connections; its routes answer as if no connector ran.
     pub deleted: bool,
     /// Who owns the ingress configuration.

@@ -13,7 +13,8 @@ use adit_edge::{
     certificates::{Authority, LeafKey},
 };
 use adit_model::{
-    AccountId, ConfigSource, ConfigVersion, Location, NodeId, SecretDigest, TunnelId, TunnelKey, TunnelSecret,
+    AccountId, ConfigSource, ConfigVersion, Location, NodeId, SecretDigest, TunnelId, TunnelKey, TunnelKind,
+    TunnelSecret,
 };
 use adit_net::quic::QuicKeys;
 use adit_testing::wait_for;
@@ -145,6 +146,7 @@ impl TestEdge {
 
     pub(crate) fn set(&self, key: TunnelKey, secret: &TunnelSecret, deleted: bool) {
         let entry = TunnelEntry {
+            kind: TunnelKind::CfdTunnel,
             deleted,
             config_source: ConfigSource::Local,
             config_version: ConfigVersion::default(),

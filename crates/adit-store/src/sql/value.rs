@@ -16,9 +16,7 @@ impl Value {
     /// As either engine keeps it.
     pub(super) fn storable(self) -> Self {
         match &self {
-            Self::Text(Some(text)) if text.contains('\0') => {
-                Self::Text(Some(text.replace('\0', "\u{fffd}")))
-            }
+            Self::Text(Some(text)) if text.contains('\0') => Self::Text(Some(text.replace('\0', "\u{fffd}"))),
             Self::Text(_) | Self::Number(_) | Self::Bytes(_) | Self::Flag(_) | Self::Uuid(_) => self,
         }
     }

@@ -4,9 +4,9 @@ use adit_core::{
     port::{ConnectorRecord, Page, PageRequest, Tunnel, TunnelFilter},
     status::{ConnectionFacts, FactFilter, MISSING_WINDOW},
 };
-use adit_model::{AccountId, Timestamp, TunnelId, TunnelKey};
+use adit_model::{AccountId, Timestamp, TunnelId, TunnelKey, TunnelKind};
 
-use super::config_source;
+use super::{config_source, kind};
 use crate::{
     connectors,
     engine::{Connection, Row},
@@ -54,6 +54,7 @@ fn matching(mut query: Query, account: AccountId, filter: &TunnelFilter, now: Ti
     query = query
         .push_if(" AND t.tunnel_id = ", filter.id.map(TunnelId::uuid))
         .push_if(" AND t.name = ", filter.name.as_deref());
+    query = of_kinds(query, &filter.kinds);
     if let Some(prefix) = given(filter.include_prefix.as_ref()) {
         query = query
             .push_if(" AND t.name < ", after_prefix(prefix))
@@ -114,6 +115,16 @@ fn matching(mut query: Query, account: AccountId, filter: &TunnelFilter, now: Ti
             .push(that);
     }
     query
+}
+
+/// Only tunnels of these kinds; of all if none is named.
+fn of_kinds(query: Query, kinds: &[TunnelKind]) -> Query {
+    let [first, others @ ..] = kinds else { return query };
+    let query = query.push(" AND t.kind IN (").push_bind(first.as_str());
+    others
+        .iter()
+        .fold(query, |query, kind| query.push(", ").push_bind(kind.as_str()))
+        .push(")")
 }
 
 /// A prefix that restricts something.
@@ -237,6 +248,7 @@ fn tunnel(row: &Row) -> Result<Tunnel, Cause> {
     };
     Ok(Tunnel {
         key: tunnel_key(row)?,
+        kind: kind(row)?,
         name: parsed(row, "name")?,
         config_source: config_source(row)?,
         created_at: time(row, "created_at")?,

@@ -15,7 +15,7 @@ use adit_core::port::{
 };
 use adit_model::{
     AccountId, ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, Location, Timestamp,
-    TransportProtocol, TunnelId, TunnelKey, TunnelSecret, ZoneId,
+    TransportProtocol, TunnelId, TunnelKey, TunnelKind, TunnelSecret, ZoneId,
 };
 use adit_store::{
     ApiTokenValue, Bootstrap, BootstrapOutcome, Clock, Store, StoreKeys, StoreOptions, UserKey,
@@ -196,7 +196,7 @@ impl Home {
     }
 
     pub(crate) async fn delete(&self, key: TunnelKey) -> ChangeNumber {
-        self.catalog().delete_tunnel(key, &actor()).await.unwrap().1
+        self.catalog().delete_tunnel(key, true, &actor()).await.unwrap().1
     }
 
     /// Reports an opened connection and returns its end, to be reported later.
@@ -245,6 +245,7 @@ impl Home {
 pub(crate) fn new_tunnel(account: AccountId, name: &str) -> NewTunnel {
     NewTunnel {
         account,
+        kind: TunnelKind::CfdTunnel,
         name: name.parse().unwrap(),
         config_source: ConfigSource::Local,
         secret: TunnelSecret::new(format!("{name:-<32}").into_bytes()).unwrap(),
@@ -288,6 +289,7 @@ pub(crate) fn opened(
 pub(crate) fn actor() -> Actor {
     Actor {
         name: "token:test".to_owned(),
+        email: None,
         address: Some([127, 0, 0, 1].into()),
         request_id: "r1".to_owned(),
     }

@@ -10,3 +10,5 @@ mod ports;
 
 #[cfg(test)]
 use ports::support;
+#[cfg(test)]
+mod schema;

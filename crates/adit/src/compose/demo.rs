@@ -10,7 +10,7 @@ use adit_core::{
 };
 use adit_edge::reachable_here;
 use adit_model::{
-    AccountId, ConfigSource, HostPattern, Hostname, TunnelKey, TunnelName, TunnelSecret, ZoneId,
+    AccountId, ConfigSource, HostPattern, Hostname, TunnelKey, TunnelKind, TunnelName, TunnelSecret, ZoneId,
 };
 use adit_net::tls::TrustAnchors;
 use adit_wire::TunnelToken;
@@ -54,9 +54,8 @@ pub(super) async fn prepare(
     domain: &Hostname,
 ) -> anyhow::Result<Option<Prepared>> {
     let actor = Actor {
-        name: "system".to_owned(),
-        address: None,
         request_id: "demo".to_owned(),
+        ..Actor::system()
     };
     let host = domain
         .child(NAME)
@@ -143,6 +142,7 @@ impl Demo {
 
 async fn tunnel(catalog: &dyn Catalog, account: AccountId, actor: &Actor) -> anyhow::Result<TunnelKey> {
     let filter = TunnelFilter {
+        kinds: vec![TunnelKind::CfdTunnel],
         name: Some(NAME.to_owned()),
         deleted: Some(false),
         ..TunnelFilter::default()
@@ -158,6 +158,7 @@ async fn tunnel(catalog: &dyn Catalog, account: AccountId, actor: &Actor) -> any
     let name: TunnelName = NAME.parse()?;
     let new = NewTunnel {
         account,
+        kind: TunnelKind::CfdTunnel,
         name,
         config_source: ConfigSource::Local,
         secret: TunnelSecret::new(secret)?,
