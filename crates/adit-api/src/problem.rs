@@ -13,6 +13,8 @@ use crate::{
     auth::AuthError,
     envelope::Message,
     extract::RequestError,
+    management::ManagementError,
+    quick_tunnels::QuickError,
     tunnels::{CloseConnectionsError, CreateTunnelError, DeleteTunnelError, FindTunnelError},
     zones::{RecordError, RouteError},
 };
@@ -43,9 +45,11 @@ mod code {
     pub(super) const METHOD_NOT_ALLOWED: u32 = 10_001;
     pub(super) const RECORD_NOT_FOUND: u32 = 81_044;
     pub(super) const HOST_TAKEN: u32 = 81_053;
+    pub(super) const QUICK_TUNNELS_OFF: u32 = 1403;
     pub(super) const BODY_TOO_SLOW: u32 = 1408;
     pub(super) const BODY_TOO_LARGE: u32 = 1413;
     pub(super) const URI_TOO_LONG: u32 = 1414;
+    pub(super) const TOO_OFTEN: u32 = 1429;
     pub(super) const HEAD_TOO_LARGE: u32 = 1431;
     pub(super) const INTERNAL: u32 = 1500;
     pub(super) const EDGE_BUSY: u32 = 1503;
@@ -260,6 +264,37 @@ impl From<CloseConnectionsError> for Problem {
     }
 }
 
+impl From<ManagementError> for Problem {
+    fn from(error: ManagementError) -> Self {
+        match error {
+            ManagementError::NoResource => Self::invalid(error.to_string()).at("/resources".to_owned()),
+            ManagementError::Find(error) => error.into(),
+            ManagementError::Sign(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<QuickError> for Problem {
+    fn from(error: QuickError) -> Self {
+        let text = error.to_string();
+        match error {
+            QuickError::Off => Self::new(StatusCode::FORBIDDEN, code::QUICK_TUNNELS_OFF, text),
+            QuickError::TooOften { retry_after } => {
+                let whole = u16::try_from(retry_after.as_secs().saturating_add(1)).unwrap_or(u16::MAX);
+                Self::new(StatusCode::TOO_MANY_REQUESTS, code::TOO_OFTEN, text).retry_after(whole)
+            }
+            QuickError::TooMany => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, code::TOO_OFTEN, text).retry_after(60)
+            }
+            QuickError::NoName => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code::EDGE_BUSY, text).retry_after(1)
+            }
+            QuickError::NoRandomness(error) => Self::internal(&error),
+            QuickError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<RouteError> for Problem {
     fn from(error: RouteError) -> Self {
         match error {
@@ -307,6 +342,8 @@ answer_as_problem!(
     FindTunnelError,
     DeleteTunnelError,
     CloseConnectionsError,
+    ManagementError,
+    QuickError,
     RouteError,
     RecordError
 );

@@ -6,18 +6,20 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::{
     endpoint::{self, Endpoint},
     extract::RequestError,
+    management,
     observe::{answer_panic, observe},
-    openapi,
+    openapi, quick_tunnels,
     state::ApiState,
     tokens, tunnels, zones,
 };
 
-/// The REST API under `/client/v4`. Any other path is answered with a 404 of the same shape.
+/// The REST API under `/client/v4`, and quick tunnels at `/tunnel`. Any other path is answered with a 404 of the same shape.
 pub fn router(state: ApiState) -> Router {
     let v4 =
         endpoint::route(endpoints()).method_not_allowed_fallback(async || RequestError::MethodNotAllowed);
     Router::new()
         .nest("/client/v4", v4)
+        .route("/tunnel", quick_tunnels::route())
         .fallback(async |request: Request| RequestError::no_route(request.uri().path()))
         .layer(CatchPanicLayer::custom(answer_panic))
         .layer(from_fn_with_state(state.clone(), observe))
@@ -27,6 +29,7 @@ pub fn router(state: ApiState) -> Router {
 /// Every call under `/client/v4`.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     [
+        management::endpoints(),
         tunnels::endpoints(),
         zones::endpoints(),
         tokens::endpoints(),

@@ -7,6 +7,7 @@ use adit_core::{
     port::{Actor, Zone},
 };
 use adit_model::{AccountId, ConnectorId, RecordId, TunnelKey, ZoneId};
+use adit_wire::management_token::ManagementResource;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
@@ -64,6 +65,13 @@ impl TunnelScope {
             params,
         ))
     }
+}
+
+/// A tunnel, and something of its connectors that a management token opens, in the path as `resource`.
+pub(crate) struct ManagementScope {
+    pub(crate) tunnel: TunnelKey,
+    pub(crate) resource: ManagementResource,
+    pub(crate) actor: Actor,
 }
 
 /// A connector of a tunnel, in the path as `connector_id`; it need not exist.
@@ -142,6 +150,19 @@ impl FromRequestParts<ApiState> for TunnelScope {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         Ok(Self::of(parts, state).await?.0)
+    }
+}
+
+impl FromRequestParts<ApiState> for ManagementScope {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        let (TunnelScope { tunnel, actor }, params) = TunnelScope::of(parts, state).await?;
+        Ok(Self {
+            tunnel,
+            resource: params.id("resource")?,
+            actor,
+        })
     }
 }
 

@@ -6,6 +6,9 @@ use adit_core::{
     port::{Catalog, EdgeControl},
     reserved_hosts::ReservedHosts,
 };
+use adit_wire::management_token::ManagementKeys;
+
+use crate::quick_tunnels::QuickTunnelService;
 
 /// Everything the handlers work with.
 #[derive(Clone)]
@@ -14,6 +17,10 @@ pub struct ApiState {
     pub catalog: Arc<dyn Catalog>,
     /// The way to the edges.
     pub edges: Arc<dyn EdgeControl>,
+    /// What signs management tokens.
+    pub management_keys: Arc<ManagementKeys>,
+    /// What gives out quick tunnels; `None` if they are turned off.
+    pub quick_tunnels: Option<Arc<QuickTunnelService>>,
     /// Host names that no record may take.
     pub reserved: ReservedHosts,
     /// What a client may use up.

@@ -9,6 +9,7 @@ mod edge_control;
 mod login;
 mod networks;
 mod presence;
+mod quick_tunnels;
 
 pub use catalog::{
     Actor, Catalog, CatalogError, ConnectionRecord, ConnectorRecord, DnsRecord, DnsRecordFilter,
@@ -25,3 +26,4 @@ pub use networks::{
     SubnetSelector, VirtualNetwork, VirtualNetworkChange, VirtualNetworkFilter,
 };
 pub use presence::{CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, Presence, PresenceEvent};
+pub use quick_tunnels::{NewQuickTunnel, QuickTunnelError, QuickTunnels};

@@ -182,12 +182,14 @@ async fn check(tx: &mut Tx<'_>, zone: ZoneId, new: &NewDnsRecord, own: Option<Re
     if !zone.name.covers(new.name.base()) {
         return Err(Failure::Refused(CatalogError::NoZone));
     }
-    let taken: bool =
-        query("SELECT EXISTS (SELECT 1 FROM dns_records WHERE name = $1 AND ($2 IS NULL OR id <> $2))")
-            .bind(new.name.to_string())
-            .bind(own.map(|id| id.to_string()))
-            .scalar(&mut *tx.connection)
-            .await?;
+    let taken: bool = query(
+        "SELECT EXISTS (SELECT 1 FROM dns_records WHERE name = $1 AND ($2 IS NULL OR id <> $2))
+             OR EXISTS (SELECT 1 FROM quick_tunnels WHERE host = $1)",
+    )
+    .bind(new.name.to_string())
+    .bind(own.map(|id| id.to_string()))
+    .scalar(&mut *tx.connection)
+    .await?;
     if taken {
         Err(Failure::Refused(CatalogError::HostTaken))
     } else {

@@ -1,4 +1,5 @@
-//! Public routes: proxied CNAME records that point at a tunnel of their zone's account.
+//! Public routes: proxied CNAME records that point at a tunnel of their zone's account, and the host names of quick
+//! tunnels. Neither kind may take a name that the other one has.
 
 use adit_core::{
     port::{DnsRecordKind, HostRoute},
@@ -30,9 +31,17 @@ macro_rules! routes {
     };
 }
 
+macro_rules! quick_routes {
+    () => {
+        "SELECT q.host AS name, q.account_id, q.tunnel_id FROM quick_tunnels q"
+    };
+}
+
 /// Every public route.
 pub(crate) async fn all(connection: &mut Connection) -> Result<Vec<HostRoute>, Cause> {
-    let rows = query(routes!()).fetch_all(connection).await?;
+    let rows = query(concat!(routes!(), " UNION ALL ", quick_routes!()))
+        .fetch_all(connection)
+        .await?;
     let route = |row| {
         Ok(HostRoute {
             pattern: parsed(row, "name")?,
@@ -52,10 +61,15 @@ pub(crate) async fn find(
     connection: &mut Connection,
     pattern: &HostPattern,
 ) -> Result<Option<TunnelKey>, Cause> {
-    let row = query(concat!(routes!(), " WHERE r.name = $1"))
-        .bind(pattern.to_string())
-        .fetch_optional(connection)
-        .await?;
+    let row = query(concat!(
+        routes!(),
+        " WHERE r.name = $1 UNION ALL ",
+        quick_routes!(),
+        " WHERE q.host = $1"
+    ))
+    .bind(pattern.to_string())
+    .fetch_optional(connection)
+    .await?;
     row.as_ref().map(tunnel_key).transpose()
 }
 
@@ -66,7 +80,9 @@ pub(crate) async fn of_tunnel(
 ) -> Result<Vec<HostPattern>, Cause> {
     let rows = query(concat!(
         routes!(),
-        " WHERE t.account_id = $1 AND r.tunnel_id = $2"
+        " WHERE t.account_id = $1 AND r.tunnel_id = $2 UNION ALL ",
+        quick_routes!(),
+        " WHERE q.account_id = $1 AND q.tunnel_id = $2"
     ))
     .bind(key.account.to_string())
     .bind(key.tunnel.uuid())

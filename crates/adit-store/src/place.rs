@@ -3,8 +3,7 @@
 use std::{fmt, io, path::PathBuf, time::Duration};
 
 use sqlx::{
-    SqlSafeStr,
-    migrate::{Migration, MigrationType, Migrator},
+    migrate::{Migration, Migrator},
     postgres::PgConnectOptions,
 };
 
@@ -114,17 +113,6 @@ impl Place {
     }
 }
 
-/// One step of the schema; runs in a transaction of its own.
-pub(crate) fn step(version: i64, description: &'static str, sql: &'static str) -> Migration {
-    Migration::new(
-        version,
-        description.into(),
-        MigrationType::Simple,
-        sql.into_sql_str(),
-        false,
-    )
-}
-
 /// Runs the steps that are missing.
 pub(crate) async fn run_migrations(
     connection: &mut Connection,
@@ -172,17 +160,6 @@ mod tests {
         let place = Place::parse("postgres://adit:hunter2@db.example/adit").map_err(|BadAddress(text)| text);
         let shown = place.unwrap().to_string();
         assert_eq!(shown, "the PostgreSQL database adit on db.example");
-    }
-
-    #[test]
-    fn both_engines_take_the_same_steps() {
-        let steps = |migrations: Vec<Migration>| -> Vec<_> {
-            let steps = migrations.into_iter();
-            steps
-                .map(|step| (step.version, step.description.to_string()))
-                .collect()
-        };
-        assert_eq!(steps(sqlite::migrations()), steps(postgres::migrations()));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use adit_core::port::{Actor, CatalogError, ChangeNumber, NewTunnel, StoreError, Tunnel, Zone};
+use adit_core::quick_tunnel::Lifetimes;
 use adit_model::{AccountId, ApiTokenId, BootId, Hostname, NodeId, Timestamp, TunnelId, TunnelKey};
 use tokio::{
     sync::{Mutex, watch},
@@ -19,6 +20,7 @@ use crate::{
     node,
     open::{self, OpenError, Opened},
     presence::{PresenceQueue, Reporter, rows},
+    quick_tunnels,
     seal::{Sealer, StoreKeys},
     sweep::{self, Retention, Swept},
     token_use::TokenUse,
@@ -38,6 +40,8 @@ pub struct StoreOptions {
     pub retention: Retention,
     /// How many changes are kept for an edge that lags; one that lags further takes a new snapshot. Default 10 000.
     pub changes_kept: u64,
+    /// How long quick tunnels wait for a connector.
+    pub quick_tunnels: Lifetimes,
     /// The time.
     pub clock: Clock,
 }
@@ -47,6 +51,7 @@ impl Default for StoreOptions {
         Self {
             retention: Retention::default(),
             changes_kept: 10_000,
+            quick_tunnels: Lifetimes::default(),
             clock: Clock::default(),
         }
     }
@@ -67,6 +72,7 @@ pub struct Store {
     pub(crate) clock: Clock,
     reporter: Reporter,
     retention: Retention,
+    quick_tunnels: Lifetimes,
     stop: CancellationToken,
     tasks: Mutex<Tasks>,
 }
@@ -106,6 +112,7 @@ impl Store {
         let StoreOptions {
             retention,
             changes_kept,
+            quick_tunnels,
             clock,
         } = options;
         let mut tasks = Tasks {
@@ -145,6 +152,13 @@ impl Store {
             clock.clone(),
             stop.clone(),
         ));
+        tasks.helpers.spawn(quick_tunnels::keep_removing(
+            readers.clone(),
+            writer.clone(),
+            quick_tunnels,
+            clock.clone(),
+            stop.clone(),
+        ));
         let tasks = Mutex::new(tasks);
         Ok(Self {
             readers,
@@ -156,6 +170,7 @@ impl Store {
             clock,
             reporter,
             retention,
+            quick_tunnels,
             stop,
             tasks,
         })
@@ -283,6 +298,15 @@ impl Store {
     /// [`StoreError`] if the store fails; what was removed until then stays removed.
     pub async fn sweep(&self, now: Timestamp) -> Result<Swept, StoreError> {
         sweep::run(&self.writer, self.retention, now).await
+    }
+
+    /// Removes the quick tunnels that nobody has used for too long at `now`, and gives how many. The store does so
+    /// by itself every few seconds.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store fails.
+    pub async fn sweep_quick_tunnels(&self, now: Timestamp) -> Result<usize, StoreError> {
+        quick_tunnels::remove_unused(&self.readers, &self.writer, self.quick_tunnels, now).await
     }
 
     /// A connection to read with, in a transaction.

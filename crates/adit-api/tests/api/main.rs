@@ -11,6 +11,8 @@ mod accounts;
 mod bad_requests;
 mod lives;
 mod logs;
+mod management;
+mod quick_tunnels;
 mod records;
 mod routes;
 mod serving;

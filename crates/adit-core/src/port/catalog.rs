@@ -8,7 +8,7 @@ use adit_model::{
 };
 use async_trait::async_trait;
 
-use super::{ChangeNumber, Login, Networks};
+use super::{ChangeNumber, Login, Networks, QuickTunnels};
 use crate::{lifecycle::StillRouted, permission::Reach};
 
 /// The store could not do what it was asked, for no fault of the caller. The cause is in `source`.
@@ -302,7 +302,7 @@ pub struct DnsRecordFilter {
 /// The store as the API sees it. Every change is durable before the call returns, in one transaction with its
 /// audit record, and is told to the edges: [`ChangeNumber`] says from where on they know it.
 #[async_trait]
-pub trait Catalog: Login + Networks + Send + Sync {
+pub trait Catalog: Login + Networks + QuickTunnels + Send + Sync {
     /// Whether there is such an account.
     async fn account_exists(&self, account: AccountId) -> Result<bool, StoreError>;
 

@@ -4,6 +4,7 @@ mod directory;
 mod durability;
 mod login;
 mod presence;
+mod quick_tunnels;
 pub(crate) mod support;
 mod tunnels;
 mod zones_and_records;

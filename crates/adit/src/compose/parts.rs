@@ -162,6 +162,7 @@ async fn assemble(
     let state = ApiState {
         catalog: Arc::clone(&store) as Arc<dyn Catalog>,
         edges: edge.control(),
+        management_keys: Arc::new(keys.management),
         reserved: ReservedHosts::of_domain(&settings.domain).context("the base domain is too long")?,
         limits,
     };
