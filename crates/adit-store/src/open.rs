@@ -19,7 +19,9 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The address names no engine of this version.
-    #[error("the store address {0:?} is not supported: use sqlite:<path>, a path or postgres://…")]
+    #[error(
+        "the store address {0:?} cannot be used: it is sqlite:<path>, a path or postgres://<user>@<host>/<database>"
+    )]
     Address(String),
     /// It was written by a newer version.
     #[error(

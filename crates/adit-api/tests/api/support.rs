@@ -4,6 +4,7 @@ mod answer;
 mod api;
 mod client;
 mod edges;
+mod place;
 mod redaction;
 mod server;
 
@@ -11,6 +12,7 @@ pub(crate) use answer::Answer;
 pub(crate) use api::Api;
 pub(crate) use client::{Client, request, tunnels};
 pub(crate) use edges::{Fault, ScriptedEdges};
+pub(crate) use place::Place;
 pub(crate) use server::Server;
 
 pub(crate) const ACCOUNT: &str = "699d98642c564d2e855e9661899b7252";

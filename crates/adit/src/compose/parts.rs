@@ -120,7 +120,7 @@ async fn assemble(
     progress.waits_for("the store");
     let store = Arc::new(
         Store::open(
-            &store_address(settings, dir),
+            &store_url(settings, dir).address(),
             &keys.store,
             store_options(settings),
         )
@@ -207,12 +207,9 @@ async fn assemble(
     })
 }
 
-fn store_address(settings: &Settings, dir: &DataDir) -> String {
-    let path = match &settings.store_url {
-        Some(StoreUrl::Sqlite(path)) => path.clone(),
-        None => dir.database(),
-    };
-    format!("sqlite:{}", path.display())
+fn store_url(settings: &Settings, dir: &DataDir) -> StoreUrl {
+    let url = settings.store_url.clone();
+    url.unwrap_or_else(|| StoreUrl::Sqlite(dir.database()))
 }
 
 fn store_options(settings: &Settings) -> StoreOptions {
