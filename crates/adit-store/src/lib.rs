@@ -9,6 +9,7 @@
 //! SQL is text that both engines run (`sql`); what only one of them understands is in `sqlite` and `postgres`.
 
 mod api_tokens;
+mod backup;
 mod bootstrap;
 mod catalog;
 mod clock;
@@ -43,6 +44,7 @@ mod users;
 mod writer;
 mod zones;
 
+pub use backup::{check_copy, copy_database};
 pub use bootstrap::{Bootstrap, BootstrapOutcome};
 pub use clock::Clock;
 pub use credential::{ApiTokenValue, ApiTokenValueError, UserKey};

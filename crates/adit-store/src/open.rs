@@ -10,6 +10,7 @@ use crate::{
     failure::Cause,
     place::{BadAddress, Place, run_migrations},
     row::column,
+    schema::newest,
     seal::{Sealer, StoreKeys},
     sql::query,
     tx::counter,
@@ -64,7 +65,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    fn broken(place: &Place, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub(crate) fn broken(place: &Place, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Database {
             place: place.to_string(),
             cause: cause.into(),
@@ -121,23 +122,15 @@ async fn migrate(
     place: &Place,
     migrations: Vec<Migration>,
 ) -> Result<(), OpenError> {
-    let known = migrations
-        .iter()
-        .map(|migration| migration.version)
-        .max()
-        .unwrap_or_default();
+    let known = newest(&migrations);
     let found = place
         .schema_version(connection)
         .await
         .map_err(|error| OpenError::broken(place, error))?;
+    if let Some(found) = found {
+        refuse_newer(place, found, known)?;
+    }
     match found {
-        Some(found) if found > known => {
-            return Err(OpenError::NewerSchema {
-                place: place.to_string(),
-                found,
-                known,
-            });
-        }
         Some(found) if found < known => {
             let copy = place
                 .copy_before(connection, known)
@@ -156,8 +149,20 @@ async fn migrate(
         .map_err(|error| OpenError::broken(place, error))
 }
 
+/// Refuses a database that a newer version has changed.
+pub(crate) fn refuse_newer(place: &Place, found: i64, known: i64) -> Result<(), OpenError> {
+    if found > known {
+        return Err(OpenError::NewerSchema {
+            place: place.to_string(),
+            found,
+            known,
+        });
+    }
+    Ok(())
+}
+
 /// What is sealed to recognise the key, and what it belongs to.
-const KEY_CHECK: &str = "secrets_key_check";
+pub(crate) const KEY_CHECK: &str = "secrets_key_check";
 
 /// Whether `sealer` has the key that the database was made with. A new database takes this one.
 async fn key_fits(connection: &mut Connection, sealer: &Sealer) -> Result<bool, Cause> {

@@ -2,6 +2,7 @@
 //!
 //! Start with [`Command`], the commands. What they are told is in [`config`]; where they keep state in [`data_dir`].
 
+mod backup;
 mod compose;
 mod config;
 mod data_dir;
@@ -53,6 +54,10 @@ enum Command {
     Server(Box<ServerFlags>),
     /// Make, list, run and delete tunnels, as `cloudflared tunnel` does
     Tunnel(Box<TunnelArgs>),
+    /// Copy everything durable into one file, while Adit runs or not
+    Backup(backup::BackupArgs),
+    /// Make a data directory from a file of `adit backup`
+    Restore(backup::RestoreArgs),
     /// Print the `export` lines that point official tools here
     Env(Place),
     /// Print lines for /etc/hosts
@@ -138,6 +143,8 @@ fn run(command: Command, personality: Personality) -> Result<(), Failure> {
         }
         Command::Tunnel(args) if args.serves() => compose::on_all_cores(tunnel::run(*args, personality)),
         Command::Tunnel(args) => one_shot(tunnel::run(*args, personality)),
+        Command::Backup(args) => one_shot(args.run()),
+        Command::Restore(args) => one_shot(args.run()),
         Command::Env(place) => environment::print(&place),
         Command::Hosts(place) => one_shot(hosts::print(&place)),
         Command::ManagementKey(args) => management_key::run(&args),

@@ -25,7 +25,7 @@ use crate::{
     data_dir::{
         DataDir,
         file::write_private,
-        run_file::{Advertised, Listeners, RunFile},
+        run_file::{Advertised, Listeners, RunFile, StorePlace},
     },
     failure::Failure,
     recorder,
@@ -194,7 +194,7 @@ async fn assemble(
         None => None,
     };
     let demo_url = demo.as_ref().map(Demo::url);
-    let run = run_file(settings, outcome.account, listeners, demo_url);
+    let run = run_file(settings, dir, outcome.account, listeners, demo_url);
     run.write(dir)?;
     Ok(Parts {
         store,
@@ -299,6 +299,7 @@ fn listeners(edge: &Edge, api: &TcpListener, metrics: &TcpListener) -> anyhow::R
 
 fn run_file(
     settings: &Settings,
+    dir: &DataDir,
     account: AccountId,
     listeners: Listeners,
     demo_url: Option<String>,
@@ -311,6 +312,7 @@ fn run_file(
         account_id: account,
         listeners,
         demo_url,
+        store: Some(StorePlace::of(&store_url(settings, dir))),
         advertised: Advertised {
             api: settings.api_public_url.as_ref().map(|url| url.0.clone()),
             edge: settings.edge_advertise.as_ref().map(ToString::to_string),
