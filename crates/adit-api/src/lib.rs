@@ -6,11 +6,15 @@
 //!
 //! Start with [`router()`], then `problem`, the one place with statuses and error codes.
 
+mod accounts;
+mod audit;
 mod auth;
+mod conformance;
 mod endpoint;
 mod envelope;
 mod extract;
 mod management;
+mod networks;
 mod observe;
 mod openapi;
 mod problem;
@@ -23,6 +27,8 @@ mod tokens;
 mod tunnels;
 mod zones;
 
+pub use conformance::{Worlds, conformance_router};
+pub use openapi::openapi;
 pub use quick_tunnels::QuickTunnelService;
 pub use router::router;
 pub use serve::serve;

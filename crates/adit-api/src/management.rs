@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use adit_core::{permission::CFD_WRITE, port::Actor};
-use adit_model::{Timestamp, TunnelKey};
+use adit_model::{Timestamp, TunnelKey, TunnelKind};
 use adit_wire::management_token::{KeyFileError, ManagementActor, ManagementClaims, ManagementResource};
 use axum::extract::State;
 use schemars::JsonSchema;
@@ -14,6 +14,7 @@ use crate::{
     endpoint::{Access::Groups, Endpoint},
     envelope::Success,
     extract::JsonBody,
+    problem::failures::TUNNEL,
     scope::{ManagementScope, TunnelScope},
     state::ApiState,
     tunnels::{FindTunnelError, find_live},
@@ -40,6 +41,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             several,
         )
         .takes::<ManagementRequest>()
+        .fails(TUNNEL)
         .gives::<String>(),
         Endpoint::post(
             "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/management/{resource}",
@@ -47,6 +49,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             Groups(CFD_WRITE),
             one,
         )
+        .fails(TUNNEL)
         .gives::<String>(),
     ]
 }
@@ -100,9 +103,9 @@ async fn token(
     resources: Vec<ManagementResource>,
     actor: Actor,
 ) -> Result<Success<String>, ManagementError> {
-    find_live(state, adit_model::TunnelKind::CfdTunnel, tunnel).await?;
+    find_live(state, TunnelKind::CfdTunnel, tunnel).await?;
     let actor = ManagementActor {
-        id: actor.name,
+        id: actor.email.map_or(actor.name, |email| format!("user:{email}")),
         support: false,
     };
     let claims = ManagementClaims::new(tunnel, actor, resources, Timestamp::from(SystemTime::now()));

@@ -1,5 +1,8 @@
 //! Every failure as the client sees it. Statuses and v4 error codes appear in this file and nowhere else.
 
+mod failure;
+mod identity;
+mod networks;
 mod shape;
 
 use std::{borrow::Cow, error::Error};
@@ -10,18 +13,22 @@ use http::StatusCode;
 use tracing::error;
 
 use crate::{
+    accounts::AccountRequestError,
     auth::AuthError,
     envelope::Message,
     extract::RequestError,
     management::ManagementError,
     quick_tunnels::QuickError,
+    tokens::TokenRequestError,
     tunnels::{CloseConnectionsError, CreateTunnelError, DeleteTunnelError, FindTunnelError},
-    zones::{RecordError, RouteError},
+    zones::{RecordError, RouteError, ZoneRequestError},
 };
 
-pub(crate) use shape::Problem;
+pub(crate) use failure::{Failure, failures};
+pub(crate) use shape::{FailureEnvelope, Problem};
 
-/// The v4 error codes. Those of four digits from 1400 on are ours: HTTP's number plus 1000.
+/// The v4 error codes. Those of four digits from 1400 on are ours: HTTP's number plus 1000; so
+/// are 1048 and those from 1101 to 1106.
 mod code {
     pub(super) const INVALID_API_TOKEN: u32 = 1000;
     pub(super) const INVALID_VALUE: u32 = 1001;
@@ -29,7 +36,18 @@ mod code {
     pub(super) const ROUTE_TAKEN: u32 = 1003;
     pub(super) const DNS_VALIDATION: u32 = 1004;
     pub(super) const TUNNEL_NAME_TAKEN: u32 = 1013;
+    pub(super) const ROUTE_EXISTS: u32 = 1014;
+    pub(super) const NOT_ROUTED: u32 = 1015;
     pub(super) const TUNNEL_STILL_CONNECTED: u32 = 1022;
+    pub(super) const TUNNEL_STILL_ROUTED: u32 = 1023;
+    pub(super) const VIRTUAL_NETWORK_IN_USE: u32 = 1048;
+    pub(super) const DEFAULT_VIRTUAL_NETWORK: u32 = 1049;
+    pub(super) const VIRTUAL_NETWORK_NAME_TAKEN: u32 = 1101;
+    pub(super) const VIRTUAL_NETWORK_NOT_FOUND: u32 = 1102;
+    pub(super) const SUBNET_NOT_FOUND: u32 = 1103;
+    pub(super) const SUBNET_NAME_TAKEN: u32 = 1104;
+    pub(super) const SUBNET_OVERLAPS: u32 = 1105;
+    pub(super) const DEFAULT_SUBNET: u32 = 1106;
     pub(super) const INVALID_HEADERS: u32 = 6003;
     pub(super) const BAD_EMAIL_HEADER: u32 = 6102;
     pub(super) const BAD_KEY_HEADER: u32 = 6103;
@@ -46,7 +64,10 @@ mod code {
     pub(super) const RECORD_NOT_FOUND: u32 = 81_044;
     pub(super) const HOST_TAKEN: u32 = 81_053;
     pub(super) const QUICK_TUNNELS_OFF: u32 = 1403;
+    pub(super) const ZONE_EXISTS: u32 = 1061;
+    pub(super) const NOT_FOUND: u32 = 1404;
     pub(super) const BODY_TOO_SLOW: u32 = 1408;
+    pub(super) const CONFLICT: u32 = 1409;
     pub(super) const BODY_TOO_LARGE: u32 = 1413;
     pub(super) const URI_TOO_LONG: u32 = 1414;
     pub(super) const TOO_OFTEN: u32 = 1429;
@@ -202,7 +223,7 @@ impl From<CatalogError> for Problem {
                 ),
             ),
             CatalogError::NoTunnel => Self::tunnel_not_found(),
-            CatalogError::StillRouted(error) => Self::new(StatusCode::BAD_REQUEST, 1023, error.to_string()),
+            CatalogError::StillRouted(error) => error.into(),
             CatalogError::NoZone | CatalogError::NoRecord => Self::new(
                 StatusCode::NOT_FOUND,
                 code::RECORD_NOT_FOUND,
@@ -336,7 +357,10 @@ macro_rules! answer_as_problem {
 }
 
 answer_as_problem!(
+    AccountRequestError,
     AuthError,
+    TokenRequestError,
+    ZoneRequestError,
     RequestError,
     CreateTunnelError,
     FindTunnelError,

@@ -4,9 +4,10 @@ use axum::{Router, extract::Request, middleware::from_fn_with_state};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
+    accounts, audit,
     endpoint::{self, Endpoint},
     extract::RequestError,
-    management,
+    management, networks,
     observe::{answer_panic, observe},
     openapi, quick_tunnels,
     state::ApiState,
@@ -30,7 +31,10 @@ pub fn router(state: ApiState) -> Router {
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     [
         management::endpoints(),
+        accounts::endpoints(),
+        audit::endpoints(),
         tunnels::endpoints(),
+        networks::endpoints(),
         zones::endpoints(),
         tokens::endpoints(),
         openapi::endpoints(),

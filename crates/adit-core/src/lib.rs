@@ -5,8 +5,8 @@
 //! host name go ([`routes`]), which connection carries the next request ([`choice`]), may this tunnel go
 //! ([`lifecycle`]), how does a tunnel fare ([`status`]), what does a typed host name mean in a zone
 //! ([`zone_names`]), which host names does Adit keep for itself ([`reserved_hosts`]), what may a credential do
-//! ([`permission`]), which origin serves a request ([`ingress`]), what may a stranger have
-//! ([`quick_tunnel`]), what are private networks made of ([`networks`]).
+//! ([`permission`]), what is an API token made of ([`token_value`]), which origin serves a request ([`ingress`]),
+//! what may a stranger have ([`quick_tunnel`]), what are private networks made of ([`networks`]).
 
 pub mod choice;
 pub mod ingress;
@@ -19,4 +19,5 @@ pub mod registration;
 pub mod reserved_hosts;
 pub mod routes;
 pub mod status;
+pub mod token_value;
 pub mod zone_names;

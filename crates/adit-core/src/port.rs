@@ -3,6 +3,8 @@
 //! State flows through the store. The edge reads it by [`Directory`] and reports to it by [`Presence`]; the API
 //! asks edges by [`EdgeControl`] and keeps its objects by [`Catalog`].
 
+mod accounts;
+mod audit;
 mod catalog;
 mod directory;
 mod edge_control;
@@ -10,11 +12,16 @@ mod login;
 mod networks;
 mod presence;
 mod quick_tunnels;
+mod records;
+mod text_match;
+mod tokens;
+mod zones;
 
+pub use accounts::{Account, AccountError, AccountFilter, Accounts};
+pub use audit::{AuditEntry, AuditFilter, AuditLog};
 pub use catalog::{
-    Actor, Catalog, CatalogError, ConnectionRecord, ConnectorRecord, DnsRecord, DnsRecordFilter,
-    DnsRecordKind, NewDnsRecord, NewTunnel, Page, PageRequest, StoreError, Tunnel, TunnelFilter, Zone,
-    ZoneFilter,
+    Actor, Catalog, CatalogError, ConnectionRecord, ConnectorRecord, NewTunnel, Page, PageRequest,
+    StoreError, Tunnel, TunnelFilter,
 };
 pub use directory::{Change, ChangeNumber, Changes, Directory, HostRoute, Snapshot, TunnelEntry};
 pub use edge_control::{Answer, Ask, AskError, EdgeControl, LiveConnection, Question};
@@ -27,3 +34,9 @@ pub use networks::{
 };
 pub use presence::{CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, Presence, PresenceEvent};
 pub use quick_tunnels::{NewQuickTunnel, QuickTunnelError, QuickTunnels};
+pub use records::{
+    DnsRecord, DnsRecordFilter, DnsRecordKind, NewDnsRecord, RecordOrder, RecordSettings, TagMatch,
+};
+pub use text_match::{Comparison, TextMatch};
+pub use tokens::{ApiTokens, TokenError, TokenTerms};
+pub use zones::{Zone, ZoneError, ZoneFilter, ZoneOrder, Zones};

@@ -1,11 +1,11 @@
-//! Public routes: proxied CNAME records that point at a tunnel of their zone's account, and the host names of quick
-//! tunnels. Neither kind may take a name that the other one has.
+//! Public routes: proxied CNAME records that point at a tunnel of their zone's account, unless the zone is paused, and
+//! the host names of quick tunnels. Neither kind may take a name that the other one has.
 
 use adit_core::{
     port::{DnsRecordKind, HostRoute},
     zone_names::target_tunnel,
 };
-use adit_model::{HostPattern, TunnelId, TunnelKey};
+use adit_model::{HostPattern, TunnelId, TunnelKey, ZoneId};
 
 use crate::{
     engine::Connection,
@@ -26,7 +26,7 @@ macro_rules! routes {
     () => {
         "SELECT r.name, t.account_id, t.tunnel_id
          FROM dns_records r
-         JOIN zones z ON z.id = r.zone_id
+         JOIN zones z ON z.id = r.zone_id AND NOT z.paused
          JOIN tunnels t ON t.account_id = z.account_id AND t.tunnel_id = r.tunnel_id"
     };
 }
@@ -88,6 +88,16 @@ pub(crate) async fn of_tunnel(
     .bind(key.tunnel.uuid())
     .fetch_all(connection)
     .await?;
+    rows.iter().map(|row| parsed(row, "name")).collect()
+}
+
+/// The patterns of a zone that lead to a tunnel, or would if the zone were not paused.
+pub(crate) async fn of_zone(connection: &mut Connection, zone: ZoneId) -> Result<Vec<HostPattern>, Cause> {
+    let rows =
+        query("SELECT name FROM dns_records WHERE zone_id = $1 AND tunnel_id IS NOT NULL ORDER BY name")
+            .bind(zone.to_string())
+            .fetch_all(connection)
+            .await?;
     rows.iter().map(|row| parsed(row, "name")).collect()
 }
 

@@ -9,7 +9,7 @@ use adit_core::{
     },
     quick_tunnel::{Lifetimes, Use},
 };
-use adit_model::{AccountId, HostPattern, Timestamp, TunnelId, TunnelKey};
+use adit_model::{AccountId, ConfigSource, HostPattern, Timestamp, TunnelId, TunnelKey, TunnelKind};
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
@@ -77,11 +77,11 @@ async fn insert(
     let label = new.host.as_str().split('.').next().unwrap_or_default();
     let tunnel = NewTunnel {
         account,
-        kind: adit_model::TunnelKind::CfdTunnel,
+        kind: TunnelKind::CfdTunnel,
         name: format!("qt-{label}")
             .parse()
             .map_err(|_| Cause::BadColumn("name"))?,
-        config_source: adit_model::ConfigSource::Local,
+        config_source: ConfigSource::Local,
         secret: new.secret,
     };
     let (tunnel, _) = tunnels::insert(tx, sealer, TunnelId::random(), tunnel, actor)

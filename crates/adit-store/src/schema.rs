@@ -14,6 +14,7 @@ macro_rules! steps {
             3, "0003_tunnels", "tunnel kinds, configurations and sites";
             4, "0004_networks", "routes, virtual networks and subnets";
             5, "0005_quick_tunnels", "quick tunnels";
+            6, "0006_lists", "lists of tunnels";
         )
     };
     ($engine:literal: $($version:literal, $file:literal, $says:literal;)+) => {

@@ -2,8 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use adit_core::port::{Actor, CatalogError, ChangeNumber, NewTunnel, StoreError, Tunnel, Zone};
-use adit_core::quick_tunnel::Lifetimes;
+use adit_core::{
+    port::{Actor, CatalogError, ChangeNumber, NewTunnel, StoreError, Tunnel, Zone, ZoneError},
+    quick_tunnel::Lifetimes,
+    token_value::ApiTokenValue,
+};
 use adit_model::{AccountId, ApiTokenId, BootId, Hostname, NodeId, Timestamp, TunnelId, TunnelKey};
 use tokio::{
     sync::{Mutex, watch},
@@ -14,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     bootstrap::{self, Bootstrap, BootstrapOutcome},
     clock::Clock,
-    credential::ApiTokenValue,
     engine::{Connection, Pool},
     failure::{Cause, during, store_error},
+    ids::Ids,
     node,
     open::{self, OpenError, Opened},
     presence::{PresenceQueue, Reporter, rows},
@@ -26,7 +29,7 @@ use crate::{
     token_use::TokenUse,
     tunnels,
     writer::{Writer, WriterParts},
-    zones::{self, ZoneError},
+    zones,
 };
 
 /// How often old things are removed, and how long after the start for the first time.
@@ -42,6 +45,8 @@ pub struct StoreOptions {
     pub changes_kept: u64,
     /// How long quick tunnels wait for a connector.
     pub quick_tunnels: Lifetimes,
+    /// The ids of new objects.
+    pub ids: Ids,
     /// The time.
     pub clock: Clock,
 }
@@ -52,6 +57,7 @@ impl Default for StoreOptions {
             retention: Retention::default(),
             changes_kept: 10_000,
             quick_tunnels: Lifetimes::default(),
+            ids: Ids::default(),
             clock: Clock::default(),
         }
     }
@@ -113,6 +119,7 @@ impl Store {
             retention,
             changes_kept,
             quick_tunnels,
+            ids,
             clock,
         } = options;
         let mut tasks = Tasks {
@@ -124,6 +131,7 @@ impl Store {
             place,
             connection,
             clock: clock.clone(),
+            ids,
             changes_kept,
             newest: publish,
         };

@@ -33,6 +33,17 @@ impl PathParams {
         Ok(Self { path, params })
     }
 
+    /// Whether the route has a part called `name`.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.text(name).is_some()
+    }
+
+    /// The part that the route calls `name`, as decoded once.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        let found = self.params.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| &**value)
+    }
+
     /// The id that the route calls `name`.
     pub(crate) fn id<T: FromStr>(&self, name: &str) -> Result<T, RequestError> {
         self.params

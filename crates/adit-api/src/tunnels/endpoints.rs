@@ -8,7 +8,10 @@ use super::{
     delete, get, list, list_all_types, token,
     view::{ConnectorView, TunnelView},
 };
-use crate::endpoint::{Access::Groups, Endpoint, Parameter};
+use crate::{
+    endpoint::{Access::Groups, Endpoint, Parameter},
+    problem::failures::{EDGE, STILL_CONNECTED, TUNNEL, TUNNEL_NAME},
+};
 
 /// What lists of tunnels are filtered by; all conditions must hold.
 const FILTERS: &[Parameter] = &[
@@ -61,42 +64,53 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::post(all, "Make a tunnel", write, create)
             .takes::<TunnelRequest>()
-            .gives::<CreatedTunnel>(),
+            .gives::<CreatedTunnel>()
+            .fails(TUNNEL_NAME),
         Endpoint::get(all, "List tunnels", read, list)
             .query(FILTERS)
             .gives_page::<TunnelView>(),
-        Endpoint::get(one, "Show a tunnel, deleted or not", read, get).gives::<TunnelView>(),
+        Endpoint::get(one, "Show a tunnel, deleted or not", read, get)
+            .gives::<TunnelView>()
+            .fails(TUNNEL),
         Endpoint::delete(one, "Delete a tunnel", write, delete)
             .query(CASCADE)
-            .gives::<TunnelView>(),
+            .gives::<TunnelView>()
+            .fails(TUNNEL)
+            .fails(STILL_CONNECTED)
+            .fails(EDGE),
         Endpoint::get(
             "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/connections",
             "List the connectors with live connections",
             read,
             connections,
         )
-        .gives_all::<ConnectorView>(),
+        .gives_all::<ConnectorView>()
+        .fails(TUNNEL),
         Endpoint::delete(
             "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/connections",
             "Close connections",
             write,
             close_connections,
         )
-        .query(CLIENT),
+        .query(CLIENT)
+        .fails(TUNNEL)
+        .fails(EDGE),
         Endpoint::get(
             "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/connectors/{connector_id}",
             "Show a connector",
             read,
             connector,
         )
-        .gives::<ConnectorView>(),
+        .gives::<ConnectorView>()
+        .fails(TUNNEL),
         Endpoint::get(
             "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/token",
             "Show the token that connectors run with",
             write,
             token,
         )
-        .gives::<String>(),
+        .gives::<String>()
+        .fails(TUNNEL),
         Endpoint::get(
             "/accounts/{account_id}/tunnels",
             "List tunnels of every type",

@@ -12,6 +12,8 @@ mod bad_requests;
 mod lives;
 mod logs;
 mod management;
+mod networks;
+mod openapi;
 mod quick_tunnels;
 mod records;
 mod routes;

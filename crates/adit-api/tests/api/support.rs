@@ -3,6 +3,7 @@
 mod answer;
 mod api;
 mod client;
+mod contract;
 mod edges;
 mod place;
 mod redaction;
@@ -10,9 +11,11 @@ mod server;
 
 pub(crate) use answer::Answer;
 pub(crate) use api::Api;
-pub(crate) use client::{Client, request, tunnels};
+pub(crate) use client::{Client, account, request, tunnels};
+pub(crate) use contract::Contract;
 pub(crate) use edges::{Fault, ScriptedEdges};
 pub(crate) use place::Place;
+pub(crate) use redaction::redacted;
 pub(crate) use server::Server;
 
 pub(crate) const ACCOUNT: &str = "699d98642c564d2e855e9661899b7252";

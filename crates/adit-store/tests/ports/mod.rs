@@ -2,7 +2,9 @@
 
 mod directory;
 mod durability;
+mod lists;
 mod login;
+mod networks;
 mod presence;
 mod quick_tunnels;
 pub(crate) mod support;
