@@ -36,6 +36,12 @@ pub enum OpenError {
         /// The newest schema of this version.
         known: i64,
     },
+    /// Another process has it open.
+    #[error("{place} is in use by another adit server: stop that one first")]
+    InUse {
+        /// The database.
+        place: String,
+    },
     /// The secrets key is not the one that the database was made with.
     #[error(
         "the secrets key does not fit {place}: restore the keys/secrets.key that belongs to this database"
@@ -95,6 +101,15 @@ pub(crate) async fn open(address: &str, keys: &StoreKeys) -> Result<Opened, Open
         .connect_writer()
         .await
         .map_err(|error| broken(error.into()))?;
+    if !place
+        .claim(&mut connection)
+        .await
+        .map_err(|error| broken(error.into()))?
+    {
+        return Err(OpenError::InUse {
+            place: place.to_string(),
+        });
+    }
     migrate(&mut connection, &place, place.migrations()).await?;
     let sealer = Arc::new(Sealer::new(keys).map_err(broken)?);
     if !key_fits(&mut connection, &sealer).await.map_err(broken)? {

@@ -67,6 +67,15 @@ impl Place {
         }
     }
 
+    /// Takes the database for the process whose writer's connection this is; false if another one has it. A file is
+    /// guarded by its directory's owner.
+    pub(crate) async fn claim(&self, connection: &mut Connection) -> sqlx::Result<bool> {
+        match self {
+            Self::Sqlite(_) => Ok(true),
+            Self::Postgres(_) => postgres::claim(connection).await,
+        }
+    }
+
     /// How long a write transaction may take. None for a file, whose statements only wait for the disk.
     pub(crate) const fn longest_write(&self) -> Option<Duration> {
         match self {

@@ -27,9 +27,10 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long a write transaction may take, all of it: a network that swallows everything would hold up every write.
 pub(crate) const LONGEST_WRITE: Duration = Duration::from_secs(60);
 
-/// What the server does for sessions that hold what others wait for: it ends a transaction whose client is silent, and a
-/// connection whose client is gone, so that the writer's turn comes free.
-const GUARDS: [(&str, &str); 5] = [
+/// What the server does for our sessions: it ends a transaction whose client is silent, and a connection whose client
+/// is gone, so that the writer's turn comes free; and it says no more than is worth a line in the log.
+const SESSION: [(&str, &str); 6] = [
+    ("client_min_messages", "warning"),
     ("lock_timeout", "20s"),
     ("idle_in_transaction_session_timeout", "20s"),
     ("tcp_keepalives_idle", "20"),
@@ -56,7 +57,7 @@ pub(crate) fn migrations() -> Vec<Migration> {
 pub(crate) fn options(address: &str) -> sqlx::Result<PgConnectOptions> {
     Ok(PgConnectOptions::from_str(address)?
         .application_name("adit")
-        .options(GUARDS)
+        .options(SESSION)
         .disable_statement_logging())
 }
 
@@ -67,6 +68,22 @@ pub(crate) async fn connect_writer(options: &PgConnectOptions) -> sqlx::Result<P
         Err(_) => Err(sqlx::Error::PoolTimedOut),
     }
 }
+
+/// Takes the database for this process, for as long as the connection lives; false if another one has it. A process
+/// that has just ended may have it for a moment.
+pub(crate) async fn claim(connection: &mut Connection) -> sqlx::Result<bool> {
+    for _ in 0..CLAIMS {
+        if query(CLAIM).scalar(connection).await? {
+            return Ok(true);
+        }
+        tokio::time::sleep(BETWEEN_CLAIMS).await;
+    }
+    Ok(false)
+}
+
+const CLAIM: &str = "SELECT pg_try_advisory_lock(4702111234474983746)";
+const CLAIMS: u32 = 20;
+const BETWEEN_CLAIMS: Duration = Duration::from_millis(250);
 
 /// The connections that read.
 pub(crate) async fn connect_readers(options: &PgConnectOptions) -> sqlx::Result<Pool> {

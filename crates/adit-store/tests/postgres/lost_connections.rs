@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use adit_core::port::Catalog as _;
 use adit_model::{AccountId, ConnectorId};
-use adit_store::{Store, StoreOptions};
+use adit_store::{OpenError, Store, StoreOptions};
 use adit_testing::{postgres::Server, skip, wait_for};
 
 use crate::support::{actor, keys, new_tunnel, opened, set_up};
@@ -136,5 +136,22 @@ async fn news_of_connections_waits_for_the_server() {
         found.is_ok_and(|tunnel| tunnel.is_some_and(|tunnel| tunnel.connectors.len() == 1))
     })
     .await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_database_has_one_server_at_a_time_and_the_next_one_at_once() {
+    let name = "a_database_has_one_server_at_a_time_and_the_next_one_at_once";
+    let Some((_server, url, store, account)) = store(name).await else {
+        return;
+    };
+    let Err(error) = Store::open(&url, &keys(), StoreOptions::default()).await else {
+        panic!("two stores have the database")
+    };
+    assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+    // As a process that is killed: nothing is said to the database.
+    drop(store);
+    let store = Store::open(&url, &keys(), StoreOptions::default()).await.unwrap();
+    assert!(store.account_exists(account).await.unwrap());
     store.close().await;
 }

@@ -75,6 +75,11 @@ impl Server {
         self.process.kill().await;
         // What is measured is how the others take an absence of this length.
         tokio::time::sleep(away).await;
+        self.start_again().await;
+    }
+
+    /// Starts it, which has ended, on the same ports and data.
+    pub(crate) async fn start_again(&mut self) {
         let ports = ["api", "edge", "http", "https", "metrics"].map(|name| self.listener(name));
         self.process = spawn(&self.data, ports, &self.words);
         self.process.line("ready").await;

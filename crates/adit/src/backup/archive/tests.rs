@@ -108,7 +108,8 @@ fn an_archive_that_is_not_what_its_manifest_says_is_refused() {
         "a longer file",
         changed(|entries| {
             entries[1].1.push(0);
-            entries[1].0.set_size(entries[1].1.len() as u64);
+            let longer = entries[1].1.len() as u64;
+            entries[1].0.set_size(longer);
         }),
     );
     let whole = backup();
