@@ -25,6 +25,7 @@ use crate::{
 };
 
 pub(crate) use failure::{Failure, failures};
+pub(crate) use networks::failures as network_failures;
 pub(crate) use shape::{FailureEnvelope, Problem};
 
 /// The v4 error codes. Those of four digits from 1400 on are ours: HTTP's number plus 1000; so

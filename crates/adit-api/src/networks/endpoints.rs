@@ -9,7 +9,13 @@ use super::{
     subnets::{self, SubnetRequest, SubnetView},
     virtual_networks::{self, VirtualNetworkRequest, VirtualNetworkView},
 };
-use crate::endpoint::{Access, Access::Groups, Endpoint};
+use crate::{
+    endpoint::{Access, Access::Groups, Endpoint},
+    problem::network_failures::{
+        ROUTE, SUBNET, SUBNET_KEPT, SUBNET_VALUE, TO_TUNNEL, VIRTUAL_NETWORK, VIRTUAL_NETWORK_KEPT,
+        VIRTUAL_NETWORK_NAME,
+    },
+};
 
 const READ: Access = Groups(NETWORKS_READ);
 const WRITE: Access = Groups(NETWORKS_WRITE);
@@ -38,15 +44,24 @@ fn of_routes() -> Vec<Endpoint> {
     vec![
         Endpoint::post(all, "Route a network to a tunnel", WRITE, routes::create)
             .takes::<RouteRequest>()
-            .gives::<RouteView>(),
+            .gives::<RouteView>()
+            .fails(TO_TUNNEL)
+            .fails(VIRTUAL_NETWORK),
         Endpoint::get(all, "List routes of networks", READ, routes::list)
             .query(routes::FILTERS)
             .gives_page::<TeamnetView>(),
-        Endpoint::get(one, "Show a route, deleted or not", READ, routes::get).gives::<RouteView>(),
+        Endpoint::get(one, "Show a route, deleted or not", READ, routes::get)
+            .gives::<RouteView>()
+            .fails(ROUTE),
         Endpoint::patch(one, "Change a route", WRITE, routes::update)
             .takes::<RouteRequest>()
-            .gives::<RouteView>(),
-        Endpoint::delete(one, "Delete a route", WRITE, routes::delete).gives::<RouteView>(),
+            .gives::<RouteView>()
+            .fails(ROUTE)
+            .fails(TO_TUNNEL)
+            .fails(VIRTUAL_NETWORK),
+        Endpoint::delete(one, "Delete a route", WRITE, routes::delete)
+            .gives::<RouteView>()
+            .fails(ROUTE),
         Endpoint::get(
             "/accounts/{account_id}/teamnet/routes/ip/{ip}",
             "Show the route that an address takes",
@@ -67,7 +82,9 @@ fn of_routes_by_network(path: &'static str) -> Vec<Endpoint> {
             routes::create_by_network,
         )
         .takes::<RouteRequest>()
-        .gives::<RouteView>(),
+        .gives::<RouteView>()
+        .fails(TO_TUNNEL)
+        .fails(VIRTUAL_NETWORK),
         Endpoint::patch(
             path,
             "Change the route of a network (deprecated)",
@@ -75,7 +92,9 @@ fn of_routes_by_network(path: &'static str) -> Vec<Endpoint> {
             routes::update_by_network,
         )
         .takes::<RouteRequest>()
-        .gives::<RouteView>(),
+        .gives::<RouteView>()
+        .fails(ROUTE)
+        .fails(TO_TUNNEL),
         Endpoint::delete(
             path,
             "Delete the route of a network (deprecated)",
@@ -83,7 +102,8 @@ fn of_routes_by_network(path: &'static str) -> Vec<Endpoint> {
             routes::delete_by_network,
         )
         .query(routes::BY_NETWORK)
-        .gives::<RouteView>(),
+        .gives::<RouteView>()
+        .fails(ROUTE),
     ]
 }
 
@@ -95,7 +115,8 @@ fn of_virtual_networks() -> Vec<Endpoint> {
     vec![
         Endpoint::post(all, "Make a virtual network", WRITE, virtual_networks::create)
             .takes::<VirtualNetworkRequest>()
-            .gives::<VirtualNetworkView>(),
+            .gives::<VirtualNetworkView>()
+            .fails(VIRTUAL_NETWORK_NAME),
         Endpoint::get(all, "List virtual networks", READ, virtual_networks::list)
             .query(virtual_networks::FILTERS)
             .gives_all::<VirtualNetworkView>(),
@@ -105,13 +126,18 @@ fn of_virtual_networks() -> Vec<Endpoint> {
             READ,
             virtual_networks::get,
         )
-        .gives::<VirtualNetworkView>(),
+        .gives::<VirtualNetworkView>()
+        .fails(VIRTUAL_NETWORK),
         Endpoint::patch(one, "Change a virtual network", WRITE, virtual_networks::update)
             .takes::<VirtualNetworkRequest>()
-            .gives::<VirtualNetworkView>(),
+            .gives::<VirtualNetworkView>()
+            .fails(VIRTUAL_NETWORK)
+            .fails(VIRTUAL_NETWORK_NAME),
         Endpoint::delete(one, "Delete a virtual network", WRITE, virtual_networks::delete)
             .query(virtual_networks::FORCE)
-            .gives::<VirtualNetworkView>(),
+            .gives::<VirtualNetworkView>()
+            .fails(VIRTUAL_NETWORK)
+            .fails(VIRTUAL_NETWORK_KEPT),
     ]
 }
 
@@ -128,7 +154,8 @@ fn of_hostname_routes() -> Vec<Endpoint> {
             hostname_routes::create,
         )
         .takes::<HostnameRouteRequest>()
-        .gives::<HostnameRouteView>(),
+        .gives::<HostnameRouteView>()
+        .fails(TO_TUNNEL),
         Endpoint::get(
             all,
             "List routes of private host names",
@@ -143,7 +170,8 @@ fn of_hostname_routes() -> Vec<Endpoint> {
             READ,
             hostname_routes::get,
         )
-        .gives::<HostnameRouteView>(),
+        .gives::<HostnameRouteView>()
+        .fails(ROUTE),
         Endpoint::patch(
             one,
             "Change a route of a private host name",
@@ -151,14 +179,17 @@ fn of_hostname_routes() -> Vec<Endpoint> {
             hostname_routes::update,
         )
         .takes::<HostnameRouteRequest>()
-        .gives::<HostnameRouteView>(),
+        .gives::<HostnameRouteView>()
+        .fails(ROUTE)
+        .fails(TO_TUNNEL),
         Endpoint::delete(
             one,
             "Delete a route of a private host name",
             WRITE,
             hostname_routes::delete,
         )
-        .gives::<HostnameRouteView>(),
+        .gives::<HostnameRouteView>()
+        .fails(ROUTE),
     ]
 }
 
@@ -179,12 +210,20 @@ fn of_subnets() -> Vec<Endpoint> {
         .gives_page::<SubnetView>(),
         Endpoint::post(warp, "Make a subnet for devices", WRITE, subnets::create)
             .takes::<SubnetRequest>()
-            .gives::<SubnetView>(),
-        Endpoint::get(one, "Show a subnet for devices", READ, subnets::get).gives::<SubnetView>(),
+            .gives::<SubnetView>()
+            .fails(SUBNET_VALUE),
+        Endpoint::get(one, "Show a subnet for devices", READ, subnets::get)
+            .gives::<SubnetView>()
+            .fails(SUBNET),
         Endpoint::patch(one, "Change a subnet for devices", WRITE, subnets::update)
             .takes::<SubnetRequest>()
-            .gives::<SubnetView>(),
-        Endpoint::delete(one, "Delete a subnet for devices", WRITE, subnets::delete).gives::<SubnetView>(),
+            .gives::<SubnetView>()
+            .fails(SUBNET)
+            .fails(SUBNET_VALUE),
+        Endpoint::delete(one, "Delete a subnet for devices", WRITE, subnets::delete)
+            .gives::<SubnetView>()
+            .fails(SUBNET)
+            .fails(SUBNET_KEPT),
         Endpoint::patch(
             "/accounts/{account_id}/zerotrust/subnets/cloudflare_source/{address_family}",
             "Change the subnet of source addresses",
@@ -192,14 +231,17 @@ fn of_subnets() -> Vec<Endpoint> {
             subnets::update_source,
         )
         .takes::<SubnetRequest>()
-        .gives::<SubnetView>(),
+        .gives::<SubnetView>()
+        .fails(SUBNET)
+        .fails(SUBNET_VALUE),
         Endpoint::get(
             initial,
             "Show the subnet of initial resolved addresses",
             READ,
             subnets::get_initial_resolved,
         )
-        .gives::<SubnetView>(),
+        .gives::<SubnetView>()
+        .fails(SUBNET),
         Endpoint::put(
             initial,
             "Change the subnet of initial resolved addresses",
@@ -207,7 +249,9 @@ fn of_subnets() -> Vec<Endpoint> {
             subnets::update_initial_resolved,
         )
         .takes::<SubnetRequest>()
-        .gives::<SubnetView>(),
+        .gives::<SubnetView>()
+        .fails(SUBNET)
+        .fails(SUBNET_VALUE),
     ]
 }
 

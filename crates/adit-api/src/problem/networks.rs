@@ -95,3 +95,90 @@ impl From<NetworkError> for Problem {
         }
     }
 }
+
+/// The failures that calls on private networks declare, by what causes them.
+pub(crate) mod failures {
+    use http::StatusCode;
+
+    use super::super::{Failure, code};
+
+    const fn one(status: StatusCode, code: u32, says: &'static str) -> Failure {
+        Failure { status, code, says }
+    }
+
+    /// Of calls that lead something to a tunnel.
+    pub(crate) const TO_TUNNEL: &[Failure] = &[
+        one(StatusCode::NOT_FOUND, code::TUNNEL_NOT_FOUND, "no such tunnel"),
+        one(
+            StatusCode::CONFLICT,
+            code::ROUTE_EXISTS,
+            "there is a route for exactly this",
+        ),
+    ];
+
+    /// Of calls on a route.
+    pub(crate) const ROUTE: &[Failure] = &[one(StatusCode::NOT_FOUND, code::NOT_ROUTED, "no such route")];
+
+    /// Of calls on a virtual network, or on what lies in one.
+    pub(crate) const VIRTUAL_NETWORK: &[Failure] = &[one(
+        StatusCode::NOT_FOUND,
+        code::VIRTUAL_NETWORK_NOT_FOUND,
+        "no such virtual network",
+    )];
+
+    /// Of calls that name a virtual network.
+    pub(crate) const VIRTUAL_NETWORK_NAME: &[Failure] = &[one(
+        StatusCode::CONFLICT,
+        code::VIRTUAL_NETWORK_NAME_TAKEN,
+        "another virtual network has this name",
+    )];
+
+    /// Of calls that delete a virtual network.
+    pub(crate) const VIRTUAL_NETWORK_KEPT: &[Failure] = &[
+        one(
+            StatusCode::BAD_REQUEST,
+            code::DEFAULT_VIRTUAL_NETWORK,
+            "it is the default one",
+        ),
+        one(
+            StatusCode::BAD_REQUEST,
+            code::VIRTUAL_NETWORK_IN_USE,
+            "routes are in it",
+        ),
+    ];
+
+    /// Of calls on a subnet.
+    pub(crate) const SUBNET: &[Failure] = &[one(
+        StatusCode::NOT_FOUND,
+        code::SUBNET_NOT_FOUND,
+        "no such subnet",
+    )];
+
+    /// Of calls that make or change a subnet.
+    pub(crate) const SUBNET_VALUE: &[Failure] = &[
+        one(
+            StatusCode::CONFLICT,
+            code::SUBNET_NAME_TAKEN,
+            "another subnet has this name",
+        ),
+        one(
+            StatusCode::CONFLICT,
+            code::SUBNET_OVERLAPS,
+            "it shares addresses with another subnet",
+        ),
+    ];
+
+    /// Of calls that delete a subnet.
+    pub(crate) const SUBNET_KEPT: &[Failure] = &[one(
+        StatusCode::BAD_REQUEST,
+        code::DEFAULT_SUBNET,
+        "it is a default one",
+    )];
+
+    /// Of calls that delete a tunnel.
+    pub(crate) const STILL_ROUTED: &[Failure] = &[one(
+        StatusCode::BAD_REQUEST,
+        code::TUNNEL_STILL_ROUTED,
+        "routes lead to it",
+    )];
+}

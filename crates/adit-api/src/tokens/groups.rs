@@ -1,7 +1,7 @@
 //! What can be granted.
 
 use adit_core::{
-    permission::{PermissionGroup, Scope},
+    permission::PermissionGroup,
     port::{Page, PageRequest},
 };
 use schemars::JsonSchema;
@@ -34,7 +34,7 @@ pub(crate) struct TokenGroupView {
 
 /// A permission group of an account.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct GroupView {
+pub(crate) struct AccountGroupView {
     id: &'static str,
     name: &'static str,
     meta: Meta,
@@ -52,21 +52,37 @@ impl TokenGroupView {
             id: group.id(),
             name: group.name(),
             scopes: [group.scope().as_str()],
-            category: category(group.scope()),
+            category: category(group),
             is_selectable: true,
         }
     }
 }
 
-const fn category(scope: Scope) -> &'static str {
-    match scope {
-        Scope::Account => "Account",
-        Scope::Zone => "Zone",
-        Scope::User => "User",
+/// The product it is about, in the words that the SDKs check.
+const fn category(group: PermissionGroup) -> &'static str {
+    use PermissionGroup as Group;
+    match group {
+        Group::ConnectorsWrite
+        | Group::ConnectorsRead
+        | Group::CloudflaredWrite
+        | Group::CloudflaredRead
+        | Group::WarpConnectorWrite
+        | Group::WarpConnectorRead
+        | Group::TunnelWrite
+        | Group::TunnelRead
+        | Group::NetworksWrite
+        | Group::NetworksRead => "cloudflare_one_and_zero_trust",
+        Group::ZoneWrite | Group::ZoneRead | Group::DnsWrite | Group::DnsRead => "dns_and_zones",
+        Group::AccountSettingsWrite
+        | Group::AccountSettingsRead
+        | Group::AccountApiTokensWrite
+        | Group::AccountApiTokensRead
+        | Group::ApiTokensWrite
+        | Group::ApiTokensRead => "account_and_billing",
     }
 }
 
-impl GroupView {
+impl AccountGroupView {
     fn of(group: PermissionGroup) -> Self {
         Self {
             id: group.id(),
@@ -108,7 +124,7 @@ pub(super) async fn for_tokens(_scope: TokensScope, query: QueryParams) -> Succe
 pub(super) async fn of_account(
     _scope: AccountScope,
     query: QueryParams,
-) -> Result<Success<Vec<GroupView>>, Problem> {
+) -> Result<Success<Vec<AccountGroupView>>, Problem> {
     let page: PageRequest = query.page(PAGES)?;
     let wanted = |group: &PermissionGroup| {
         query.text("id").is_none_or(|id| group.id() == id)
@@ -122,7 +138,7 @@ pub(super) async fn of_account(
         total: all.len() as u64,
         items: all.into_iter().skip(skipped).take(size).collect(),
     };
-    Ok(Success::page(&found, page, |group| GroupView::of(*group)))
+    Ok(Success::page(&found, page, |group| AccountGroupView::of(*group)))
 }
 
 /// A permission group, in the path as `permission_group_id`.
@@ -141,6 +157,6 @@ impl FromRequestParts<ApiState> for GroupScope {
 }
 
 /// `GET /accounts/{account_id}/iam/permission_groups/{permission_group_id}`.
-pub(super) async fn one_of_account(GroupScope(group): GroupScope) -> Success<GroupView> {
-    Success::of(GroupView::of(group))
+pub(super) async fn one_of_account(GroupScope(group): GroupScope) -> Success<AccountGroupView> {
+    Success::of(AccountGroupView::of(group))
 }

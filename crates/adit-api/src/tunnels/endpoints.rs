@@ -11,6 +11,7 @@ use super::{
 use crate::{
     endpoint::{Access::Groups, Endpoint, Parameter},
     problem::failures::{EDGE, STILL_CONNECTED, TUNNEL, TUNNEL_NAME},
+    problem::network_failures::STILL_ROUTED,
 };
 
 /// What lists of tunnels are filtered by; all conditions must hold.
@@ -77,6 +78,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             .gives::<TunnelView>()
             .fails(TUNNEL)
             .fails(STILL_CONNECTED)
+            .fails(STILL_ROUTED)
             .fails(EDGE),
         Endpoint::get(
             "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/connections",

@@ -9,9 +9,11 @@
 
 mod accounts;
 mod bad_requests;
+mod fuzz;
 mod lives;
 mod logs;
 mod management;
+mod matrix;
 mod networks;
 mod openapi;
 mod quick_tunnels;

@@ -8,7 +8,7 @@ use adit_model::{AccountId, Timestamp, TunnelId, TunnelKey};
 
 use super::{
     config_source, kind,
-    matching::{Prefix, given, lost, matching, missing_since},
+    matching::{MISSING, Prefix, given, matching, missing_since},
     total::total,
 };
 use crate::{
@@ -16,18 +16,19 @@ use crate::{
     engine::{Connection, Row},
     failure::Cause,
     row::{column, optional_time, parsed, time, tunnel_key},
-    sql::query,
+    sql::{Query, query},
 };
 
-/// A tunnel `t` with its status, `$1` being the time since which a lost connection counts.
-const TUNNEL: &str = concat!(
-    "SELECT t.*, (t.active_since IS NOT NULL AND EXISTS (
-        SELECT 1 FROM connections gone
-        WHERE gone.account_id = t.account_id AND gone.tunnel_id = t.tunnel_id AND gone.closed_at >= $1
-        AND",
-    lost!(),
-    ")) AS missing FROM tunnels t WHERE t.account_id = "
-);
+/// The tunnels of an account, each with what makes its status. Only connected ones are asked for more than their row.
+fn tunnels(account: AccountId, now: Timestamp) -> Query {
+    let [since, that] = MISSING;
+    query("SELECT t.*, (t.active_since IS NOT NULL AND ")
+        .push(since)
+        .push_bind(missing_since(now))
+        .push(that)
+        .push(") AS missing FROM tunnels t WHERE t.account_id = ")
+        .push_bind(account.to_string())
+}
 
 /// Part of an account's tunnels, newest first.
 pub(crate) async fn list(
@@ -50,10 +51,7 @@ pub(crate) async fn list(
     } else {
         (Prefix::Text, " ORDER BY t.created_at DESC, t.tunnel_id LIMIT ")
     };
-    let tunnels = query(TUNNEL)
-        .bind(missing_since(now))
-        .push_bind(account.to_string());
-    let rows = matching(tunnels, account, filter, prefix, now)
+    let rows = matching(tunnels(account, now), account, filter, prefix, now)
         .push(order)
         .push_bind(i64::from(page.per_page))
         .push(" OFFSET ")
@@ -79,9 +77,7 @@ pub(crate) async fn find(
     key: TunnelKey,
     now: Timestamp,
 ) -> Result<Option<Tunnel>, Cause> {
-    let row = query(TUNNEL)
-        .bind(missing_since(now))
-        .push_bind(key.account.to_string())
+    let row = tunnels(key.account, now)
         .push(" AND t.tunnel_id = ")
         .push_bind(key.tunnel.uuid())
         .fetch_optional(&mut *connection)
