@@ -111,10 +111,9 @@ pub(super) fn any(contract: &Contract, schema: &Value, known: &Known, choices: &
 
 /// The same as it is written in a path or a query.
 pub(super) fn text(contract: &Contract, schema: &Value, known: &Known, choices: &mut Choices<'_>) -> String {
-    match any(contract, schema, known, choices) {
-        Value::String(text) => text,
-        other => other.to_string().chars().take(3000).collect(),
-    }
+    let value = any(contract, schema, known, choices);
+    let text = value.as_str().map(str::to_owned);
+    text.unwrap_or_else(|| value.to_string().chars().take(3000).collect())
 }
 
 fn object(contract: &Contract, schema: &Value, known: &Known, choices: &mut Choices<'_>) -> Value {
