@@ -5,14 +5,17 @@
 //! host name go ([`routes`]), which connection carries the next request ([`choice`]), may this tunnel go
 //! ([`lifecycle`]), how does a tunnel fare ([`status`]), what does a typed host name mean in a zone
 //! ([`zone_names`]), which host names does Adit keep for itself ([`reserved_hosts`]), what may a credential do ([`permission`]), which origin
-//! serves a request ([`ingress`]).
+//! serves a request ([`ingress`]), what may a tunnel be configured with ([`remote_config`]), which replica carries a
+//! site's traffic ([`ha`]).
 
 pub mod choice;
+pub mod ha;
 pub mod ingress;
 pub mod lifecycle;
 pub mod permission;
 pub mod port;
 pub mod registration;
+pub mod remote_config;
 pub mod reserved_hosts;
 pub mod routes;
 pub mod status;

@@ -1,18 +1,24 @@
 //! The ports between API, edge and store: values only, never streams.
 //!
 //! State flows through the store. The edge reads it by [`Directory`] and reports to it by [`Presence`]; the API
-//! asks edges by [`EdgeControl`] and keeps its objects by [`Catalog`].
+//! asks edges by [`EdgeControl`] and those who hold sites by [`SiteControl`], and keeps its objects by [`Catalog`].
 
 mod catalog;
+mod configurations;
 mod directory;
 mod edge_control;
 mod presence;
+mod site_control;
+mod sites;
 
 pub use catalog::{
     Actor, ApiCredential, ApiToken, Catalog, CatalogError, ConnectionRecord, ConnectorRecord, DnsRecord,
     DnsRecordFilter, DnsRecordKind, LoginCredential, NewDnsRecord, NewTunnel, Page, PageRequest, StoreError,
-    Tunnel, TunnelFilter, Zone, ZoneFilter,
+    Tunnel, TunnelChanges, TunnelFilter, Zone, ZoneFilter,
 };
+pub use configurations::{Configuration, Configurations};
 pub use directory::{Change, ChangeNumber, Changes, Directory, HostRoute, Snapshot, TunnelEntry};
 pub use edge_control::{Answer, Ask, AskError, EdgeControl, LiveConnection, Question};
 pub use presence::{CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, Presence, PresenceEvent};
+pub use site_control::{FailoverError, FailoverRequest, SiteControl};
+pub use sites::{DecideError, Site, SiteConfiguration, Sites};

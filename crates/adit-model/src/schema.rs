@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::{
-    AccountId, ApiTokenId, ConfigSource, ConnectionId, ConnectorId, RecordId, Timestamp, TunnelId,
+    AccountId, ApiTokenId, ConfigSource, ConnectionId, ConnectorId, HaMode, RecordId, Timestamp, TunnelId,
     TunnelKind, TunnelName, TunnelStatus, ZoneId,
 };
 
@@ -34,6 +34,7 @@ schemas! {
     Timestamp: { "type": "string", "format": "date-time", "examples": ["2026-01-02T03:04:05.000006Z"] },
     TunnelName: { "type": "string", "minLength": 1, "maxLength": 255 },
     TunnelKind: { "type": "string", "enum": ["cfd_tunnel", "warp_connector"] },
+    HaMode: { "type": "string", "enum": ["none", "disabled", "aws", "local"] },
     ConfigSource: { "type": "string", "enum": ["local", "cloudflare"] },
     TunnelStatus: { "type": "string", "enum": ["inactive", "degraded", "healthy", "down"] },
 }

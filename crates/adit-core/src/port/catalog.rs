@@ -9,7 +9,7 @@ use adit_model::{
 };
 use async_trait::async_trait;
 
-use super::ChangeNumber;
+use super::{ChangeNumber, Configurations, Sites};
 
 /// The store could not do what it was asked, for no fault of the caller. The cause is in `source`.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +126,15 @@ pub struct NewTunnel {
     pub config_source: ConfigSource,
     /// Its secret.
     pub secret: TunnelSecret,
+}
+
+/// What to change about a tunnel; what is `None` stays.
+#[derive(Debug, Clone, Default)]
+pub struct TunnelChanges {
+    /// Its name.
+    pub name: Option<TunnelName>,
+    /// Its secret. Present connections stay; who comes with the old one is refused.
+    pub secret: Option<TunnelSecret>,
 }
 
 /// Which tunnels to list; every condition given must hold.
@@ -319,7 +328,7 @@ pub enum LoginCredential {
 /// The store as the API sees it. Every change is durable before the call returns, in one transaction with its
 /// audit record, and is told to the edges: [`ChangeNumber`] says from where on they know it.
 #[async_trait]
-pub trait Catalog: Send + Sync {
+pub trait Catalog: Configurations + Sites + Send + Sync {
     /// Whose credential this is; `None` if nobody's. Compared by hash, in constant time.
     async fn authenticate(
         &self,
@@ -349,6 +358,14 @@ pub trait Catalog: Send + Sync {
 
     /// The secret of a live tunnel; [`CatalogError::NoTunnel`] if it is deleted or unknown.
     async fn tunnel_secret(&self, key: TunnelKey) -> Result<TunnelSecret, CatalogError>;
+
+    /// Changes a live tunnel; [`CatalogError::NoTunnel`] if it is deleted or unknown.
+    async fn update_tunnel(
+        &self,
+        key: TunnelKey,
+        changes: TunnelChanges,
+        actor: &Actor,
+    ) -> Result<(Tunnel, ChangeNumber), CatalogError>;
 
     /// Marks a tunnel deleted. Deleting a deleted one changes nothing and returns it.
     async fn delete_tunnel(
