@@ -22,6 +22,8 @@ pub(crate) enum Access {
     Anyone,
     /// Whoever holds one of these groups where the call acts.
     Groups(&'static [PermissionGroup]),
+    /// The operator of this installation: users with email address and key, and the operator's token.
+    Operator,
     /// Everybody, without a credential.
     Public,
 }

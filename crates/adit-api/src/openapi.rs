@@ -98,6 +98,10 @@ fn operation(endpoint: &Endpoint, bodies: &mut SchemaGenerator, answers: &mut Sc
             let names: Vec<&str> = groups.iter().map(|group| group.name()).collect();
             operation["x-permission-groups"] = json!(names);
         }
+        Access::Operator => {
+            operation["security"] = json!([{"token": []}, {"email": [], "key": []}]);
+            operation["x-operator-only"] = json!(true);
+        }
         Access::Public => operation["security"] = json!([]),
     }
     operation

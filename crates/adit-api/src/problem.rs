@@ -118,9 +118,12 @@ impl From<AuthError> for Problem {
                 Self::headers(code::BAD_EMAIL_HEADER, "Invalid format for X-Auth-Email header")
             }
             AuthError::BadKey => Self::headers(code::BAD_KEY_HEADER, "Invalid format for X-Auth-Key header"),
-            AuthError::UnknownToken => forbidden(code::UNKNOWN_TOKEN, "Invalid access token"),
+            // Why a token is no longer good is its owner's to know, not its finder's.
+            AuthError::UnknownToken | AuthError::Unusable(_) => {
+                forbidden(code::UNKNOWN_TOKEN, "Invalid access token")
+            }
             AuthError::UnknownKey => forbidden(code::UNKNOWN_KEY, "Unknown X-Auth-Key or X-Auth-Email"),
-            AuthError::ForeignAccount => forbidden(code::NOT_ALLOWED, "Authentication error"),
+            AuthError::NotAllowed => forbidden(code::NOT_ALLOWED, "Authentication error"),
             AuthError::NotVerified => Self::new(
                 StatusCode::UNAUTHORIZED,
                 code::INVALID_API_TOKEN,
@@ -195,6 +198,7 @@ impl From<CatalogError> for Problem {
                 ),
             ),
             CatalogError::NoTunnel => Self::tunnel_not_found(),
+            CatalogError::StillRouted(error) => Self::new(StatusCode::BAD_REQUEST, 1023, error.to_string()),
             CatalogError::NoZone | CatalogError::NoRecord => Self::new(
                 StatusCode::NOT_FOUND,
                 code::RECORD_NOT_FOUND,

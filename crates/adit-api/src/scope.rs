@@ -2,7 +2,10 @@
 //!
 //! Each extractor authenticates, reads its ids and authorises, in that order, before a body is looked at.
 
-use adit_core::port::{Actor, Zone};
+use adit_core::{
+    permission::Target,
+    port::{Actor, Zone},
+};
 use adit_model::{AccountId, ConnectorId, RecordId, TunnelKey, ZoneId};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -25,8 +28,8 @@ impl AccountScope {
         let caller = Caller::of(parts, state).await?;
         let params = PathParams::of(parts).await?;
         let account = params.id("account_id")?;
-        caller.may_act_in(account)?;
-        let exists = caller.only_account().is_some()
+        caller.may_act_on(Target::Account(account))?;
+        let exists = caller.belongs_to(account)
             || state
                 .catalog
                 .account_exists(account)
@@ -84,7 +87,10 @@ impl ZoneScope {
         let id: ZoneId = params.id("zone_id")?;
         match state.catalog.zone(id).await.map_err(AuthError::from)? {
             Some(zone) => {
-                caller.may_act_in(zone.account)?;
+                caller.may_act_on(Target::Zone {
+                    zone: id,
+                    account: zone.account,
+                })?;
                 Ok((
                     Self {
                         zone,
@@ -93,8 +99,8 @@ impl ZoneScope {
                     params,
                 ))
             }
-            None if caller.only_account().is_some() => Err(caller.refuse().into()),
-            None => Err(params.unknown().into()),
+            None if caller.sees_all() => Err(params.unknown().into()),
+            None => Err(caller.refuse().into()),
         }
     }
 }
@@ -117,7 +123,9 @@ impl FromRequestParts<ApiState> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
-        Ok(Self::of(parts, state).await?)
+        let caller = Self::of(parts, state).await?;
+        caller.may_act()?;
+        Ok(caller)
     }
 }
 

@@ -30,7 +30,9 @@ impl FromRequestParts<ApiState> for VerifiedCaller {
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         match Caller::of(parts, state).await {
             Ok(caller) => Ok(Self(caller)),
-            Err(AuthError::UnknownToken | AuthError::UnknownKey) => Err(AuthError::NotVerified.into()),
+            Err(AuthError::UnknownToken | AuthError::UnknownKey | AuthError::Unusable(_)) => {
+                Err(AuthError::NotVerified.into())
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -64,7 +66,7 @@ pub(crate) async fn verify_of_account(
 ) -> Result<Success<Verified>, AuthError> {
     let token = caller
         .token()
-        .filter(|token| token.account == account)
+        .filter(|token| token.owner.account() == Some(account))
         .ok_or(AuthError::NotVerified)?;
     Ok(Success::of(Verified {
         id: token.id,

@@ -32,15 +32,15 @@ const PAGES: PageRules = PageRules {
     limit: 1000,
 };
 
-/// `GET /zones`: those of the caller's account, or of all.
+/// `GET /zones`: those that the caller may see.
 pub(crate) async fn list(
     State(state): State<ApiState>,
     caller: Caller,
     query: QueryParams,
 ) -> Result<Success<Vec<ZoneView>>, Problem> {
     let page = query.page(PAGES)?;
-    let found = match selection(&query, caller.only_account())? {
-        Some((account, filter)) => state.catalog.zones(account, &filter, page).await?,
+    let found = match selection(&query)? {
+        Some(filter) => state.catalog.zones(&caller.reach(), &filter, page).await?,
         None => Page {
             items: Vec::new(),
             total: 0,
@@ -49,16 +49,9 @@ pub(crate) async fn list(
     Ok(Success::page(&found, page, ZoneView::of))
 }
 
-/// Whose zones are asked for, and which; `None` if no zone can match.
-fn selection(
-    query: &QueryParams,
-    own: Option<AccountId>,
-) -> Result<Option<(Option<AccountId>, ZoneFilter)>, RequestError> {
-    let account = match (own, query.value::<AccountId>("account.id", "an account id")?) {
-        (Some(own), Some(asked)) if own != asked => return Ok(None),
-        (Some(one), _) | (None, Some(one)) => Some(one),
-        (None, None) => None,
-    };
+/// Which zones are asked for; `None` if no zone can match.
+fn selection(query: &QueryParams) -> Result<Option<ZoneFilter>, RequestError> {
+    let account = query.value::<AccountId>("account.id", "an account id")?;
     let states = [
         ("active", true),
         ("initializing", false),
@@ -69,7 +62,7 @@ fn selection(
         return Ok(None);
     }
     let Some(text) = query.text("name") else {
-        return Ok(Some((account, ZoneFilter { name: None })));
+        return Ok(Some(ZoneFilter { name: None, account }));
     };
     let name = match text.split_once(':') {
         None => text,
@@ -82,10 +75,10 @@ fn selection(
         }
     };
     // A text that is no host name is no zone's name either.
-    Ok(name
-        .parse()
-        .ok()
-        .map(|name| (account, ZoneFilter { name: Some(name) })))
+    Ok(name.parse().ok().map(|name| ZoneFilter {
+        name: Some(name),
+        account,
+    }))
 }
 
 /// `GET /zones/{zone_id}`.

@@ -6,12 +6,13 @@
 //! ([`lifecycle`]), how does a tunnel fare ([`status`]), what does a typed host name mean in a zone
 //! ([`zone_names`]), which host names does Adit keep for itself ([`reserved_hosts`]), what may a credential do ([`permission`]), which origin
 //! serves a request ([`ingress`]), what may a tunnel be configured with ([`remote_config`]), which replica carries a
-//! site's traffic ([`ha`]).
+//! site's traffic ([`ha`]), what private networks are made of ([`networks`]).
 
 pub mod choice;
 pub mod ha;
 pub mod ingress;
 pub mod lifecycle;
+pub mod networks;
 pub mod permission;
 pub mod port;
 pub mod registration;

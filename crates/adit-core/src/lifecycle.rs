@@ -26,6 +26,28 @@ pub const fn plan_deletion(tunnel: &Tunnel, cascade: bool) -> Deletion {
     }
 }
 
+/// Why a tunnel does not go: what leads to it would lead nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{networks} private networks and {hostnames} private host names are routed to the tunnel")]
+pub struct StillRouted {
+    /// Live routes of IP networks.
+    pub networks: u64,
+    /// Live routes of host names.
+    pub hostnames: u64,
+}
+
+/// Whether a tunnel may go although this leads to it. `cascade` is the caller's leave to remove the routes with it.
+///
+/// # Errors
+/// [`StillRouted`] if not.
+pub const fn check_routes(leading: StillRouted, cascade: bool) -> Result<(), StillRouted> {
+    if cascade || (leading.networks == 0 && leading.hostnames == 0) {
+        Ok(())
+    } else {
+        Err(leading)
+    }
+}
+
 /// Adds up how many connections the edges reported, live or closed by them.
 ///
 /// An edge that has stopped holds none.
@@ -89,6 +111,16 @@ mod tests {
     fn a_deleted_tunnel_is_deleted_again_without_a_change() {
         assert_eq!(plan_deletion(&tunnel(true), true), Deletion::Again);
         assert_eq!(plan_deletion(&tunnel(true), false), Deletion::Again);
+    }
+
+    #[test]
+    fn routes_keep_their_tunnel_unless_they_go_with_it() {
+        let leading = |networks, hostnames| StillRouted { networks, hostnames };
+        assert_eq!(check_routes(leading(0, 0), false), Ok(()));
+        for some in [leading(1, 0), leading(0, 1)] {
+            assert_eq!(check_routes(some, false), Err(some));
+            assert_eq!(check_routes(some, true), Ok(()));
+        }
     }
 
     #[test]

@@ -1,11 +1,19 @@
-//! What a credential may do: permission groups, and the sets of them that calls accept.
+//! What a credential may do: permission groups, the sets of them that calls accept, and the policies that grant them.
 //!
-//! Source: the v4 API's published schema lists, for each call, groups any one of which is enough.
+//! Source: the v4 API's published schema lists, for each call, groups any one of which is enough. [`may`] decides.
 
+mod address;
 mod group;
+mod policy;
+mod reach;
+mod resource;
 
 use PermissionGroup as Group;
+pub use address::AddressRule;
 pub use group::{PermissionGroup, Scope};
+pub use policy::{Effect, Policy, PolicyError, Target, may, within};
+pub use reach::{Grant, Reach};
+pub use resource::{Choice, Resource, ResourceError};
 
 /// Reading tunnels of type `cfd_tunnel`.
 pub const CFD_READ: &[Group] = &[

@@ -95,6 +95,14 @@ uuid_ids! {
     NodeId,
     /// One run of an edge; new at each start.
     BootId,
+    /// A virtual network: an address space of its own. Unique within its account only.
+    VirtualNetworkId,
+    /// A route of an IP network to a tunnel. Unique within its account only.
+    RouteId,
+    /// A route of a private host name to a tunnel. Unique within its account only.
+    HostnameRouteId,
+    /// A range that an account's mesh takes addresses from. Unique within its account only.
+    SubnetId,
 }
 
 macro_rules! hex_ids {
@@ -108,6 +116,12 @@ macro_rules! hex_ids {
             #[must_use]
             pub fn random() -> Self {
                 Self(*Uuid::new_v4().as_bytes())
+            }
+
+            /// The 16 bytes that the digits write.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                &self.0
             }
         }
 
@@ -160,6 +174,10 @@ hex_ids! {
     RecordId,
     /// An API token (not its value): 32 lower-case hexadecimal digits.
     ApiTokenId,
+    /// A policy of an API token: 32 lower-case hexadecimal digits.
+    PolicyId,
+    /// A user: 32 lower-case hexadecimal digits.
+    UserId,
 }
 
 /// A tunnel everywhere below the border. The same tunnel id may exist in two accounts.

@@ -15,8 +15,8 @@ mod tunnel;
 
 pub use hostname::{HostPattern, Hostname, HostnameError};
 pub use ids::{
-    AccountId, ApiTokenId, BootId, ConnectionId, ConnectionIndex, ConnectorId, IdError, NodeId, RecordId,
-    TunnelId, TunnelKey, ZoneId,
+    AccountId, ApiTokenId, BootId, ConnectionId, ConnectionIndex, ConnectorId, HostnameRouteId, IdError,
+    NodeId, PolicyId, RecordId, RouteId, SubnetId, TunnelId, TunnelKey, UserId, VirtualNetworkId, ZoneId,
 };
 pub use location::{Location, LocationError};
 pub use secret::{SecretDigest, ShortSecret, TunnelSecret};

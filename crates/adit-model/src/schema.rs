@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::{
-    AccountId, ApiTokenId, ConfigSource, ConnectionId, ConnectorId, HaMode, RecordId, Timestamp, TunnelId,
-    TunnelKind, TunnelName, TunnelStatus, ZoneId,
+    AccountId, ApiTokenId, ConfigSource, ConnectionId, ConnectorId, HaMode, HostnameRouteId, PolicyId,
+    RecordId, RouteId, SubnetId, Timestamp, TunnelId, TunnelKind, TunnelName, TunnelStatus, UserId,
+    VirtualNetworkId, ZoneId,
 };
 
 macro_rules! schemas {
@@ -27,10 +28,16 @@ schemas! {
     TunnelId: { "type": "string", "format": "uuid" },
     ConnectorId: { "type": "string", "format": "uuid" },
     ConnectionId: { "type": "string", "format": "uuid" },
+    VirtualNetworkId: { "type": "string", "format": "uuid" },
+    RouteId: { "type": "string", "format": "uuid" },
+    HostnameRouteId: { "type": "string", "format": "uuid" },
+    SubnetId: { "type": "string", "format": "uuid" },
     AccountId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
     ZoneId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
     RecordId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
     ApiTokenId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
+    PolicyId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
+    UserId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
     Timestamp: { "type": "string", "format": "date-time", "examples": ["2026-01-02T03:04:05.000006Z"] },
     TunnelName: { "type": "string", "minLength": 1, "maxLength": 255 },
     TunnelKind: { "type": "string", "enum": ["cfd_tunnel", "warp_connector"] },

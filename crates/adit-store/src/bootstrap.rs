@@ -1,15 +1,19 @@
 //! What a fresh store needs before anyone can use it: an account, a zone and credentials.
 
-use adit_core::port::ChangeNumber;
+use adit_core::{
+    permission::{AddressRule, Policy},
+    port::{ApiToken, ChangeNumber, TokenOwner},
+};
 use adit_model::{AccountId, ApiTokenId, Hostname, ZoneId};
 
 use crate::{
-    credential::{ApiTokenValue, CredentialHash, UserKey},
+    api_tokens::{self, Kept},
+    credential::{ApiTokenValue, UserKey},
     engine::Connection,
     failure::{Cause, Failure},
-    row::parsed,
     sql::query,
     tx::{Audit, Tx, counter, system},
+    users,
     zones::{self, ZoneError},
 };
 
@@ -22,9 +26,10 @@ pub struct Bootstrap {
     pub account_name: String,
     /// The base domain. A start with another one gives the account a further zone.
     pub domain: Hostname,
-    /// The value of the account's first API token. A start with another value replaces it.
+    /// The value of the operator's API token. A start with another value replaces it.
     pub api_token: ApiTokenValue,
-    /// A user who may act in every account. A start with another key for the address replaces the key.
+    /// A user who may act in every account, and in whose name the operator's token acts. A start with another key for
+    /// the address replaces the key. Without one, the token acts in the name of a user who has no key.
     pub user: Option<UserKey>,
 }
 
@@ -37,7 +42,7 @@ pub struct BootstrapOutcome {
     pub account: AccountId,
     /// The zone of the base domain.
     pub zone: ZoneId,
-    /// The first API token.
+    /// The operator's API token.
     pub api_token: ApiTokenId,
     /// The newest change.
     pub change: ChangeNumber,
@@ -46,7 +51,7 @@ pub struct BootstrapOutcome {
 /// Where `meta` keeps the first account's id.
 const FIRST_ACCOUNT: &str = "first_account";
 
-/// The first token's name.
+/// The name of the operator's token.
 const FIRST_TOKEN: &str = "bootstrap";
 
 /// The account that the store was made with, if it was set up.
@@ -73,12 +78,9 @@ pub(crate) async fn run(
     };
     let zone = match zones::find_named(tx.connection, &bootstrap.domain).await? {
         Some(zone) if zone.account == account => zone,
-        Some(_) | None => zones::insert(tx, account, bootstrap.domain, &system()).await?,
+        Some(_) | None => zones::insert(tx, account, bootstrap.domain.clone(), &system()).await?,
     };
-    let api_token = ensure_token(tx, account, FIRST_TOKEN, &bootstrap.api_token).await?;
-    if let Some(user) = &bootstrap.user {
-        ensure_user(tx, user).await?;
-    }
+    let api_token = ensure_operator(tx, account, &bootstrap).await?;
     let change = counter(tx.connection, "change").await?;
     Ok(BootstrapOutcome {
         first_start: kept.is_none(),
@@ -102,7 +104,7 @@ async fn make_first_account(tx: &mut Tx<'_>, account: AccountId, name: &str) -> 
 /// Makes an account, if there is none with this id.
 pub(crate) async fn ensure_account(tx: &mut Tx<'_>, account: AccountId, name: &str) -> Result<(), Cause> {
     let done =
-        query("INSERT INTO accounts (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING")
+        query("INSERT INTO accounts (id, name, created_at, modified_at) VALUES ($1, $2, $3, $3) ON CONFLICT (id) DO NOTHING")
             .bind(account.to_string())
             .bind(name)
             .bind(tx.now.unix_micros())
@@ -121,74 +123,91 @@ pub(crate) async fn ensure_account(tx: &mut Tx<'_>, account: AccountId, name: &s
     Ok(())
 }
 
-/// Makes the account's API token of this name, or gives it this value.
+/// Makes the operator's token, or brings it up to date: it has the value of this start, acts in the name of its user,
+/// and may do what this version lets it do.
+async fn ensure_operator(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    bootstrap: &Bootstrap,
+) -> Result<ApiTokenId, Cause> {
+    let value = &bootstrap.api_token;
+    let kept = api_tokens::operators(tx.connection, value).await?;
+    let known = kept.as_ref().and_then(|kept| kept.token.as_ref());
+    let user = match (&bootstrap.user, known.and_then(|token| token.owner.user())) {
+        (Some(user), _) => users::ensure(tx, user.email(), Some(user)).await?,
+        (None, Some(user)) => user.clone(),
+        (None, None) => users::ensure(tx, &format!("operator@{}", bootstrap.domain), None).await?,
+    };
+    let policies = Policy::of_operator(account, user.id);
+    let owner = TokenOwner::Operator { account, user };
+    ensure(tx, kept, FIRST_TOKEN, value, owner, policies).await
+}
+
+/// Makes the account's API token of this name, or gives it this value. It may do everything in the account.
 pub(crate) async fn ensure_token(
     tx: &mut Tx<'_>,
     account: AccountId,
     name: &str,
     value: &ApiTokenValue,
 ) -> Result<ApiTokenId, Cause> {
-    let hash = CredentialHash::of(value.expose());
-    let kept = query("SELECT id FROM api_tokens WHERE account_id = $1 AND name = $2")
-        .bind(account.to_string())
-        .bind(name)
-        .fetch_optional(&mut *tx.connection)
-        .await?;
-    let (id, statement, action) = match kept {
-        None => (
-            ApiTokenId::random(),
-            "INSERT INTO api_tokens (id, account_id, name, hash_prefix, value_hash, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6)",
-            "api_token.create",
-        ),
-        Some(row) => (
-            parsed(&row, "id")?,
-            "UPDATE api_tokens SET hash_prefix = $4, value_hash = $5, created_at = $6
-             WHERE id = $1 AND account_id = $2 AND name = $3 AND value_hash <> $5",
-            "api_token.replace",
-        ),
-    };
-    let done = query(statement)
-        .bind(id.to_string())
-        .bind(account.to_string())
-        .bind(name)
-        .bind(hash.prefix())
-        .bind(hash.as_bytes())
-        .bind(tx.now.unix_micros())
-        .execute(&mut *tx.connection)
-        .await?;
-    if done > 0 {
-        let object = format!("{id} {name}");
-        tx.audit(Audit {
-            account: Some(account),
-            actor: &system(),
-            action,
-            object,
-        })
-        .await?;
-    }
-    Ok(id)
+    let kept = api_tokens::named(tx.connection, account, name, value).await?;
+    let policies = Policy::everything_in(account);
+    ensure(tx, kept, name, value, TokenOwner::Account(account), policies).await
 }
 
-async fn ensure_user(tx: &mut Tx<'_>, user: &UserKey) -> Result<(), Cause> {
-    let done = query(
-        "INSERT INTO users (email, key_hash, created_at) VALUES ($1, $2, $3)
-         ON CONFLICT (email) DO UPDATE SET key_hash = excluded.key_hash WHERE users.key_hash <> excluded.key_hash",
-    )
-    .bind(user.email())
-    .bind(CredentialHash::of(user.expose()).as_bytes())
-    .bind(tx.now.unix_micros())
-    .execute(&mut *tx.connection)
-    .await?;
-    if done > 0 {
-        let object = user.email().to_owned();
-        tx.audit(Audit {
-            account: None,
-            actor: &system(),
-            action: "user.key_set",
-            object,
-        })
-        .await?;
+async fn ensure(
+    tx: &mut Tx<'_>,
+    kept: Option<Kept>,
+    name: &str,
+    value: &ApiTokenValue,
+    owner: TokenOwner,
+    policies: Vec<Policy>,
+) -> Result<ApiTokenId, Cause> {
+    let (id, known, has_value) = match kept {
+        Some(Kept { id, token, has_value }) => (Some(id), token, has_value),
+        None => (None, None, false),
+    };
+    let alike = |token: &ApiToken| {
+        token.owner == owner
+            && token.policies.len() == policies.len()
+            && token
+                .policies
+                .iter()
+                .zip(&policies)
+                .all(|(is, should)| is.says_the_same(should))
+    };
+    if let Some(token) = &known
+        && has_value
+        && alike(token)
+    {
+        return Ok(token.id);
     }
-    Ok(())
+    let token = ApiToken {
+        id: id.unwrap_or_else(ApiTokenId::random),
+        name: name.to_owned(),
+        owner,
+        disabled: false,
+        policies,
+        addresses: AddressRule::default(),
+        not_before: None,
+        expires_at: None,
+        created_at: known.as_ref().map_or(tx.now, |token| token.created_at),
+        modified_at: tx.now,
+        last_used_at: None,
+    };
+    api_tokens::put(tx, &token, value).await?;
+    let action = if id.is_some() {
+        "api_token.replace"
+    } else {
+        "api_token.create"
+    };
+    let object = format!("{} {name}", token.id);
+    tx.audit(Audit {
+        account: token.owner.account(),
+        actor: &system(),
+        action,
+        object,
+    })
+    .await?;
+    Ok(token.id)
 }

@@ -1,9 +1,10 @@
 //! The ports, in terms of the modules that know their tables.
 
+use adit_core::permission::Reach;
 use adit_core::port::{
-    Actor, ApiCredential, Catalog, CatalogError, ChangeNumber, Changes, Directory, DnsRecord,
-    DnsRecordFilter, LoginCredential, NewDnsRecord, NewTunnel, Page, PageRequest, Presence, PresenceEvent,
-    Snapshot, StoreError, Tunnel, TunnelFilter, Zone, ZoneFilter,
+    Actor, ApiCredential, ApiToken, Catalog, CatalogError, ChangeNumber, Changes, Directory, DnsRecord,
+    DnsRecordFilter, Login, LoginCredential, NewDnsRecord, NewTunnel, Page, PageRequest, Presence,
+    PresenceEvent, Snapshot, StoreError, Tunnel, TunnelChanges, TunnelFilter, Zone, ZoneFilter,
 };
 use adit_model::{AccountId, RecordId, TunnelId, TunnelKey, TunnelSecret, ZoneId};
 use async_trait::async_trait;
@@ -20,7 +21,7 @@ use crate::{
 };
 
 #[async_trait]
-impl Catalog for Store {
+impl Login for Store {
     async fn authenticate(
         &self,
         credential: ApiCredential<'_>,
@@ -30,6 +31,13 @@ impl Catalog for Store {
         )))
     }
 
+    fn token_used(&self, token: &ApiToken) {
+        self.token_use.note(token, self.clock.now());
+    }
+}
+
+#[async_trait]
+impl Catalog for Store {
     async fn account_exists(&self, account: AccountId) -> Result<bool, StoreError> {
         Ok(read!(self, "look up an account", |reader| login::account_exists(
             reader, account
@@ -76,14 +84,28 @@ impl Catalog for Store {
         secret.ok_or(CatalogError::NoTunnel)
     }
 
+    async fn update_tunnel(
+        &self,
+        key: TunnelKey,
+        changes: TunnelChanges,
+        actor: &Actor,
+    ) -> Result<(Tunnel, ChangeNumber), CatalogError> {
+        let (sealer, actor) = (self.sealer.clone(), actor.clone());
+        let work = self.writer.write("update a tunnel", move |mut tx| {
+            Box::pin(async move { tunnels::update(&mut tx, &sealer, key, changes, &actor).await })
+        });
+        work.await
+    }
+
     async fn delete_tunnel(
         &self,
         key: TunnelKey,
+        cascade: bool,
         actor: &Actor,
     ) -> Result<(Tunnel, ChangeNumber), CatalogError> {
         let actor = actor.clone();
         let work = self.writer.write("delete a tunnel", move |mut tx| {
-            Box::pin(async move { tunnels::delete(&mut tx, key, &actor).await })
+            Box::pin(async move { tunnels::delete(&mut tx, key, cascade, &actor).await })
         });
         work.await
     }
@@ -100,12 +122,12 @@ impl Catalog for Store {
 
     async fn zones(
         &self,
-        account: Option<AccountId>,
+        reach: &Reach,
         filter: &ZoneFilter,
         page: PageRequest,
     ) -> Result<Page<Zone>, StoreError> {
         Ok(read!(self, "list zones", |reader| zones::list(
-            reader, account, filter, page
+            reader, reach, filter, page
         )))
     }
 

@@ -8,9 +8,11 @@
 //!
 //! SQL is text that both engines run (`sql`); what only one of them understands is in `sqlite` and `postgres`.
 
+mod api_tokens;
 mod bootstrap;
 mod catalog;
 mod clock;
+mod configurations;
 mod connectors;
 mod credential;
 mod directory;
@@ -19,20 +21,25 @@ mod engine;
 mod failure;
 mod hosts;
 mod login;
+mod networks;
 mod node;
 mod open;
 mod place;
 mod postgres;
 mod presence;
+mod reach;
 mod read;
 mod row;
 mod seal;
+mod sites;
 mod sql;
 mod sqlite;
 mod store;
 mod sweep;
+mod token_use;
 mod tunnels;
 mod tx;
+mod users;
 mod writer;
 mod zones;
 

@@ -1,9 +1,10 @@
 //! Whose a credential is.
 
-use adit_core::port::{ApiCredential, ApiToken, LoginCredential};
+use adit_core::port::{ApiCredential, LoginCredential, User};
 use adit_model::AccountId;
 
 use crate::{
+    api_tokens,
     credential::{CredentialHash, canonical_email},
     engine::Connection,
     failure::Cause,
@@ -17,39 +18,33 @@ pub(crate) async fn authenticate(
     credential: ApiCredential<'_>,
 ) -> Result<Option<LoginCredential>, Cause> {
     match credential {
-        ApiCredential::Token(value) => token(connection, value).await,
-        ApiCredential::Key { email, key } => user(connection, email, key).await,
-    }
-}
-
-async fn token(connection: &mut Connection, value: &str) -> Result<Option<LoginCredential>, Cause> {
-    let hash = CredentialHash::of(value);
-    let rows = query("SELECT id, name, account_id, value_hash FROM api_tokens WHERE hash_prefix = $1")
-        .bind(hash.prefix())
-        .fetch_all(connection)
-        .await?;
-    for row in &rows {
-        if hash.matches(column(row, "value_hash")?) {
-            return Ok(Some(LoginCredential::Token(ApiToken {
-                id: parsed(row, "id")?,
-                name: column(row, "name")?,
-                account: parsed(row, "account_id")?,
-            })));
+        ApiCredential::Token(value) => {
+            let token = api_tokens::with_value(connection, value).await?;
+            Ok(token.map(|token| LoginCredential::Token(Box::new(token))))
+        }
+        ApiCredential::Key { email, key } => {
+            let user = user(connection, email, key).await?;
+            Ok(user.map(LoginCredential::User))
         }
     }
-    Ok(None)
 }
 
-async fn user(connection: &mut Connection, email: &str, key: &str) -> Result<Option<LoginCredential>, Cause> {
+async fn user(connection: &mut Connection, email: &str, key: &str) -> Result<Option<User>, Cause> {
     let (email, hash) = (canonical_email(email), CredentialHash::of(key));
-    let row = query("SELECT key_hash FROM users WHERE email = $1")
+    let row = query("SELECT id, key_hash FROM users WHERE email = $1")
         .bind(&email)
         .fetch_optional(connection)
         .await?;
     let Some(row) = row else { return Ok(None) };
-    Ok(hash
-        .matches(column(&row, "key_hash")?)
-        .then_some(LoginCredential::User { email }))
+    // A user without a key is there for the operator's token to act for.
+    let Some(kept) = column::<Option<&[u8]>>(&row, "key_hash")? else {
+        return Ok(None);
+    };
+    if !hash.matches(kept) {
+        return Ok(None);
+    }
+    let id = parsed(&row, "id")?;
+    Ok(Some(User { id, email }))
 }
 
 /// Whether there is such an account.

@@ -177,14 +177,14 @@ async fn key_fits(connection: &mut Connection, sealer: &Sealer) -> Result<bool, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sqlite;
+    use crate::place::step;
 
     #[tokio::test]
     async fn a_migration_copies_the_database_first_and_a_newer_one_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("adit.db");
         let first = || {
-            vec![sqlite::step(
+            vec![step(
                 1,
                 "first",
                 "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (42);",
@@ -192,7 +192,7 @@ mod tests {
         };
         let both = || {
             let mut steps = first();
-            steps.push(sqlite::step(2, "second", "DROP TABLE a;"));
+            steps.push(step(2, "second", "DROP TABLE a;"));
             steps
         };
 

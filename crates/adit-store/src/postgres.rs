@@ -10,6 +10,7 @@ use sqlx::{
 
 use crate::{
     engine::{Connection, Pool},
+    place::step,
     sql::query,
 };
 
@@ -31,7 +32,28 @@ pub(crate) const TAKE_TURN: &str = "SELECT pg_advisory_xact_lock(470211123447498
 
 /// The schema, oldest step first. A step that was released is never changed, only followed.
 pub(crate) fn migrations() -> Vec<Migration> {
-    Vec::new()
+    vec![
+        step(
+            1,
+            "tunnels, zones, presence, audit and changes",
+            include_str!("postgres/0001_tunnels_zones_presence.sql"),
+        ),
+        step(
+            2,
+            "users, policies of API tokens, paused zones, tags, states in the audit log",
+            include_str!("postgres/0002_identity.sql"),
+        ),
+        step(
+            3,
+            "tunnel kinds, configurations and sites",
+            include_str!("postgres/0003_tunnels.sql"),
+        ),
+        step(
+            4,
+            "routes, virtual networks and subnets",
+            include_str!("postgres/0004_networks.sql"),
+        ),
+    ]
 }
 
 /// Reads a `postgres://` address. The error never quotes it: it may hold a password.

@@ -9,13 +9,14 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions, SqlSafeStr, SqliteConnection,
-    migrate::{Migration, MigrationType},
+    ConnectOptions, SqliteConnection,
+    migrate::Migration,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use crate::{
     engine::{Connection, Pool},
+    place::step,
     sql::query,
 };
 
@@ -37,22 +38,21 @@ pub(crate) fn migrations() -> Vec<Migration> {
             include_str!("sqlite/0001_tunnels_zones_presence.sql"),
         ),
         step(
+            2,
+            "users, policies of API tokens, paused zones, tags, states in the audit log",
+            include_str!("sqlite/0002_identity.sql"),
+        ),
+        step(
             3,
             "tunnel kinds, configurations and sites",
             include_str!("sqlite/0003_tunnels.sql"),
         ),
+        step(
+            4,
+            "routes, virtual networks and subnets",
+            include_str!("sqlite/0004_networks.sql"),
+        ),
     ]
-}
-
-/// One step of the schema; runs in a transaction of its own.
-pub(crate) fn step(version: i64, description: &'static str, sql: &'static str) -> Migration {
-    Migration::new(
-        version,
-        description.into(),
-        MigrationType::Simple,
-        sql.into_sql_str(),
-        false,
-    )
 }
 
 fn options(file: &Path) -> SqliteConnectOptions {

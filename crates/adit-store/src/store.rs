@@ -21,6 +21,7 @@ use crate::{
     presence::{PresenceQueue, Reporter, rows},
     seal::{Sealer, StoreKeys},
     sweep::{self, Retention, Swept},
+    token_use::TokenUse,
     tunnels,
     writer::{Writer, WriterParts},
     zones::{self, ZoneError},
@@ -60,11 +61,12 @@ pub struct Store {
     pub(crate) readers: Pool,
     pub(crate) writer: Writer,
     pub(crate) presence: Arc<PresenceQueue>,
+    pub(crate) token_use: Arc<TokenUse>,
     pub(crate) newest: watch::Receiver<ChangeNumber>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) clock: Clock,
     reporter: Reporter,
-    retention: Retention,
+    pub(crate) retention: Retention,
     stop: CancellationToken,
     tasks: Mutex<Tasks>,
 }
@@ -136,6 +138,7 @@ impl Store {
 
         let stop = CancellationToken::new();
         let presence = PresenceQueue::start(reporter, writer.clone(), stop.clone(), &mut tasks.helpers);
+        let token_use = TokenUse::start(writer.clone(), stop.clone(), &mut tasks.helpers);
         tasks.helpers.spawn(keep_sweeping(
             writer.clone(),
             retention,
@@ -147,6 +150,7 @@ impl Store {
             readers,
             writer,
             presence,
+            token_use,
             newest,
             sealer,
             clock,
@@ -213,7 +217,7 @@ impl Store {
         work.await
     }
 
-    /// Makes an API token, or gives the account's token of this name another value.
+    /// Makes an API token that may do everything in the account, or gives the account's token of this name another value.
     ///
     /// # Errors
     /// [`StoreError`] if there is no such account, another token has the value, or the store fails.
@@ -307,7 +311,13 @@ async fn keep_sweeping(writer: Writer, retention: Retention, clock: Clock, stop:
             swept = sweep::run(&writer, retention, clock.now()) => swept,
         };
         match swept {
-            Ok(swept) => tracing::debug!(swept.tunnels, swept.connections, swept.audit, "swept the store"),
+            Ok(swept) => tracing::debug!(
+                swept.tunnels,
+                swept.connections,
+                swept.audit,
+                swept.networks,
+                "swept the store"
+            ),
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,

@@ -7,7 +7,7 @@ use adit_model::{Timestamp, TunnelKey};
 
 use crate::{
     failure::Cause,
-    hosts,
+    hosts, networks,
     row::tunnel_key,
     sql::query,
     tx::{Audit, Object, Tx, system},
@@ -17,12 +17,14 @@ use crate::{
 /// How long things are kept. The configuration's `retention.*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// A deleted tunnel. Default 90 days.
+    /// A deleted tunnel, route, virtual network or subnet. Default 90 days.
     pub deleted_tunnels: Duration,
     /// An entry of the audit log. Default 90 days.
     pub audit: Duration,
     /// A connection that ended. Default 30 days.
     pub history: Duration,
+    /// Versions of the configuration of a tunnel or a site, counted, the present one among them. Default 100.
+    pub configurations: u32,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -33,6 +35,7 @@ impl Default for Retention {
             deleted_tunnels: DAY * 90,
             audit: DAY * 90,
             history: DAY * 30,
+            configurations: 100,
         }
     }
 }
@@ -46,6 +49,8 @@ pub struct Swept {
     pub connections: u64,
     /// Entries of the audit log.
     pub audit: u64,
+    /// Deleted routes, virtual networks and subnets, but for those that went with a tunnel.
+    pub networks: u64,
 }
 
 /// The most rows of a kind that one write removes, so that other writers get their turn.
@@ -66,6 +71,7 @@ pub(crate) async fn run(writer: &Writer, retention: Retention, now: Timestamp) -
         total.tunnels += swept.tunnels;
         total.connections += swept.connections;
         total.audit += swept.audit;
+        total.networks += swept.networks;
     }
 }
 
@@ -73,6 +79,7 @@ async fn step(tx: &mut Tx<'_>, retention: Retention, now: Timestamp) -> Result<S
     Ok(Swept {
         connections: connections(tx, before(now, retention.history)).await?,
         audit: audit(tx, before(now, retention.audit)).await?,
+        networks: networks::sweep(tx, before(now, retention.deleted_tunnels), AT_ONCE).await?,
         tunnels: tunnels(tx, before(now, retention.deleted_tunnels)).await?,
     })
 }

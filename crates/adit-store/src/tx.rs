@@ -110,9 +110,5 @@ pub(crate) async fn counter(connection: &mut Connection, name: &str) -> Result<C
 
 /// Who acts when nobody asked.
 pub(crate) fn system() -> Actor {
-    Actor {
-        name: "system".to_owned(),
-        address: None,
-        request_id: String::new(),
-    }
+    Actor::system()
 }

@@ -1,11 +1,13 @@
 //! Zones: the domains under which accounts put public host names.
 
+use adit_core::permission::Reach;
 use adit_core::port::{Actor, Page, PageRequest, StoreError, Zone, ZoneFilter};
 use adit_model::{AccountId, Hostname, ZoneId};
 
 use crate::{
     engine::{Connection, Row},
     failure::{Cause, Failure},
+    reach::{self, Columns},
     row::{column, parsed, time},
     sql::{Query, query},
     tx::{Audit, Tx},
@@ -28,10 +30,19 @@ pub enum ZoneError {
     Store(#[from] StoreError),
 }
 
+macro_rules! columns {
+    () => {
+        "z.id, z.account_id, a.name AS account_name, z.name, z.created_at"
+    };
+}
+
 macro_rules! zones {
     () => {
-        "SELECT z.id, z.account_id, a.name AS account_name, z.name, z.created_at
-         FROM zones z JOIN accounts a ON a.id = z.account_id"
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM zones z JOIN accounts a ON a.id = z.account_id"
+        )
     };
 }
 
@@ -63,24 +74,34 @@ pub(crate) async fn find_named(connection: &mut Connection, name: &Hostname) -> 
     row.as_ref().map(zone).transpose()
 }
 
-/// Part of the zones of one account, or of all, newest first.
+/// Goes on with the rows of a list.
+fn matching(query: Query, seen: &Reach, filter: &ZoneFilter) -> Query {
+    let columns = Columns {
+        account: "z.account_id",
+        zone: Some("z.id"),
+    };
+    let query = query.push(" FROM zones z JOIN accounts a ON a.id = z.account_id WHERE ");
+    reach::push(query, seen, columns)
+        .push_if(
+            " AND z.account_id = ",
+            filter.account.map(|account| account.to_string()),
+        )
+        .push_if(" AND z.name = ", filter.name.as_ref().map(Hostname::as_str))
+}
+
+/// Part of the zones within reach, newest first.
 pub(crate) async fn list(
     connection: &mut Connection,
-    account: Option<AccountId>,
+    reach: &Reach,
     filter: &ZoneFilter,
     page: PageRequest,
 ) -> Result<Page<Zone>, Cause> {
-    let matching = |query: Query| {
-        query
-            .push_if(" AND z.account_id = ", account.map(|account| account.to_string()))
-            .push_if(" AND z.name = ", filter.name.as_ref().map(Hostname::as_str))
-    };
-    let total: i64 = matching(query("SELECT COUNT(*) FROM zones z WHERE TRUE"))
-        .scalar(&mut *connection)
+    let total: i64 = matching(query("SELECT COUNT(*)"), reach, filter)
+        .scalar(connection)
         .await?;
-    let rows = matching(query(concat!(zones!(), " WHERE TRUE")))
+    let rows = matching(query(concat!("SELECT ", columns!())), reach, filter)
         .push(" ORDER BY z.created_at DESC, z.id LIMIT ")
-        .push_bind(i64::from(page.per_page))
+        .push_bind(page.per_page)
         .push(" OFFSET ")
         .push_bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
         .fetch_all(connection)
@@ -111,7 +132,7 @@ pub(crate) async fn insert(
         return Err(Failure::Refused(ZoneError::Exists(name)));
     }
     let id = ZoneId::random();
-    query("INSERT INTO zones (id, account_id, name, created_at) VALUES ($1, $2, $3, $4)")
+    query("INSERT INTO zones (id, account_id, name, created_at, modified_at) VALUES ($1, $2, $3, $4, $4)")
         .bind(id.to_string())
         .bind(account.to_string())
         .bind(name.as_str())

@@ -17,6 +17,7 @@
 pub mod client;
 pub mod cloudflared;
 pub mod origin;
+pub mod postgres;
 pub mod process;
 pub mod scenes;
 pub mod scripted;

@@ -59,7 +59,7 @@ async fn remove(
             }
         }
     }
-    let (deleted, change) = state.catalog.delete_tunnel(key, actor).await?;
+    let (deleted, change) = state.catalog.delete_tunnel(key, cascade, actor).await?;
     // Also without cascade: a connector may have come between the question and the deletion.
     close(state, key, change).await?;
     Ok(deleted)

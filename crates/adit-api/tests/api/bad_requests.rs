@@ -223,7 +223,7 @@ async fn a_head_is_answered_like_a_get_without_its_body() {
     );
     assert_eq!(
         api.send(head(format!("/zones/{ACCOUNT}"))).await.status.as_u16(),
-        403
+        404
     );
 }
 

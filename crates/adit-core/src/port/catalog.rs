@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 
 use adit_model::{
-    AccountId, ApiTokenId, ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, HostPattern, Hostname,
-    Location, RecordId, Timestamp, TunnelId, TunnelKey, TunnelKind, TunnelName, TunnelSecret, TunnelStatus,
-    ZoneId,
+    AccountId, ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, HostPattern, Hostname, Location,
+    RecordId, Timestamp, TunnelId, TunnelKey, TunnelKind, TunnelName, TunnelSecret, TunnelStatus, ZoneId,
 };
 use async_trait::async_trait;
 
-use super::{ChangeNumber, Configurations, Sites};
+use super::{ChangeNumber, Configurations, Login, Networks, Sites};
+use crate::{lifecycle::StillRouted, permission::Reach};
 
 /// The store could not do what it was asked, for no fault of the caller. The cause is in `source`.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,9 @@ pub enum CatalogError {
     /// No such tunnel in the account (or a deleted one, where a live one is needed).
     #[error("tunnel not found")]
     NoTunnel,
+    /// Routes of private networks or host names lead to the tunnel.
+    #[error(transparent)]
+    StillRouted(#[from] StillRouted),
     /// No such zone, or not this account's.
     #[error("zone not found")]
     NoZone,
@@ -48,12 +51,27 @@ pub enum CatalogError {
 /// Who does something, for the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// `token:<id>`, `user:<email>` or `system`.
+    /// `token:<id>`, `user:<id>` or `system`.
     pub name: String,
+    /// The address of the user who acts, or in whose name a token does.
+    pub email: Option<String>,
     /// The address the request came from; `None` for the process itself.
     pub address: Option<IpAddr>,
     /// The request's id, to join the audit log with the access log.
     pub request_id: String,
+}
+
+impl Actor {
+    /// The process itself, when nobody asked.
+    #[must_use]
+    pub fn system() -> Self {
+        Self {
+            name: "system".to_owned(),
+            email: None,
+            address: None,
+            request_id: String::new(),
+        }
+    }
 }
 
 /// A tunnel as the API shows it, with its live connections.
@@ -208,6 +226,8 @@ pub struct Zone {
 pub struct ZoneFilter {
     /// Exactly this domain.
     pub name: Option<Hostname>,
+    /// Only this account's.
+    pub account: Option<AccountId>,
 }
 
 /// The record types that a tunnel needs and that keep a host name to themselves.
@@ -288,53 +308,10 @@ pub struct DnsRecordFilter {
     pub proxied: Option<bool>,
 }
 
-/// What a request proves itself with.
-#[derive(Debug, Clone, Copy)]
-pub enum ApiCredential<'a> {
-    /// The value of an API token.
-    Token(&'a str),
-    /// An email address and its global key.
-    Key {
-        /// The address.
-        email: &'a str,
-        /// The key.
-        key: &'a str,
-    },
-}
-
-/// An API token as the store knows it: never its value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiToken {
-    /// Its id.
-    pub id: ApiTokenId,
-    /// Its name.
-    pub name: String,
-    /// The account it acts in.
-    pub account: AccountId,
-}
-
-/// Who a credential belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LoginCredential {
-    /// A token of one account.
-    Token(ApiToken),
-    /// A user, who may act in every account.
-    User {
-        /// The address.
-        email: String,
-    },
-}
-
 /// The store as the API sees it. Every change is durable before the call returns, in one transaction with its
 /// audit record, and is told to the edges: [`ChangeNumber`] says from where on they know it.
 #[async_trait]
-pub trait Catalog: Configurations + Sites + Send + Sync {
-    /// Whose credential this is; `None` if nobody's. Compared by hash, in constant time.
-    async fn authenticate(
-        &self,
-        credential: ApiCredential<'_>,
-    ) -> Result<Option<LoginCredential>, StoreError>;
-
+pub trait Catalog: Configurations + Login + Networks + Sites + Send + Sync {
     /// Whether there is such an account.
     async fn account_exists(&self, account: AccountId) -> Result<bool, StoreError>;
 
@@ -367,10 +344,13 @@ pub trait Catalog: Configurations + Sites + Send + Sync {
         actor: &Actor,
     ) -> Result<(Tunnel, ChangeNumber), CatalogError>;
 
-    /// Marks a tunnel deleted. Deleting a deleted one changes nothing and returns it.
+    /// Marks a tunnel deleted, and with `cascade` the routes of private networks and host names that lead to it.
+    /// Deleting a deleted one changes nothing and returns it. Without `cascade` such routes are a reason to refuse:
+    /// [`CatalogError::StillRouted`].
     async fn delete_tunnel(
         &self,
         key: TunnelKey,
+        cascade: bool,
         actor: &Actor,
     ) -> Result<(Tunnel, ChangeNumber), CatalogError>;
 
@@ -380,10 +360,10 @@ pub trait Catalog: Configurations + Sites + Send + Sync {
     /// One zone.
     async fn zone(&self, zone: ZoneId) -> Result<Option<Zone>, StoreError>;
 
-    /// The zones of these accounts (of all, if `None`) that match, newest first.
+    /// The zones within reach that match, newest first.
     async fn zones(
         &self,
-        account: Option<AccountId>,
+        reach: &Reach,
         filter: &ZoneFilter,
         page: PageRequest,
     ) -> Result<Page<Zone>, StoreError>;

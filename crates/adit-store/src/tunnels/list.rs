@@ -30,22 +30,39 @@ macro_rules! lost {
     };
 }
 
+/// A site `s` whose standby takes over, if there were one: fewer than two replicas are connected.
+macro_rules! without_standby {
+    () => {
+        " s.ha_mode <> 'disabled' AND (
+            SELECT COUNT(DISTINCT live.connector_id) FROM connections live
+            WHERE live.account_id = s.account_id AND live.tunnel_id = s.tunnel_id AND live.closed_at IS NULL) < 2"
+    };
+}
+
 /// A tunnel `t` with its status, `$1` being the time since which a lost connection counts.
 const TUNNEL: &str = concat!(
-    "SELECT t.*, (t.active_since IS NOT NULL AND EXISTS (
+    "SELECT t.*, (t.active_since IS NOT NULL AND (EXISTS (
         SELECT 1 FROM connections gone
         WHERE gone.account_id = t.account_id AND gone.tunnel_id = t.tunnel_id AND gone.closed_at >= $1
         AND",
     lost!(),
-    ")) AS missing FROM tunnels t WHERE t.account_id = "
+    ") OR EXISTS (
+        SELECT 1 FROM ha_state s WHERE s.account_id = t.account_id AND s.tunnel_id = t.tunnel_id AND",
+    without_standby!(),
+    "))) AS missing FROM tunnels t WHERE t.account_id = "
 );
 
-/// The tunnels of an account that lost a connection. They are few, so a list is better filtered by this set than by
+/// The tunnels of an account that lost a connection, and its sites without a standby. They are few, so a list is better filtered by this set than by
 /// asking for each tunnel.
-const LOST: [&str; 3] = [
+const LOST: [&str; 4] = [
     "(SELECT gone.tunnel_id FROM connections gone WHERE gone.account_id = ",
     " AND gone.closed_at >= ",
-    concat!(" AND", lost!(), ")"),
+    concat!(
+        " AND",
+        lost!(),
+        " UNION SELECT s.tunnel_id FROM ha_state s WHERE s.account_id = "
+    ),
+    concat!(" AND", without_standby!(), ")"),
 ];
 
 /// Adds what the filter asks for to a statement that ends in a condition on `t`. Only what is asked for becomes part
@@ -74,19 +91,13 @@ fn matching(mut query: Query, account: AccountId, filter: &TunnelFilter, now: Ti
         " AND t.deleted_at IS NULL",
     ));
     if let Some(moment) = filter.existed_at.map(Timestamp::unix_micros) {
-        query = query
-            .push(" AND t.created_at <= ")
-            .push_bind(moment)
-            .push(" AND (t.deleted_at IS NULL OR t.deleted_at >= ")
-            .push_bind(moment)
-            .push(")");
+        query = existed_at(query, moment);
     }
     if let Some(moment) = filter.was_active_at.map(Timestamp::unix_micros) {
         query = connected_at(query.push(" AND"), moment);
     }
     if let Some(moment) = filter.was_inactive_at.map(Timestamp::unix_micros) {
-        query = query.push(" AND t.created_at <= ").push_bind(moment);
-        query = connected_at(query.push(" AND NOT"), moment);
+        query = connected_at(existed_at(query, moment).push(" AND NOT"), moment);
     }
     let facts = filter.status.map(FactFilter::from).unwrap_or_default();
     query = query
@@ -101,7 +112,7 @@ fn matching(mut query: Query, account: AccountId, filter: &TunnelFilter, now: Ti
             " AND t.active_since IS NULL",
         ));
     if facts.missing.is_some() {
-        let [of_account, since, that] = LOST;
+        let [of_account, since, lost, without_standby] = LOST;
         query = query
             .push(either(
                 facts.missing,
@@ -112,21 +123,21 @@ fn matching(mut query: Query, account: AccountId, filter: &TunnelFilter, now: Ti
             .push_bind(account.to_string())
             .push(since)
             .push_bind(missing_since(now))
-            .push(that);
+            .push(lost)
+            .push_bind(account.to_string())
+            .push(without_standby);
     }
     query
 }
 
-/// Goes on with whether `t` is of one of these kinds, if it need not be of any.
+/// Only tunnels of these kinds; of all if none is named.
 fn of_kinds(query: Query, kinds: &[TunnelKind]) -> Query {
-    let restricts = TunnelKind::ALL.iter().any(|kind| !kinds.contains(kind));
     let [first, others @ ..] = kinds else { return query };
-    if !restricts {
-        return query;
-    }
     let query = query.push(" AND t.kind IN (").push_bind(first.as_str());
-    let or = |query: Query, kind: &TunnelKind| query.push(", ").push_bind(kind.as_str());
-    others.iter().fold(query, or).push(")")
+    others
+        .iter()
+        .fold(query, |query, kind| query.push(", ").push_bind(kind.as_str()))
+        .push(")")
 }
 
 /// A prefix that restricts something.
@@ -154,6 +165,16 @@ fn after_prefix(prefix: &str) -> Option<String> {
         }
     }
     None
+}
+
+/// Goes on with whether `t` was made at or before a moment and not deleted before it.
+fn existed_at(query: Query, moment: i64) -> Query {
+    query
+        .push(" AND t.created_at <= ")
+        .push_bind(moment)
+        .push(" AND (t.deleted_at IS NULL OR t.deleted_at >= ")
+        .push_bind(moment)
+        .push(")")
 }
 
 /// Goes on with whether `t` had a connection at a moment.

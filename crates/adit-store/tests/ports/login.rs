@@ -1,7 +1,7 @@
 //! Set-up and credentials.
 
 use crate::support::{EMAIL, Home, KEY, TOKEN, actor, set_up};
-use adit_core::port::{ApiCredential, Catalog, LoginCredential};
+use adit_core::port::{ApiCredential, Catalog, LoginCredential, TokenOwner};
 use adit_model::AccountId;
 use adit_store::{ApiTokenValue, Bootstrap, UserKey, ZoneError};
 
@@ -25,14 +25,18 @@ async fn a_credential_is_its_owners_and_nobody_elses() {
     let Some(LoginCredential::Token(found)) = token(&home, TOKEN).await else {
         panic!("the token is unknown")
     };
-    assert_eq!((found.account, found.name.as_str()), (home.account, "bootstrap"));
+    assert_eq!(
+        (found.owner.account(), found.name.as_str()),
+        (Some(home.account), "bootstrap")
+    );
     for wrong in ["", "x", &TOKEN[1..], &TOKEN.to_lowercase()] {
         assert_eq!(token(&home, wrong).await, None, "{wrong}");
     }
-    let user = Some(LoginCredential::User {
-        email: EMAIL.to_owned(),
-    });
-    assert_eq!(key(&home, EMAIL, KEY).await, user);
+    let user = key(&home, EMAIL, KEY).await;
+    let Some(LoginCredential::User(found)) = &user else {
+        panic!("the user is unknown")
+    };
+    assert_eq!(found.email, EMAIL);
     assert_eq!(key(&home, "User@Example.com", KEY).await, user);
     assert_eq!(key(&home, EMAIL, &KEY[1..]).await, None);
     assert_eq!(key(&home, "nobody@example.com", KEY).await, None);
@@ -77,8 +81,8 @@ async fn a_later_start_finds_what_the_first_one_made() {
         [
             "account.create",
             "zone.create",
-            "api_token.create",
-            "user.key_set"
+            "user.key_set",
+            "api_token.create"
         ]
     );
 }
@@ -135,8 +139,8 @@ async fn an_account_may_have_further_tokens() {
         panic!("the token is unknown")
     };
     assert_eq!(
-        (found.id, found.account, found.name.as_str()),
-        (id, home.account, "ci")
+        (found.id, found.owner, found.name.as_str()),
+        (id, TokenOwner::Account(home.account), "ci")
     );
     assert!(token(&home, TOKEN).await.is_some());
 

@@ -193,7 +193,7 @@ impl Home {
     }
 
     pub(crate) async fn delete(&self, key: TunnelKey) -> ChangeNumber {
-        self.catalog().delete_tunnel(key, &actor()).await.unwrap().1
+        self.catalog().delete_tunnel(key, true, &actor()).await.unwrap().1
     }
 
     /// Reports an opened connection and returns its end, to be reported later.
@@ -286,6 +286,7 @@ pub(crate) fn opened(
 pub(crate) fn actor() -> Actor {
     Actor {
         name: "token:test".to_owned(),
+        email: None,
         address: Some([127, 0, 0, 1].into()),
         request_id: "r1".to_owned(),
     }

@@ -116,7 +116,7 @@ async fn a_deleted_tunnel_is_still_found_and_gives_no_secret() {
     };
     assert!(home.catalog().tunnel(unknown).await.unwrap().is_none());
     assert!(matches!(
-        home.catalog().delete_tunnel(unknown, &actor()).await,
+        home.catalog().delete_tunnel(unknown, false, &actor()).await,
         Err(CatalogError::NoTunnel)
     ));
 }
@@ -135,7 +135,7 @@ async fn another_account_cannot_reach_a_tunnel() {
         Err(CatalogError::NoTunnel)
     ));
     assert!(matches!(
-        home.catalog().delete_tunnel(theirs, &actor()).await,
+        home.catalog().delete_tunnel(theirs, false, &actor()).await,
         Err(CatalogError::NoTunnel)
     ));
 }

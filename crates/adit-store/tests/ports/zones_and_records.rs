@@ -1,6 +1,7 @@
 //! Zones and DNS records, through the catalogue's port.
 
 use crate::support::{ALL, Home, actor, route};
+use adit_core::permission::{Policy, Reach, ZONE_READ};
 use adit_core::port::{CatalogError, DnsRecordFilter, DnsRecordKind, NewDnsRecord, PageRequest, ZoneFilter};
 use adit_model::{AccountId, Hostname, RecordId, TunnelId, ZoneId};
 use adit_store::ZoneError;
@@ -77,19 +78,24 @@ async fn zones_are_found_by_id_name_and_account() {
     assert_eq!(catalog.zone(second.id).await.unwrap(), Some(second.clone()));
     assert_eq!(catalog.zone(ZoneId::random()).await.unwrap(), None);
 
-    let all = catalog.zones(None, &ZoneFilter::default(), ALL).await.unwrap();
+    let all = catalog
+        .zones(&Reach::Everything, &ZoneFilter::default(), ALL)
+        .await
+        .unwrap();
     assert_eq!((all.items.len(), all.total), (2, 2));
     assert_eq!(all.items[0], second);
     assert_eq!(
         (all.items[1].id, all.items[1].account_name.as_str()),
         (home.zone, "Test")
     );
+    let sees = |account| Reach::of(&Policy::everything_in(account), ZONE_READ);
     let named = ZoneFilter {
+        account: None,
         name: Some(host("example.com")),
     };
     assert_eq!(
         catalog
-            .zones(Some(home.account), &named, ALL)
+            .zones(&sees(home.account), &named, ALL)
             .await
             .unwrap()
             .items,
@@ -97,7 +103,7 @@ async fn zones_are_found_by_id_name_and_account() {
     );
     assert_eq!(
         catalog
-            .zones(Some(AccountId::random()), &named, ALL)
+            .zones(&sees(AccountId::random()), &named, ALL)
             .await
             .unwrap()
             .total,

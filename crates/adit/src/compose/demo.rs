@@ -54,9 +54,8 @@ pub(super) async fn prepare(
     domain: &Hostname,
 ) -> anyhow::Result<Option<Prepared>> {
     let actor = Actor {
-        name: "system".to_owned(),
-        address: None,
         request_id: "demo".to_owned(),
+        ..Actor::system()
     };
     let host = domain
         .child(NAME)

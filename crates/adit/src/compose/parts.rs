@@ -219,6 +219,7 @@ fn store_options(settings: &Settings) -> StoreOptions {
         deleted_tunnels: settings.retention_deleted_tunnels,
         audit: settings.retention_audit,
         history: settings.retention_connections,
+        configurations: settings.retention_configurations,
     };
     StoreOptions {
         retention,

@@ -154,11 +154,6 @@ impl Deref for Api {
 
 async fn make_other_account(store: &Store) -> ZoneId {
     let account: AccountId = OTHER_ACCOUNT.parse().unwrap();
-    let system = Actor {
-        name: "system".to_owned(),
-        address: None,
-        request_id: String::new(),
-    };
     let name = "Account of example.org".to_owned();
     store.create_account(account, name).await.unwrap();
     let token = OTHER_TOKEN.parse().unwrap();
@@ -166,6 +161,7 @@ async fn make_other_account(store: &Store) -> ZoneId {
         .create_api_token(account, "other".to_owned(), token)
         .await
         .unwrap();
+    let system = Actor::system();
     let zone = store.create_zone(account, "example.org".parse().unwrap(), &system);
     zone.await.unwrap().id
 }

@@ -1,0 +1,20 @@
+//! What private networks are made of and may become: IP networks and which of them is meant, names and remarks, the
+//! one default of a kind, the subnets of an account.
+
+mod default_one;
+mod network;
+mod subnets;
+mod text;
+
+pub use default_one::{DefaultError, next_default};
+pub use network::{Family, FamilyError, Network, NetworkParseError};
+pub use subnets::{
+    InitialSubnet, SubnetError, SubnetKind, SubnetKindError, capacity, check_subnet, initial_subnets,
+};
+pub use text::{Comment, Name, TextError};
+
+/// The name of the virtual network that an account starts with.
+pub const DEFAULT_VIRTUAL_NETWORK: &str = "default";
+
+/// The remark on it.
+pub const DEFAULT_VIRTUAL_NETWORK_COMMENT: &str = "made by Adit, because the account had no virtual network";

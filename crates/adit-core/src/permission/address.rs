@@ -1,0 +1,71 @@
+//! From which addresses a credential is good.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// From which addresses an API token is good. The empty rule permits all.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AddressRule {
+    /// If not empty, only from these.
+    #[serde(rename = "in")]
+    pub allowed: Vec<IpNet>,
+    /// Never from these.
+    #[serde(rename = "not_in")]
+    pub denied: Vec<IpNet>,
+}
+
+impl AddressRule {
+    /// Whether a request from there is let in; one from nowhere known only if there is nothing to obey.
+    #[must_use]
+    pub fn permits(&self, address: Option<IpAddr>) -> bool {
+        let Some(address) = address.map(|address| address.to_canonical()) else {
+            return self.is_empty();
+        };
+        let lies_in = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
+        !lies_in(&self.denied) && (self.allowed.is_empty() || lies_in(&self.allowed))
+    }
+
+    /// Whether it permits all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.allowed.is_empty() && self.denied.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(allowed: &[&str], denied: &[&str]) -> AddressRule {
+        let nets = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        AddressRule {
+            allowed: nets(allowed),
+            denied: nets(denied),
+        }
+    }
+
+    #[test]
+    fn an_address_must_be_allowed_and_not_denied() {
+        let permits = |rule: &AddressRule, address: &str| rule.permits(Some(address.parse().unwrap()));
+        let inside = rule(&["192.0.2.0/24", "2001:db8::/32"], &["192.0.2.7/32"]);
+        assert!(permits(&inside, "192.0.2.1") && permits(&inside, "2001:db8::1"));
+        assert!(
+            permits(&inside, "::ffff:192.0.2.1"),
+            "an IPv4 address in IPv6 form"
+        );
+        for refused in ["192.0.2.7", "::ffff:192.0.2.7", "198.51.100.1", "::1"] {
+            assert!(!permits(&inside, refused), "{refused}");
+        }
+        let outside = rule(&[], &["192.0.2.0/24"]);
+        assert!(permits(&outside, "198.51.100.1") && !permits(&outside, "192.0.2.1"));
+    }
+
+    #[test]
+    fn an_unknown_address_passes_no_rule_but_the_empty_one() {
+        assert!(AddressRule::default().permits(None));
+        assert!(!rule(&[], &["192.0.2.0/24"]).permits(None));
+    }
+}

@@ -1,0 +1,60 @@
+//! Private networks: routes, virtual networks, private host names, subnets and settings.
+
+mod columns;
+mod defaults;
+mod filter;
+mod hostname_routes;
+mod of_tunnel;
+mod port;
+mod routes;
+mod settings;
+mod subnets;
+mod sweep;
+mod virtual_networks;
+
+pub(crate) use self::{defaults::ensure as ensure_defaults, of_tunnel::delete_of_tunnel, sweep::sweep};
+
+use adit_core::port::{Actor, NetworkError};
+use adit_model::{AccountId, TunnelId};
+
+use crate::{
+    failure::{Cause, Failure},
+    sql::query,
+    tx::{Audit, Tx},
+};
+
+/// What a change of private networks comes to.
+type Refused<T> = Result<T, Failure<NetworkError>>;
+
+/// An entry of the audit log about something of an account.
+async fn audit(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    actor: &Actor,
+    action: &'static str,
+    object: String,
+) -> Result<(), Cause> {
+    tx.audit(Audit {
+        account: Some(account),
+        actor,
+        action,
+        object,
+    })
+    .await
+}
+
+/// Refuses a tunnel that is not there, or deleted.
+async fn check_tunnel(tx: &mut Tx<'_>, account: AccountId, tunnel: TunnelId) -> Refused<()> {
+    let exists: bool = query(
+        "SELECT EXISTS (SELECT 1 FROM tunnels WHERE account_id = $1 AND tunnel_id = $2 AND deleted_at IS NULL)",
+    )
+    .bind(account.to_string())
+    .bind(tunnel.uuid())
+    .scalar(&mut *tx.connection)
+    .await?;
+    if exists {
+        Ok(())
+    } else {
+        Err(Failure::Refused(NetworkError::NoTunnel))
+    }
+}

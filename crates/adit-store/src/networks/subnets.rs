@@ -1,0 +1,186 @@
+//! Subnets.
+
+mod list;
+
+use adit_core::{
+    networks::{Family, Name, Network, SubnetKind, check_subnet, next_default},
+    port::{Actor, NetworkError, NewSubnet, Subnet, SubnetChange, SubnetSelector},
+};
+use adit_model::{AccountId, SubnetId};
+
+pub(super) use self::list::{find, list};
+use super::{
+    Refused, audit,
+    columns::{bind_network, network},
+    defaults,
+};
+use crate::{
+    failure::{Cause, Failure},
+    sql::query,
+    tx::Tx,
+};
+
+/// Makes a subnet for devices.
+pub(super) async fn insert(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    new: NewSubnet,
+    actor: &Actor,
+) -> Refused<Subnet> {
+    defaults::ensure(tx, account).await?;
+    let id = SubnetId::random();
+    check_name(tx, account, id, &new.name).await?;
+    check_range(tx, account, id, new.network, None).await?;
+    if new.is_default {
+        displace_default(tx, account, new.network.family()).await?;
+    }
+    let statement = query(
+        "INSERT INTO subnets (account_id, subnet_id, kind, name, comment, is_default, created_at,
+             family, first_address, last_address, prefix_length)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(account.to_string())
+    .bind(id.uuid())
+    .bind(SubnetKind::Warp.as_str())
+    .bind(new.name.as_str())
+    .bind(new.comment.as_str())
+    .bind(new.is_default)
+    .bind(tx.now.unix_micros());
+    bind_network(statement, new.network)
+        .execute(&mut *tx.connection)
+        .await?;
+    written(tx, account, id, actor, "subnet.create").await
+}
+
+/// Changes a live subnet.
+pub(super) async fn update(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    selector: SubnetSelector,
+    change: SubnetChange,
+    actor: &Actor,
+) -> Refused<Subnet> {
+    defaults::ensure(tx, account).await?;
+    let before = live(tx, account, selector).await?;
+    if change == SubnetChange::default() {
+        return Ok(before);
+    }
+    let wanted = change.is_default.filter(|_| before.kind == SubnetKind::Warp);
+    let is_default =
+        next_default(before.is_default, wanted).map_err(|error| Failure::Refused(error.into()))?;
+    let (name, range) = (
+        change.name.unwrap_or(before.name),
+        change.network.unwrap_or(before.network),
+    );
+    check_name(tx, account, before.id, &name).await?;
+    check_range(tx, account, before.id, range, Some(before.network.family())).await?;
+    if is_default && !before.is_default {
+        displace_default(tx, account, range.family()).await?;
+    }
+    let statement = query(
+        "UPDATE subnets SET name = $3, comment = $4, is_default = $5,
+             family = $6, first_address = $7, last_address = $8, prefix_length = $9
+         WHERE account_id = $1 AND subnet_id = $2",
+    )
+    .bind(account.to_string())
+    .bind(before.id.uuid())
+    .bind(name.as_str())
+    .bind(change.comment.unwrap_or(before.comment).as_str())
+    .bind(is_default);
+    bind_network(statement, range)
+        .execute(&mut *tx.connection)
+        .await?;
+    written(tx, account, before.id, actor, "subnet.update").await
+}
+
+/// Marks a live subnet for devices deleted.
+pub(super) async fn delete(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    id: SubnetId,
+    actor: &Actor,
+) -> Refused<Subnet> {
+    let before = live(tx, account, SubnetSelector::Warp(id)).await?;
+    if before.is_default {
+        return Err(Failure::Refused(NetworkError::DefaultSubnet));
+    }
+    query("UPDATE subnets SET deleted_at = $3 WHERE account_id = $1 AND subnet_id = $2")
+        .bind(account.to_string())
+        .bind(id.uuid())
+        .bind(tx.now.unix_micros())
+        .execute(&mut *tx.connection)
+        .await?;
+    written(tx, account, id, actor, "subnet.delete").await
+}
+
+async fn live(tx: &mut Tx<'_>, account: AccountId, selector: SubnetSelector) -> Refused<Subnet> {
+    find(tx.connection, account, selector)
+        .await?
+        .filter(|found| found.deleted_at.is_none())
+        .ok_or(Failure::Refused(NetworkError::NoSubnet))
+}
+
+/// Takes the default away from whichever of the family has it.
+async fn displace_default(tx: &mut Tx<'_>, account: AccountId, family: Family) -> Result<(), Cause> {
+    query(
+        "UPDATE subnets SET is_default = $3
+         WHERE account_id = $1 AND family = $2 AND is_default AND deleted_at IS NULL",
+    )
+    .bind(account.to_string())
+    .bind(family.version())
+    .bind(false)
+    .execute(&mut *tx.connection)
+    .await?;
+    Ok(())
+}
+
+/// Refuses a range that may not be a subnet of the account beside its other ones.
+async fn check_range(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    own: SubnetId,
+    range: Network,
+    family: Option<Family>,
+) -> Refused<()> {
+    let rows =
+        query("SELECT * FROM subnets WHERE account_id = $1 AND subnet_id <> $2 AND deleted_at IS NULL")
+            .bind(account.to_string())
+            .bind(own.uuid())
+            .fetch_all(&mut *tx.connection)
+            .await?;
+    let others = rows.iter().map(network).collect::<Result<Vec<_>, _>>()?;
+    check_subnet(range, family, others).map_err(|error| Failure::Refused(error.into()))
+}
+
+/// Refuses a name that another live subnet of the account has.
+async fn check_name(tx: &mut Tx<'_>, account: AccountId, own: SubnetId, name: &Name) -> Refused<()> {
+    let taken: bool = query(
+        "SELECT EXISTS (SELECT 1 FROM subnets
+         WHERE account_id = $1 AND name = $2 AND subnet_id <> $3 AND deleted_at IS NULL)",
+    )
+    .bind(account.to_string())
+    .bind(name.as_str())
+    .bind(own.uuid())
+    .scalar(&mut *tx.connection)
+    .await?;
+    if taken {
+        Err(Failure::Refused(NetworkError::SubnetNameTaken(name.clone())))
+    } else {
+        Ok(())
+    }
+}
+
+/// The subnet as it is now, after its audit record.
+async fn written(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    id: SubnetId,
+    actor: &Actor,
+    action: &'static str,
+) -> Refused<Subnet> {
+    let subnet = list::with_id(tx.connection, account, id)
+        .await?
+        .ok_or(Cause::BadColumn("subnet_id"))?;
+    audit(tx, account, actor, action, format!("{id} {}", subnet.network)).await?;
+    Ok(subnet)
+}

@@ -1,0 +1,116 @@
+//! Reading subnets.
+
+use adit_core::{
+    networks::{Network, SubnetKind},
+    port::{Page, PageRequest, Subnet, SubnetFilter, SubnetSelector},
+};
+use adit_model::{AccountId, SubnetId};
+
+use super::super::{columns::network, filter};
+use crate::{
+    engine::{Connection, Row},
+    failure::Cause,
+    row::{column, id, optional_time, parsed, time},
+    sql::{Query, query},
+};
+
+fn subnet(row: &Row) -> Result<Subnet, Cause> {
+    Ok(Subnet {
+        id: id(row, "subnet_id", SubnetId::from_uuid)?,
+        kind: parsed(row, "kind")?,
+        name: parsed(row, "name")?,
+        network: network(row)?,
+        comment: parsed(row, "comment")?,
+        is_default: column(row, "is_default")?,
+        created_at: time(row, "created_at")?,
+        deleted_at: optional_time(row, "deleted_at")?,
+    })
+}
+
+fn select(account: AccountId) -> Query {
+    filter::of_account(query("SELECT o.* FROM subnets o"), account)
+}
+
+/// The subnet with this id, deleted or not.
+pub(super) async fn with_id(
+    connection: &mut Connection,
+    account: AccountId,
+    id: SubnetId,
+) -> Result<Option<Subnet>, Cause> {
+    let row = select(account)
+        .push(" AND o.subnet_id = ")
+        .push_bind(id.uuid())
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(subnet).transpose()
+}
+
+/// The subnet that is meant: with an id also a deleted one.
+pub(crate) async fn find(
+    connection: &mut Connection,
+    account: AccountId,
+    selector: SubnetSelector,
+) -> Result<Option<Subnet>, Cause> {
+    match selector {
+        SubnetSelector::Warp(id) => {
+            let found = with_id(connection, account, id).await?;
+            Ok(found.filter(|subnet| subnet.kind == SubnetKind::Warp))
+        }
+        SubnetSelector::Only(kind, family) => {
+            let row = select(account)
+                .push(" AND o.deleted_at IS NULL AND o.kind = ")
+                .push_bind(kind.as_str())
+                .push(" AND o.family = ")
+                .push_bind(family.version())
+                .fetch_optional(connection)
+                .await?;
+            row.as_ref().map(subnet).transpose()
+        }
+    }
+}
+
+fn matching(query: Query, wanted: &SubnetFilter) -> Query {
+    let query = query
+        .push_if(" AND o.name = ", wanted.name.as_deref())
+        .push_if(" AND o.comment = ", wanted.comment.as_deref())
+        .push_if(" AND o.family = ", wanted.family.map(|family| family.version()))
+        .push_if(" AND o.is_default = ", wanted.is_default);
+    let query = match wanted.network {
+        Some(network) => query
+            .push(" AND o.family = ")
+            .push_bind(network.family().version())
+            .push(" AND o.prefix_length = ")
+            .push_bind(network.length())
+            .push(" AND o.first_address = ")
+            .push_bind(Network::sortable(network.first()).as_slice()),
+        None => query,
+    };
+    let query = match &wanted.kinds {
+        Some(kinds) => filter::one_of(query, " AND o.kind IN", kinds.iter().map(|kind| kind.as_str())),
+        None => query,
+    };
+    let query = filter::deleted(query, wanted.deleted);
+    filter::existed(query, wanted.existed_at)
+}
+
+/// Part of an account's subnets, newest first or oldest first.
+pub(crate) async fn list(
+    connection: &mut Connection,
+    account: AccountId,
+    wanted: &SubnetFilter,
+    page: PageRequest,
+) -> Result<Page<Subnet>, Cause> {
+    let count = filter::of_account(query("SELECT COUNT(*) FROM subnets o"), account);
+    let total: i64 = matching(count, wanted).scalar(&mut *connection).await?;
+    // Those that an account starts with are equally old, so what they are comes next.
+    let rows = matching(select(account), wanted).push(if wanted.oldest_first {
+        " ORDER BY o.created_at, o.kind DESC, o.family, o.subnet_id"
+    } else {
+        " ORDER BY o.created_at DESC, o.kind DESC, o.family, o.subnet_id"
+    });
+    let rows = filter::page(rows, page).fetch_all(connection).await?;
+    Ok(Page {
+        items: rows.iter().map(subnet).collect::<Result<_, _>>()?,
+        total: u64::try_from(total).unwrap_or_default(),
+    })
+}

@@ -1,0 +1,222 @@
+//! Virtual networks.
+
+use adit_core::{
+    networks::{Name, next_default},
+    port::{
+        Actor, NetworkError, NewVirtualNetwork, VirtualNetwork, VirtualNetworkChange, VirtualNetworkFilter,
+    },
+};
+use adit_model::{AccountId, VirtualNetworkId};
+
+use super::{Refused, audit, defaults, filter};
+use crate::{
+    engine::{Connection, Row},
+    failure::{Cause, Failure},
+    row::{column, id, optional_time, parsed, time},
+    sql::query,
+    tx::Tx,
+};
+
+fn virtual_network(row: &Row) -> Result<VirtualNetwork, Cause> {
+    Ok(VirtualNetwork {
+        id: id(row, "virtual_network_id", VirtualNetworkId::from_uuid)?,
+        name: parsed(row, "name")?,
+        comment: parsed(row, "comment")?,
+        is_default: column(row, "is_default")?,
+        created_at: time(row, "created_at")?,
+        deleted_at: optional_time(row, "deleted_at")?,
+    })
+}
+
+/// One virtual network, deleted or not.
+pub(super) async fn find(
+    connection: &mut Connection,
+    account: AccountId,
+    id: VirtualNetworkId,
+) -> Result<Option<VirtualNetwork>, Cause> {
+    let row = query("SELECT * FROM virtual_networks WHERE account_id = $1 AND virtual_network_id = $2")
+        .bind(account.to_string())
+        .bind(id.uuid())
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(virtual_network).transpose()
+}
+
+/// The account's virtual networks, newest first.
+pub(super) async fn list(
+    connection: &mut Connection,
+    account: AccountId,
+    wanted: &VirtualNetworkFilter,
+) -> Result<Vec<VirtualNetwork>, Cause> {
+    let query = filter::of_account(query("SELECT o.* FROM virtual_networks o"), account)
+        .push_if(
+            " AND o.virtual_network_id = ",
+            wanted.id.map(VirtualNetworkId::uuid),
+        )
+        .push_if(" AND o.name = ", wanted.name.as_deref())
+        .push_if(" AND o.is_default = ", wanted.is_default);
+    let rows = filter::deleted(query, wanted.deleted)
+        .push(" ORDER BY o.created_at DESC, o.virtual_network_id")
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(virtual_network).collect()
+}
+
+/// The live virtual network with this id.
+pub(super) async fn live(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    id: VirtualNetworkId,
+) -> Refused<VirtualNetwork> {
+    find(tx.connection, account, id)
+        .await?
+        .filter(|found| found.deleted_at.is_none())
+        .ok_or(Failure::Refused(NetworkError::NoVirtualNetwork))
+}
+
+/// Makes a virtual network.
+pub(super) async fn insert(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    new: NewVirtualNetwork,
+    actor: &Actor,
+) -> Refused<VirtualNetwork> {
+    defaults::ensure(tx, account).await?;
+    let id = VirtualNetworkId::random();
+    check_name(tx, account, id, &new.name).await?;
+    if new.is_default {
+        displace_default(tx, account).await?;
+    }
+    query(
+        "INSERT INTO virtual_networks (account_id, virtual_network_id, name, comment, is_default, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(account.to_string())
+    .bind(id.uuid())
+    .bind(new.name.as_str())
+    .bind(new.comment.as_str())
+    .bind(new.is_default)
+    .bind(tx.now.unix_micros())
+    .execute(&mut *tx.connection)
+    .await?;
+    written(tx, account, id, actor, "virtual_network.create").await
+}
+
+/// Changes a live virtual network.
+pub(super) async fn update(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    id: VirtualNetworkId,
+    change: VirtualNetworkChange,
+    actor: &Actor,
+) -> Refused<VirtualNetwork> {
+    let before = live(tx, account, id).await?;
+    if change == VirtualNetworkChange::default() {
+        return Ok(before);
+    }
+    let is_default =
+        next_default(before.is_default, change.is_default).map_err(|error| Failure::Refused(error.into()))?;
+    let name = change.name.unwrap_or(before.name);
+    check_name(tx, account, id, &name).await?;
+    if is_default && !before.is_default {
+        displace_default(tx, account).await?;
+    }
+    query(
+        "UPDATE virtual_networks SET name = $3, comment = $4, is_default = $5
+         WHERE account_id = $1 AND virtual_network_id = $2",
+    )
+    .bind(account.to_string())
+    .bind(id.uuid())
+    .bind(name.as_str())
+    .bind(change.comment.unwrap_or(before.comment).as_str())
+    .bind(is_default)
+    .execute(&mut *tx.connection)
+    .await?;
+    written(tx, account, id, actor, "virtual_network.update").await
+}
+
+/// Marks a live virtual network deleted; with `force` its live routes, too.
+pub(super) async fn delete(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    id: VirtualNetworkId,
+    force: bool,
+    actor: &Actor,
+) -> Refused<VirtualNetwork> {
+    let before = live(tx, account, id).await?;
+    if before.is_default {
+        return Err(Failure::Refused(NetworkError::DefaultVirtualNetwork));
+    }
+    let routes = query(
+        "UPDATE ip_routes SET deleted_at = $3
+         WHERE account_id = $1 AND virtual_network_id = $2 AND deleted_at IS NULL",
+    )
+    .bind(account.to_string())
+    .bind(id.uuid())
+    .bind(tx.now.unix_micros())
+    .execute(&mut *tx.connection)
+    .await?;
+    if routes > 0 {
+        if !force {
+            // The savepoint that this write runs in takes the routes back.
+            return Err(Failure::Refused(NetworkError::VirtualNetworkInUse { routes }));
+        }
+        let object = format!("{routes} in virtual network {id}");
+        audit(tx, account, actor, "route.delete_all", object).await?;
+    }
+    query("UPDATE virtual_networks SET deleted_at = $3 WHERE account_id = $1 AND virtual_network_id = $2")
+        .bind(account.to_string())
+        .bind(id.uuid())
+        .bind(tx.now.unix_micros())
+        .execute(&mut *tx.connection)
+        .await?;
+    written(tx, account, id, actor, "virtual_network.delete").await
+}
+
+/// Takes the default away from whichever has it.
+async fn displace_default(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Cause> {
+    query(
+        "UPDATE virtual_networks SET is_default = $2
+         WHERE account_id = $1 AND is_default AND deleted_at IS NULL",
+    )
+    .bind(account.to_string())
+    .bind(false)
+    .execute(&mut *tx.connection)
+    .await?;
+    Ok(())
+}
+
+/// Refuses a name that another live virtual network of the account has.
+async fn check_name(tx: &mut Tx<'_>, account: AccountId, own: VirtualNetworkId, name: &Name) -> Refused<()> {
+    let taken: bool = query(
+        "SELECT EXISTS (SELECT 1 FROM virtual_networks
+         WHERE account_id = $1 AND name = $2 AND virtual_network_id <> $3 AND deleted_at IS NULL)",
+    )
+    .bind(account.to_string())
+    .bind(name.as_str())
+    .bind(own.uuid())
+    .scalar(&mut *tx.connection)
+    .await?;
+    if taken {
+        Err(Failure::Refused(NetworkError::VirtualNetworkNameTaken(
+            name.clone(),
+        )))
+    } else {
+        Ok(())
+    }
+}
+
+/// The virtual network as it is now, after its audit record.
+async fn written(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    id: VirtualNetworkId,
+    actor: &Actor,
+    action: &'static str,
+) -> Refused<VirtualNetwork> {
+    let found = find(tx.connection, account, id)
+        .await?
+        .ok_or(Cause::BadColumn("virtual_network_id"))?;
+    audit(tx, account, actor, action, format!("{id} {}", found.name)).await?;
+    Ok(found)
+}
