@@ -16,6 +16,7 @@ mod problem;
 mod router;
 mod scope;
 mod serve;
+mod sites;
 mod state;
 mod tokens;
 mod tunnels;

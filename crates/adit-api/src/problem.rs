@@ -1,6 +1,7 @@
-//! Every failure as the client sees it. Statuses and v4 error codes appear in this file and nowhere else.
+//! Every failure as the client sees it. Statuses and v4 error codes appear here and in its parts, and nowhere else.
 
 mod shape;
+mod tunnels;
 
 use std::{borrow::Cow, error::Error};
 
@@ -13,7 +14,11 @@ use crate::{
     auth::AuthError,
     envelope::Message,
     extract::RequestError,
-    tunnels::{CloseConnectionsError, CreateTunnelError, DeleteTunnelError, FindTunnelError},
+    sites::{FailoverCallError, SiteConfigurationError},
+    tunnels::{
+        CloseConnectionsError, ConfigurationError, CreateTunnelError, DeleteTunnelError, FindTunnelError,
+        UpdateTunnelError,
+    },
     zones::{RecordError, RouteError},
 };
 
@@ -28,6 +33,13 @@ mod code {
     pub(super) const DNS_VALIDATION: u32 = 1004;
     pub(super) const TUNNEL_NAME_TAKEN: u32 = 1013;
     pub(super) const TUNNEL_STILL_CONNECTED: u32 = 1022;
+    pub(super) const NO_CONFIGURATION: u32 = 1055;
+    pub(super) const BAD_CONFIGURATION: u32 = 1056;
+    // Ours.
+    pub(super) const SITE_NOT_HA: u32 = 1060;
+    pub(super) const REPLICA_NOT_ELECTABLE: u32 = 1061;
+    pub(super) const FAILOVER_RUNNING: u32 = 1062;
+    pub(super) const FAILOVER_NOT_ACKNOWLEDGED: u32 = 1063;
     pub(super) const INVALID_HEADERS: u32 = 6003;
     pub(super) const BAD_EMAIL_HEADER: u32 = 6102;
     pub(super) const BAD_KEY_HEADER: u32 = 6103;
@@ -214,52 +226,6 @@ impl From<CatalogError> for Problem {
     }
 }
 
-impl From<CreateTunnelError> for Problem {
-    fn from(error: CreateTunnelError) -> Self {
-        match error {
-            CreateTunnelError::BadName(reason) => Self::invalid(reason.to_string()).at("/name".to_owned()),
-            CreateTunnelError::BadSecret => Self::invalid(error.to_string()).at("/tunnel_secret".to_owned()),
-            CreateTunnelError::NoRandomness(error) => Self::internal(&error),
-            CreateTunnelError::Catalog(error) => error.into(),
-        }
-    }
-}
-
-impl From<FindTunnelError> for Problem {
-    fn from(error: FindTunnelError) -> Self {
-        match error {
-            FindTunnelError::NoTunnel => Self::tunnel_not_found(),
-            FindTunnelError::NoConnector => {
-                Self::new(StatusCode::NOT_FOUND, code::TUNNEL_NOT_FOUND, error.to_string())
-            }
-            FindTunnelError::Catalog(error) => error.into(),
-        }
-    }
-}
-
-impl From<DeleteTunnelError> for Problem {
-    fn from(error: DeleteTunnelError) -> Self {
-        match error {
-            DeleteTunnelError::StillConnected { .. } => Self::new(
-                StatusCode::BAD_REQUEST,
-                code::TUNNEL_STILL_CONNECTED,
-                error.to_string(),
-            ),
-            DeleteTunnelError::Edge(error) => error.into(),
-            DeleteTunnelError::Catalog(error) => error.into(),
-        }
-    }
-}
-
-impl From<CloseConnectionsError> for Problem {
-    fn from(error: CloseConnectionsError) -> Self {
-        match error {
-            CloseConnectionsError::Find(error) => error.into(),
-            CloseConnectionsError::Edge(error) => error.into(),
-        }
-    }
-}
-
 impl From<RouteError> for Problem {
     fn from(error: RouteError) -> Self {
         match error {
@@ -307,6 +273,10 @@ answer_as_problem!(
     FindTunnelError,
     DeleteTunnelError,
     CloseConnectionsError,
+    ConfigurationError,
+    FailoverCallError,
+    SiteConfigurationError,
+    UpdateTunnelError,
     RouteError,
     RecordError
 );

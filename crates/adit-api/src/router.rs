@@ -7,7 +7,7 @@ use crate::{
     endpoint::{self, Endpoint},
     extract::RequestError,
     observe::{answer_panic, observe},
-    openapi,
+    openapi, sites,
     state::ApiState,
     tokens, tunnels, zones,
 };
@@ -27,6 +27,7 @@ pub fn router(state: ApiState) -> Router {
 /// Every call under `/client/v4`.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     [
+        sites::endpoints(),
         tunnels::endpoints(),
         zones::endpoints(),
         tokens::endpoints(),

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use adit_core::{
-    port::{Catalog, EdgeControl},
+    port::{Catalog, EdgeControl, SiteControl},
     reserved_hosts::ReservedHosts,
 };
 
@@ -14,6 +14,8 @@ pub struct ApiState {
     pub catalog: Arc<dyn Catalog>,
     /// The way to the edges.
     pub edges: Arc<dyn EdgeControl>,
+    /// The way to those who hold the replicas of sites.
+    pub sites: Arc<dyn SiteControl>,
     /// Host names that no record may take.
     pub reserved: ReservedHosts,
     /// What a client may use up.

@@ -3,15 +3,17 @@
 use adit_core::permission::{CFD_READ, CFD_WRITE, TUNNELS_READ};
 
 use super::{
-    close_connections, connections, connector, create,
+    TunnelChangeRequest, close_connections,
+    configurations::{ConfigurationRequest, ConfigurationView, configuration, configure},
+    connections, connector, create,
     create::{CreatedTunnel, TunnelRequest},
-    delete, get, list, list_all_types, token,
+    delete, get, list, list_all_types, token, update,
     view::{ConnectorView, TunnelView},
 };
 use crate::endpoint::{Access::Groups, Endpoint, Parameter};
 
 /// What lists of tunnels are filtered by; all conditions must hold.
-const FILTERS: &[Parameter] = &[
+pub(crate) const FILTERS: &[Parameter] = &[
     Parameter::text("name", "exactly this name"),
     Parameter::text("include_prefix", "names that start so"),
     Parameter::text("name_prefix", "the same as include_prefix"),
@@ -46,18 +48,53 @@ const TYPES: &[Parameter] = &[Parameter::words(
 )];
 
 const CLIENT: &[Parameter] = &[Parameter::uuid("client_id", "only those of this connector")];
-const CASCADE: &[Parameter] = &[Parameter::flag(
+/// How a deletion treats what is in its way.
+pub(crate) const CASCADE: &[Parameter] = &[Parameter::flag(
     "cascade",
     "close its connections and remove its routes instead of refusing",
 )];
 
 /// The calls on tunnels.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let mut endpoints = current();
+    endpoints.extend(earlier());
+    endpoints
+}
+
+/// The same calls on the paths that they had before there was a second type of tunnel.
+fn earlier() -> Vec<Endpoint> {
+    let (read, write) = (Groups(CFD_READ), Groups(CFD_WRITE));
+    let one = "/accounts/{account_id}/tunnels/{tunnel_id}";
+    vec![
+        Endpoint::post(
+            "/accounts/{account_id}/tunnels",
+            "Make a tunnel (earlier path)",
+            write,
+            create,
+        )
+        .takes::<TunnelRequest>()
+        .gives::<CreatedTunnel>(),
+        Endpoint::get(one, "Show a tunnel, deleted or not (earlier path)", read, get).gives::<TunnelView>(),
+        Endpoint::delete(one, "Delete a tunnel (earlier path)", write, delete)
+            .query(CASCADE)
+            .gives::<TunnelView>(),
+        Endpoint::delete(
+            "/accounts/{account_id}/tunnels/{tunnel_id}/connections",
+            "Close connections (earlier path)",
+            write,
+            close_connections,
+        )
+        .query(CLIENT),
+    ]
+}
+
+fn current() -> Vec<Endpoint> {
     let (read, write) = (Groups(CFD_READ), Groups(CFD_WRITE));
     let (all, one) = (
         "/accounts/{account_id}/cfd_tunnel",
         "/accounts/{account_id}/cfd_tunnel/{tunnel_id}",
     );
+    let configurations = "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/configurations";
     vec![
         Endpoint::post(all, "Make a tunnel", write, create)
             .takes::<TunnelRequest>()
@@ -66,6 +103,9 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             .query(FILTERS)
             .gives_page::<TunnelView>(),
         Endpoint::get(one, "Show a tunnel, deleted or not", read, get).gives::<TunnelView>(),
+        Endpoint::patch(one, "Change a tunnel's name or secret", write, update)
+            .takes::<TunnelChangeRequest>()
+            .gives::<TunnelView>(),
         Endpoint::delete(one, "Delete a tunnel", write, delete)
             .query(CASCADE)
             .gives::<TunnelView>(),
@@ -90,6 +130,21 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             connector,
         )
         .gives::<ConnectorView>(),
+        Endpoint::get(
+            configurations,
+            "Show the configuration that connectors take from here",
+            read,
+            configuration,
+        )
+        .gives::<ConfigurationView>(),
+        Endpoint::put(
+            configurations,
+            "Set the configuration that connectors take from here",
+            write,
+            configure,
+        )
+        .takes::<ConfigurationRequest>()
+        .gives::<ConfigurationView>(),
         Endpoint::get(
             "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/token",
             "Show the token that connectors run with",

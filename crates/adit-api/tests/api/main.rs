@@ -9,11 +9,14 @@
 
 mod accounts;
 mod bad_requests;
+mod changes;
+mod configurations;
 mod lives;
 mod logs;
 mod records;
 mod routes;
 mod serving;
+mod sites;
 mod stock_cli;
 mod support;
 mod tunnels;

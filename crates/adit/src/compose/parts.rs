@@ -19,6 +19,7 @@ use super::{
     keys::Keys,
     memory, metrics_listener,
     progress::Progress,
+    sites::NoReplicas,
 };
 use crate::{
     config::{Bootstrap, Settings, StoreUrl},
@@ -162,6 +163,7 @@ async fn assemble(
     let state = ApiState {
         catalog: Arc::clone(&store) as Arc<dyn Catalog>,
         edges: edge.control(),
+        sites: Arc::new(NoReplicas),
         reserved: ReservedHosts::of_domain(&settings.domain).context("the base domain is too long")?,
         limits,
     };
