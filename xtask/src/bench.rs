@@ -15,6 +15,8 @@ const TOOLS: [Tool; 1] = [Tool {
 /// What `adit-bench` is told.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
+    /// The API, not tunnels.
+    api: bool,
     args: Vec<String>,
 }
 
@@ -23,6 +25,7 @@ impl Options {
         let mut options = Self::default();
         for (at, arg) in args.iter().enumerate() {
             match arg.as_str() {
+                "api" if at == 0 => options.api = true,
                 "--quick" => options.args.push(arg.clone()),
                 "--" => {
                     options.args.extend(args.iter().skip(at + 1).cloned());
@@ -36,7 +39,9 @@ impl Options {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    install_missing(&TOOLS);
+    if !options.api {
+        install_missing(&TOOLS);
+    }
     run_command(&mut cargo([
         "build",
         "--release",
@@ -54,7 +59,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         "-p",
         "adit-bench",
         "--",
-        "run",
+        if options.api { "api" } else { "run" },
     ]);
     run_command(bench.args(&options.args))
 }
@@ -68,6 +73,9 @@ mod tests {
     fn what_follows_two_dashes_is_for_the_bench() {
         let options = Options::parse(&words("--quick -- --only direct")).unwrap();
         assert_eq!(options.args, ["--quick", "--only", "direct"]);
+        let options = Options::parse(&words("api --quick")).unwrap();
+        assert!(options.api);
+        assert_eq!(options.args, ["--quick"]);
         assert!(Options::parse(&words("--fast")).is_err());
     }
 }

@@ -23,7 +23,8 @@ usage: cargo xtask TASK
                                 --long adds the fault, scale and peer suites (those that ask for ADIT_LONG).
                                 ARGS go to the runner in place of --workspace, such as `-- -p adit-wire`
   layers                        fails when a crate depends on one it must not know
-  bench [--quick] [-- ARGS]     builds for release and measures; ARGS go to adit-bench (`-- --help` lists them)
+  bench [api] [--quick] [-- ARGS]  builds for release and measures tunnels, or the REST API; ARGS go to adit-bench
+                                (`-- --help` lists them)
   fuzz [TARGET] [--seconds N]   looks for inputs that break the decoders of a peer's bytes, N seconds (60) per target;
                                 needs cargo-fuzz and a C++ compiler";
 

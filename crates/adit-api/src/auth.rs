@@ -81,6 +81,11 @@ impl Caller {
         }
     }
 
+    /// What the caller came with.
+    pub(crate) const fn credential(&self) -> &LoginCredential {
+        &self.credential
+    }
+
     /// The API token the caller came with, if it was one.
     pub(crate) fn token(&self) -> Option<&ApiToken> {
         match &self.credential {

@@ -13,7 +13,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 pub(crate) use parameter::{Kind, Parameter};
 
-use crate::state::ApiState;
+use crate::{problem::Failure, state::ApiState};
 
 /// Who may make a call. A call for which nothing is declared cannot be made.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +42,8 @@ pub(crate) enum Answer {
     All(SchemaOf),
     /// Part of a list, with `result_info`.
     Page(SchemaOf),
+    /// A JSON object of its own, without the envelope.
+    Bare,
 }
 
 /// One call of the API.
@@ -55,6 +57,8 @@ pub(crate) struct Endpoint {
     pub(crate) query: Vec<&'static [Parameter]>,
     pub(crate) body: Option<SchemaOf>,
     pub(crate) answer: Answer,
+    /// How it can fail beyond what every call of its shape can.
+    pub(crate) failures: Vec<&'static [Failure]>,
     handler: MethodRouter<ApiState>,
 }
 
@@ -75,6 +79,7 @@ macro_rules! constructors {
                 query: Vec::new(),
                 body: None,
                 answer: Answer::Nothing,
+                failures: Vec::new(),
                 handler,
             }
         }
@@ -102,6 +107,12 @@ impl Endpoint {
         self
     }
 
+    /// Can fail so, beside what every call of its shape can fail by and what earlier calls of this said.
+    pub(crate) fn fails(mut self, failures: &'static [Failure]) -> Self {
+        self.failures.push(failures);
+        self
+    }
+
     /// Gives one value.
     pub(crate) fn gives<T: JsonSchema>(mut self) -> Self {
         self.answer = Answer::One(schema_of::<T>);
@@ -118,6 +129,12 @@ impl Endpoint {
     pub(crate) fn gives_page<T: JsonSchema>(mut self) -> Self {
         self.answer = Answer::Page(schema_of::<T>);
         self.query(parameter::PAGING)
+    }
+
+    /// Gives a JSON object without the envelope.
+    pub(crate) fn gives_bare(mut self) -> Self {
+        self.answer = Answer::Bare;
+        self
     }
 }
 

@@ -3,6 +3,7 @@
 use adit_core::port::{Page, PageRequest};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header::CONTENT_TYPE};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::problem::Problem;
@@ -22,7 +23,7 @@ pub(crate) struct Success<T> {
 }
 
 /// An entry of `messages`. `cloudflared` cannot read one, so only endpoints that it never calls send any.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Message {
     /// The number clients look for.
     pub(crate) code: u32,
@@ -32,12 +33,18 @@ pub(crate) struct Message {
     pub(crate) r#type: Option<&'static str>,
 }
 
-#[derive(Debug, Serialize)]
-struct ResultInfo {
+/// Which part of a list an answer holds.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ResultInfo {
+    /// Items on this page.
     count: usize,
+    /// From 1.
     page: u32,
+    /// The most items on a page.
     per_page: u32,
+    /// Items on all pages.
     total_count: u64,
+    /// Pages with items.
     total_pages: u64,
 }
 

@@ -6,13 +6,18 @@
 //!
 //! Start with [`router()`], then `problem`, the one place with statuses and error codes.
 
+mod accounts;
+mod audit;
 mod auth;
+mod conformance;
 mod endpoint;
 mod envelope;
 mod extract;
+mod management;
 mod observe;
 mod openapi;
 mod problem;
+mod quick_tunnels;
 mod router;
 mod scope;
 mod serve;
@@ -22,6 +27,9 @@ mod tokens;
 mod tunnels;
 mod zones;
 
+pub use conformance::{Worlds, conformance_router};
+pub use openapi::openapi;
+pub use quick_tunnels::QuickTunnelService;
 pub use router::router;
 pub use serve::serve;
 pub use state::{ApiState, ClientAddress, Limits};

@@ -1,5 +1,7 @@
 //! Every failure as the client sees it. Statuses and v4 error codes appear here and in its parts, and nowhere else.
 
+mod failure;
+mod identity;
 mod shape;
 mod tunnels;
 
@@ -11,18 +13,23 @@ use http::StatusCode;
 use tracing::error;
 
 use crate::{
+    accounts::AccountRequestError,
     auth::AuthError,
     envelope::Message,
     extract::RequestError,
+    management::ManagementError,
+    quick_tunnels::QuickError,
     sites::{FailoverCallError, SiteConfigurationError},
+    tokens::TokenRequestError,
     tunnels::{
         CloseConnectionsError, ConfigurationError, CreateTunnelError, DeleteTunnelError, FindTunnelError,
         UpdateTunnelError,
     },
-    zones::{RecordError, RouteError},
+    zones::{RecordError, RouteError, ZoneRequestError},
 };
 
-pub(crate) use shape::Problem;
+pub(crate) use failure::{Failure, failures};
+pub(crate) use shape::{FailureEnvelope, Problem};
 
 /// The v4 error codes. Those of four digits from 1400 on are ours: HTTP's number plus 1000.
 mod code {
@@ -55,9 +62,14 @@ mod code {
     pub(super) const METHOD_NOT_ALLOWED: u32 = 10_001;
     pub(super) const RECORD_NOT_FOUND: u32 = 81_044;
     pub(super) const HOST_TAKEN: u32 = 81_053;
+    pub(super) const QUICK_TUNNELS_OFF: u32 = 1403;
+    pub(super) const ZONE_EXISTS: u32 = 1061;
+    pub(super) const NOT_FOUND: u32 = 1404;
     pub(super) const BODY_TOO_SLOW: u32 = 1408;
+    pub(super) const CONFLICT: u32 = 1409;
     pub(super) const BODY_TOO_LARGE: u32 = 1413;
     pub(super) const URI_TOO_LONG: u32 = 1414;
+    pub(super) const TOO_OFTEN: u32 = 1429;
     pub(super) const HEAD_TOO_LARGE: u32 = 1431;
     pub(super) const INTERNAL: u32 = 1500;
     pub(super) const EDGE_BUSY: u32 = 1503;
@@ -226,6 +238,37 @@ impl From<CatalogError> for Problem {
     }
 }
 
+impl From<ManagementError> for Problem {
+    fn from(error: ManagementError) -> Self {
+        match error {
+            ManagementError::NoResource => Self::invalid(error.to_string()).at("/resources".to_owned()),
+            ManagementError::Find(error) => error.into(),
+            ManagementError::Sign(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<QuickError> for Problem {
+    fn from(error: QuickError) -> Self {
+        let text = error.to_string();
+        match error {
+            QuickError::Off => Self::new(StatusCode::FORBIDDEN, code::QUICK_TUNNELS_OFF, text),
+            QuickError::TooOften { retry_after } => {
+                let whole = u16::try_from(retry_after.as_secs().saturating_add(1)).unwrap_or(u16::MAX);
+                Self::new(StatusCode::TOO_MANY_REQUESTS, code::TOO_OFTEN, text).retry_after(whole)
+            }
+            QuickError::TooMany => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, code::TOO_OFTEN, text).retry_after(60)
+            }
+            QuickError::NoName => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code::EDGE_BUSY, text).retry_after(1)
+            }
+            QuickError::NoRandomness(error) => Self::internal(&error),
+            QuickError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<RouteError> for Problem {
     fn from(error: RouteError) -> Self {
         match error {
@@ -267,7 +310,10 @@ macro_rules! answer_as_problem {
 }
 
 answer_as_problem!(
+    AccountRequestError,
     AuthError,
+    TokenRequestError,
+    ZoneRequestError,
     RequestError,
     CreateTunnelError,
     FindTunnelError,
@@ -277,6 +323,8 @@ answer_as_problem!(
     FailoverCallError,
     SiteConfigurationError,
     UpdateTunnelError,
+    ManagementError,
+    QuickError,
     RouteError,
     RecordError
 );

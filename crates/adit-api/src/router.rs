@@ -4,20 +4,23 @@ use axum::{Router, extract::Request, middleware::from_fn_with_state};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
+    accounts, audit,
     endpoint::{self, Endpoint},
     extract::RequestError,
+    management,
     observe::{answer_panic, observe},
-    openapi, sites,
+    openapi, quick_tunnels, sites,
     state::ApiState,
     tokens, tunnels, zones,
 };
 
-/// The REST API under `/client/v4`. Any other path is answered with a 404 of the same shape.
+/// The REST API under `/client/v4`, and quick tunnels at `/tunnel`. Any other path is answered with a 404 of the same shape.
 pub fn router(state: ApiState) -> Router {
     let v4 =
         endpoint::route(endpoints()).method_not_allowed_fallback(async || RequestError::MethodNotAllowed);
     Router::new()
         .nest("/client/v4", v4)
+        .route("/tunnel", quick_tunnels::route())
         .fallback(async |request: Request| RequestError::no_route(request.uri().path()))
         .layer(CatchPanicLayer::custom(answer_panic))
         .layer(from_fn_with_state(state.clone(), observe))
@@ -28,6 +31,9 @@ pub fn router(state: ApiState) -> Router {
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     [
         sites::endpoints(),
+        management::endpoints(),
+        accounts::endpoints(),
+        audit::endpoints(),
         tunnels::endpoints(),
         zones::endpoints(),
         tokens::endpoints(),

@@ -4,9 +4,10 @@
 
 use adit_core::{
     permission::Target,
-    port::{Actor, Zone},
+    port::{Actor, ApiToken, TokenError, TokenOwner, Zone},
 };
 use adit_model::{AccountId, ConnectorId, RecordId, TunnelKey, ZoneId};
+use adit_wire::management_token::ManagementResource;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
@@ -43,6 +44,34 @@ impl AccountScope {
     }
 }
 
+/// Whose API tokens a call is about: an account's, in the path as `account_id`, or else the caller's own.
+pub(crate) struct TokensScope {
+    pub(crate) owner: TokenOwner,
+    pub(crate) caller: Caller,
+}
+
+impl TokensScope {
+    async fn of(parts: &mut Parts, state: &ApiState) -> Result<(Self, PathParams), Problem> {
+        let params = PathParams::of(parts).await?;
+        if params.has("account_id") {
+            let (AccountScope { account, caller }, params) = AccountScope::of(parts, state).await?;
+            let owner = TokenOwner::Account(account);
+            return Ok((Self { owner, caller }, params));
+        }
+        let caller = Caller::of(parts, state).await?;
+        let user = caller.user().cloned().ok_or_else(|| caller.refuse())?;
+        caller.may_act_on(Target::User(user.id))?;
+        let owner = TokenOwner::User(user);
+        Ok((Self { owner, caller }, params))
+    }
+}
+
+/// One of these API tokens, in the path as `token_id`.
+pub(crate) struct TokenScope {
+    pub(crate) token: ApiToken,
+    pub(crate) caller: Caller,
+}
+
 /// A tunnel of an account, in the path as `tunnel_id`; it need not exist.
 pub(crate) struct TunnelScope {
     pub(crate) tunnel: TunnelKey,
@@ -64,6 +93,13 @@ impl TunnelScope {
             params,
         ))
     }
+}
+
+/// A tunnel, and something of its connectors that a management token opens, in the path as `resource`.
+pub(crate) struct ManagementScope {
+    pub(crate) tunnel: TunnelKey,
+    pub(crate) resource: ManagementResource,
+    pub(crate) actor: Actor,
 }
 
 /// A connector of a tunnel, in the path as `connector_id`; it need not exist.
@@ -137,11 +173,43 @@ impl FromRequestParts<ApiState> for AccountScope {
     }
 }
 
+impl FromRequestParts<ApiState> for TokensScope {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        Ok(Self::of(parts, state).await?.0)
+    }
+}
+
+impl FromRequestParts<ApiState> for TokenScope {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        let (TokensScope { owner, caller }, params) = TokensScope::of(parts, state).await?;
+        let found = state.catalog.find_token(&owner, params.id("token_id")?).await?;
+        let token = found.ok_or(TokenError::NoToken)?;
+        Ok(Self { token, caller })
+    }
+}
+
 impl FromRequestParts<ApiState> for TunnelScope {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         Ok(Self::of(parts, state).await?.0)
+    }
+}
+
+impl FromRequestParts<ApiState> for ManagementScope {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        let (TunnelScope { tunnel, actor }, params) = TunnelScope::of(parts, state).await?;
+        Ok(Self {
+            tunnel,
+            resource: params.id("resource")?,
+            actor,
+        })
     }
 }
 

@@ -6,6 +6,9 @@ use adit_core::{
     port::{Catalog, EdgeControl, SiteControl},
     reserved_hosts::ReservedHosts,
 };
+use adit_wire::management_token::ManagementKeys;
+
+use crate::quick_tunnels::QuickTunnelService;
 
 /// Everything the handlers work with.
 #[derive(Clone)]
@@ -16,6 +19,10 @@ pub struct ApiState {
     pub edges: Arc<dyn EdgeControl>,
     /// The way to those who hold the replicas of sites.
     pub sites: Arc<dyn SiteControl>,
+    /// What signs management tokens.
+    pub management_keys: Arc<ManagementKeys>,
+    /// What gives out quick tunnels; `None` if they are turned off.
+    pub quick_tunnels: Option<Arc<QuickTunnelService>>,
     /// Host names that no record may take.
     pub reserved: ReservedHosts,
     /// What a client may use up.

@@ -1,96 +1,120 @@
-//! Is this API token good?
+//! API tokens, of users and of accounts, and what they can be given.
 
-use adit_model::{AccountId, ApiTokenId};
-use axum::extract::FromRequestParts;
-use http::request::Parts;
-use schemars::JsonSchema;
-use serde::Serialize;
+mod endpoints;
+mod groups;
+mod request;
+mod verify;
+mod view;
+
+use adit_core::{
+    permission::within,
+    port::{LoginCredential, TokenError, TokenTerms},
+};
+use axum::extract::State;
+
+pub(crate) use endpoints::endpoints;
 
 use crate::{
-    auth::{AuthError, Caller},
-    endpoint::{Access, Endpoint},
+    auth::Caller,
     envelope::Success,
-    extract::PathParams,
-    problem::{Problem, TOKEN_IS_VALID},
+    extract::{JsonBody, PageRules, QueryParams},
+    problem::Problem,
+    scope::{TokenScope, TokensScope},
     state::ApiState,
 };
+use request::TokenRequest;
+pub(crate) use request::TokenRequestError;
+use view::{CreatedToken, DeletedToken, TokenView};
 
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Verified {
-    id: ApiTokenId,
-    status: &'static str,
+const PAGES: PageRules = PageRules {
+    default: 20,
+    limit: 1000,
+};
+
+/// `GET …/tokens`.
+async fn list(
+    State(state): State<ApiState>,
+    scope: TokensScope,
+    query: QueryParams,
+) -> Result<Success<Vec<TokenView>>, Problem> {
+    let page = query.page(PAGES)?;
+    let found = state
+        .catalog
+        .list_tokens(&scope.owner, query.oldest_first()?, page)
+        .await?;
+    Ok(Success::page(&found, page, TokenView::of))
 }
 
-/// A caller whose API token is verified: here an unknown one is not told from one that is no token at all.
-pub(crate) struct VerifiedCaller(Caller);
+/// `POST …/tokens`: the only answer that has the value.
+async fn create(
+    State(state): State<ApiState>,
+    TokensScope { owner, caller }: TokensScope,
+    JsonBody(body): JsonBody<TokenRequest>,
+) -> Result<Success<CreatedToken>, TokenRequestError> {
+    let terms = body.check(&state, &owner, None).await?;
+    may_give(&state, &caller, &terms).await?;
+    let made = state.catalog.create_token(owner, terms, &caller.actor).await;
+    let (token, value) = made.map_err(TokenError::from)?;
+    Ok(Success::of(CreatedToken::of(&token, &value)))
+}
 
-impl FromRequestParts<ApiState> for VerifiedCaller {
-    type Rejection = Problem;
+/// `GET …/tokens/{token_id}`.
+async fn get(scope: TokenScope) -> Success<TokenView> {
+    Success::of(TokenView::of(&scope.token))
+}
 
-    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
-        match Caller::of(parts, state).await {
-            Ok(caller) => Ok(Self(caller)),
-            Err(AuthError::UnknownToken | AuthError::UnknownKey | AuthError::Unusable(_)) => {
-                Err(AuthError::NotVerified.into())
-            }
-            Err(error) => Err(error.into()),
-        }
+/// `PUT …/tokens/{token_id}`: what is not said of bounds is no longer bounded.
+async fn replace(
+    State(state): State<ApiState>,
+    TokenScope { token, caller }: TokenScope,
+    JsonBody(body): JsonBody<TokenRequest>,
+) -> Result<Success<TokenView>, TokenRequestError> {
+    let terms = body.check(&state, &token.owner, Some(&token)).await?;
+    may_give(&state, &caller, &terms).await?;
+    let changed = state.catalog.update_token(&token, terms, &caller.actor).await?;
+    Ok(Success::of(TokenView::of(&changed)))
+}
+
+/// `PUT …/tokens/{token_id}/value`: who learns a token's value may do what it may.
+async fn roll(
+    State(state): State<ApiState>,
+    TokenScope { token, caller }: TokenScope,
+) -> Result<Success<String>, TokenRequestError> {
+    let terms = TokenTerms {
+        name: token.name.clone(),
+        disabled: token.disabled,
+        policies: token.policies.clone(),
+        addresses: token.addresses.clone(),
+        not_before: token.not_before,
+        expires_at: token.expires_at,
+    };
+    may_give(&state, &caller, &terms).await?;
+    let value = state.catalog.roll_token(&token, &caller.actor).await?;
+    Ok(Success::of(value.expose().to_owned()))
+}
+
+/// `DELETE …/tokens/{token_id}`.
+async fn delete(
+    State(state): State<ApiState>,
+    TokenScope { token, caller }: TokenScope,
+) -> Result<Success<DeletedToken>, TokenRequestError> {
+    state.catalog.delete_token(&token, &caller.actor).await?;
+    Ok(Success::of(DeletedToken::of(&token)))
+}
+
+/// Whether the caller may give that away: users and the operator anything, a token what it may do itself.
+async fn may_give(state: &ApiState, caller: &Caller, terms: &TokenTerms) -> Result<(), TokenRequestError> {
+    if caller.is_operator() {
+        return Ok(());
     }
-}
-
-/// An account in the path, read after the credential was verified.
-pub(crate) struct NamedAccount(AccountId);
-
-impl FromRequestParts<ApiState> for NamedAccount {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &ApiState) -> Result<Self, Problem> {
-        Ok(Self(PathParams::of(parts).await?.id("account_id")?))
+    let own = match caller.credential() {
+        LoginCredential::User(_) => return Ok(()),
+        LoginCredential::Token(token) => &token.policies,
+    };
+    let wanted = request::with_accounts_of_zones(state, &terms.policies).await?;
+    if within(own, &wanted) {
+        Ok(())
+    } else {
+        Err(TokenRequestError::TooMuch(caller.refuse()))
     }
-}
-
-/// `GET /user/tokens/verify`.
-pub(crate) async fn verify(VerifiedCaller(caller): VerifiedCaller) -> Result<Success<Verified>, AuthError> {
-    let token = caller.token().ok_or(AuthError::NotVerified)?;
-    Ok(Success::of(Verified {
-        id: token.id,
-        status: "active",
-    })
-    .with_message(TOKEN_IS_VALID))
-}
-
-/// `GET /accounts/{account_id}/tokens/verify`: good only for a token of that account.
-pub(crate) async fn verify_of_account(
-    VerifiedCaller(caller): VerifiedCaller,
-    NamedAccount(account): NamedAccount,
-) -> Result<Success<Verified>, AuthError> {
-    let token = caller
-        .token()
-        .filter(|token| token.owner.account() == Some(account))
-        .ok_or(AuthError::NotVerified)?;
-    Ok(Success::of(Verified {
-        id: token.id,
-        status: "active",
-    })
-    .with_message(TOKEN_IS_VALID))
-}
-
-/// The calls that verify a token.
-pub(crate) fn endpoints() -> Vec<Endpoint> {
-    vec![
-        Endpoint::get(
-            "/user/tokens/verify",
-            "Verify the token of this call",
-            Access::Anyone,
-            verify,
-        )
-        .gives::<Verified>(),
-        Endpoint::get(
-            "/accounts/{account_id}/tokens/verify",
-            "Verify that the token of this call is good in this account",
-            Access::Anyone,
-            verify_of_account,
-        )
-        .gives::<Verified>(),
-    ]
 }

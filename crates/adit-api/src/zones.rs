@@ -1,15 +1,19 @@
 //! Zones, their records, and public routes.
 
+mod change;
 mod endpoints;
+mod filter;
+mod record_filter;
 mod record_request;
 mod records;
 mod route;
+mod settings;
 mod view;
 
-use adit_core::port::{Page, ZoneFilter};
-use adit_model::AccountId;
+use adit_core::port::Page;
 use axum::extract::State;
 
+pub(crate) use change::ZoneRequestError;
 pub(crate) use endpoints::endpoints;
 pub(crate) use record_request::RecordError;
 pub(crate) use records::{
@@ -20,7 +24,7 @@ pub(crate) use route::{RouteError, route};
 use crate::{
     auth::Caller,
     envelope::Success,
-    extract::{PageRules, QueryParams, RequestError},
+    extract::{PageRules, QueryParams},
     problem::Problem,
     scope::ZoneScope,
     state::ApiState,
@@ -39,7 +43,7 @@ pub(crate) async fn list(
     query: QueryParams,
 ) -> Result<Success<Vec<ZoneView>>, Problem> {
     let page = query.page(PAGES)?;
-    let found = match selection(&query)? {
+    let found = match filter::read(&query)? {
         Some(filter) => state.catalog.zones(&caller.reach(), &filter, page).await?,
         None => Page {
             items: Vec::new(),
@@ -47,38 +51,6 @@ pub(crate) async fn list(
         },
     };
     Ok(Success::page(&found, page, ZoneView::of))
-}
-
-/// Which zones are asked for; `None` if no zone can match.
-fn selection(query: &QueryParams) -> Result<Option<ZoneFilter>, RequestError> {
-    let account = query.value::<AccountId>("account.id", "an account id")?;
-    let states = [
-        ("active", true),
-        ("initializing", false),
-        ("pending", false),
-        ("moved", false),
-    ];
-    if query.word("status", "active, initializing, pending or moved", &states)? == Some(false) {
-        return Ok(None);
-    }
-    let Some(text) = query.text("name") else {
-        return Ok(Some(ZoneFilter { name: None, account }));
-    };
-    let name = match text.split_once(':') {
-        None => text,
-        Some(("equal", name)) => name,
-        Some(_) => {
-            return Err(RequestError::BadParameter {
-                name: "name",
-                expected: "a zone's whole name",
-            });
-        }
-    };
-    // A text that is no host name is no zone's name either.
-    Ok(name.parse().ok().map(|name| ZoneFilter {
-        name: Some(name),
-        account,
-    }))
 }
 
 /// `GET /zones/{zone_id}`.

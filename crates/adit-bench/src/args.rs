@@ -6,13 +6,18 @@ use crate::modes::Kind;
 
 pub(crate) const USAGE: &str = "\
 usage: adit-bench run [OPTION]...
+       adit-bench api [--quick] [--adit FILE]
+
+run measures tunnels:
 
   --quick            one second a figure, three rounds: for orientation
   --rounds N         how often each mode is measured (default 5)
   --seconds N        how long requests are counted (default 3); bulk takes two thirds of it each way
   --connections N    keep-alive connections of the client (default 64)
   --only MODE,...    some of direct, haproxy, adit, stock-quic, stock-http2
-  --adit FILE        the program to measure (default: adit beside this one)";
+  --adit FILE        the program to measure (default: adit beside this one)
+
+api measures the REST API over SQLite with 100,000 tunnels; --quick with 10,000 and fewer calls";
 
 /// What to do.
 #[derive(Debug, PartialEq)]
@@ -21,8 +26,10 @@ pub(crate) enum Command {
     Help,
     /// Be the origin.
     Origin,
-    /// Measure.
+    /// Measure tunnels.
     Run(Options),
+    /// Measure the API.
+    Api(Options),
 }
 
 /// How to measure.
@@ -38,6 +45,8 @@ pub(crate) struct Options {
     pub(crate) kinds: Vec<Kind>,
     /// The program to measure; `None` is the one beside this program.
     pub(crate) adit: Option<PathBuf>,
+    /// Whether orientation is enough.
+    pub(crate) quick: bool,
 }
 
 impl Default for Options {
@@ -48,6 +57,7 @@ impl Default for Options {
             connections: 64,
             kinds: Kind::ALL.to_vec(),
             adit: None,
+            quick: false,
         }
     }
 }
@@ -65,6 +75,7 @@ impl Command {
             Some(("origin", [])) => Ok(Self::Origin),
             Some(("run", rest)) if rest.iter().any(|arg| arg == "--help") => Ok(Self::Help),
             Some(("run", rest)) => parse_options(rest).map(Self::Run),
+            Some(("api", rest)) => parse_options(rest).map(Self::Api),
             Some(("--help" | "help", _)) => Ok(Self::Help),
             Some((other, _)) => Err(format!("unknown command {other:?}")),
             None => Err("no command".to_owned()),
@@ -78,7 +89,9 @@ fn parse_options(args: &[String]) -> Result<Options, String> {
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
         match arg.as_str() {
-            "--quick" => (options.rounds, options.window) = (3, Duration::from_secs(1)),
+            "--quick" => {
+                (options.rounds, options.window, options.quick) = (3, Duration::from_secs(1), true);
+            }
             "--rounds" => options.rounds = positive(value()?)?,
             "--seconds" => options.window = Duration::from_secs(positive(value()?)?.into()),
             "--connections" => options.connections = positive(value()?)? as usize,
@@ -113,6 +126,7 @@ mod tests {
             connections: 8,
             kinds: vec![Kind::Direct, Kind::Adit],
             adit: None,
+            quick: true,
         };
         let line = "run --quick --rounds 2 --connections 8 --only direct,adit";
         assert_eq!(parse(line), Ok(Command::Run(expected)));

@@ -1,9 +1,9 @@
 //! The ways between client and origin.
 
-mod adit;
+pub(crate) mod adit;
 mod api;
 mod haproxy;
-mod until;
+pub(crate) mod until;
 
 use std::{env, net::SocketAddr, panic::AssertUnwindSafe, path::PathBuf};
 
@@ -162,7 +162,7 @@ async fn start_origin() -> anyhow::Result<(Process, SocketAddr)> {
     Ok((process, addr))
 }
 
-fn adit_program(options: &Options) -> anyhow::Result<PathBuf> {
+pub(crate) fn adit_program(options: &Options) -> anyhow::Result<PathBuf> {
     let beside = || Ok::<_, std::io::Error>(env::current_exe()?.with_file_name("adit"));
     let program = options.adit.clone().map_or_else(beside, Ok)?;
     if !program.is_file() {

@@ -4,9 +4,10 @@
 //! cross them. The other modules are decisions: may this connector register ([`registration`]), where does this
 //! host name go ([`routes`]), which connection carries the next request ([`choice`]), may this tunnel go
 //! ([`lifecycle`]), how does a tunnel fare ([`status`]), what does a typed host name mean in a zone
-//! ([`zone_names`]), which host names does Adit keep for itself ([`reserved_hosts`]), what may a credential do ([`permission`]), which origin
-//! serves a request ([`ingress`]), what may a tunnel be configured with ([`remote_config`]), which replica carries a
-//! site's traffic ([`ha`]), what private networks are made of ([`networks`]).
+//! ([`zone_names`]), which host names does Adit keep for itself ([`reserved_hosts`]), what may a credential do
+//! ([`permission`]), what is an API token made of ([`token_value`]), which origin serves a request ([`ingress`]),
+//! what may a tunnel be configured with ([`remote_config`]), which replica carries a site's traffic ([`ha`]), what may
+//! a stranger have ([`quick_tunnel`]), what are private networks made of ([`networks`]).
 
 pub mod choice;
 pub mod ha;
@@ -15,9 +16,11 @@ pub mod lifecycle;
 pub mod networks;
 pub mod permission;
 pub mod port;
+pub mod quick_tunnel;
 pub mod registration;
 pub mod remote_config;
 pub mod reserved_hosts;
 pub mod routes;
 pub mod status;
+pub mod token_value;
 pub mod zone_names;

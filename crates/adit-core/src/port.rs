@@ -3,6 +3,8 @@
 //! State flows through the store. The edge reads it by [`Directory`] and reports to it by [`Presence`]; the API
 //! asks edges by [`EdgeControl`] and those who hold sites by [`SiteControl`], and keeps its objects by [`Catalog`].
 
+mod accounts;
+mod audit;
 mod catalog;
 mod configurations;
 mod directory;
@@ -10,13 +12,19 @@ mod edge_control;
 mod login;
 mod networks;
 mod presence;
+mod quick_tunnels;
+mod records;
 mod site_control;
 mod sites;
+mod text_match;
+mod tokens;
+mod zones;
 
+pub use accounts::{Account, AccountError, AccountFilter, Accounts};
+pub use audit::{AuditEntry, AuditFilter, AuditLog};
 pub use catalog::{
-    Actor, Catalog, CatalogError, ConnectionRecord, ConnectorRecord, DnsRecord, DnsRecordFilter,
-    DnsRecordKind, NewDnsRecord, NewTunnel, Page, PageRequest, StoreError, Tunnel, TunnelChanges,
-    TunnelFilter, Zone, ZoneFilter,
+    Actor, Catalog, CatalogError, ConnectionRecord, ConnectorRecord, NewTunnel, Page, PageRequest,
+    StoreError, Tunnel, TunnelChanges, TunnelFilter,
 };
 pub use configurations::{Configuration, Configurations};
 pub use directory::{Change, ChangeNumber, Changes, Directory, HostRoute, Snapshot, TunnelEntry};
@@ -29,5 +37,12 @@ pub use networks::{
     SubnetSelector, VirtualNetwork, VirtualNetworkChange, VirtualNetworkFilter,
 };
 pub use presence::{CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, Presence, PresenceEvent};
+pub use quick_tunnels::{NewQuickTunnel, QuickTunnelError, QuickTunnels};
+pub use records::{
+    DnsRecord, DnsRecordFilter, DnsRecordKind, NewDnsRecord, RecordOrder, RecordSettings, TagMatch,
+};
 pub use site_control::{FailoverError, FailoverRequest, SiteControl};
 pub use sites::{DecideError, Site, SiteConfiguration, Sites};
+pub use text_match::{Comparison, TextMatch};
+pub use tokens::{ApiTokens, TokenError, TokenTerms};
+pub use zones::{Zone, ZoneError, ZoneFilter, ZoneOrder, Zones};

@@ -2,7 +2,7 @@
 
 use adit_model::{HostPattern, Hostname, HostnameError, RecordId, TunnelId};
 
-use crate::port::{DnsRecord, DnsRecordKind, NewDnsRecord};
+use crate::port::{DnsRecord, DnsRecordKind, NewDnsRecord, RecordSettings};
 
 /// What follows a tunnel's id in the target of its records.
 const TUNNEL_DOMAIN: &str = ".cfargotunnel.com";
@@ -77,6 +77,8 @@ pub fn plan_route(
         proxied: true,
         ttl: 1,
         comment: String::new(),
+        tags: Vec::new(),
+        settings: RecordSettings::default(),
     };
     let Some(existing) = existing else {
         return Ok(RoutePlan::Create(route));
@@ -87,6 +89,8 @@ pub fn plan_route(
     }
     if same_target || overwrite {
         route.comment.clone_from(&existing.comment);
+        route.tags.clone_from(&existing.tags);
+        route.settings = existing.settings;
         return Ok(RoutePlan::Update(existing.id, route));
     }
     Err(LeadsElsewhere)
@@ -114,6 +118,10 @@ mod tests {
             proxied,
             ttl: 1,
             comment: "keep".to_owned(),
+            tags: vec!["team:web".to_owned()],
+            settings: RecordSettings::default(),
+            comment_modified_at: None,
+            tags_modified_at: Some(now),
             created_at: now,
             modified_at: now,
         }

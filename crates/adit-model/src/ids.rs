@@ -118,6 +118,12 @@ macro_rules! hex_ids {
                 Self(*Uuid::new_v4().as_bytes())
             }
 
+            /// The id whose digits write these 16 bytes.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
+
             /// The 16 bytes that the digits write.
             #[must_use]
             pub const fn as_bytes(&self) -> &[u8; 16] {

@@ -1,26 +1,30 @@
 //! API tokens: what they may do, kept beside the hash of their value.
 
-mod row;
-
-use adit_core::port::{ApiToken, TokenOwner};
-use adit_model::{AccountId, ApiTokenId, Timestamp};
-
-use self::row::token;
-use crate::{
-    credential::{ApiTokenValue, CredentialHash},
-    engine::{Connection, Row},
-    failure::Cause,
-    row::{column, parsed},
-    sql::query,
-    tx::Tx,
-};
-
 /// All of a token, and its user's address.
 macro_rules! tokens {
     () => {
         "SELECT t.*, u.email FROM api_tokens t LEFT JOIN users u ON u.id = t.user_id"
     };
 }
+
+mod objects;
+mod row;
+
+use adit_core::{
+    port::{ApiToken, TokenOwner},
+    token_value::ApiTokenValue,
+};
+use adit_model::{AccountId, ApiTokenId, Timestamp};
+
+use self::row::token;
+use crate::{
+    credential::CredentialHash,
+    engine::{Connection, Row},
+    failure::Cause,
+    row::{column, parsed},
+    sql::{Query, query},
+    tx::Tx,
+};
 
 /// The token with this value.
 pub(crate) async fn with_value(connection: &mut Connection, value: &str) -> Result<Option<ApiToken>, Cause> {
@@ -85,34 +89,51 @@ pub(crate) async fn named(
     row.map(|row| kept(&row, value)).transpose()
 }
 
-/// Writes a token: a new row, or all of the row that has its id.
-pub(crate) async fn put(tx: &mut Tx<'_>, token: &ApiToken, value: &ApiTokenValue) -> Result<(), Cause> {
-    let hash = CredentialHash::of(value.expose());
+/// Writes a token: a new row, or all of the row that has its id. Without `value` the row keeps the one it has.
+pub(crate) async fn put(
+    tx: &mut Tx<'_>,
+    token: &ApiToken,
+    value: Option<&ApiTokenValue>,
+) -> Result<(), Cause> {
     let owner = &token.owner;
-    query(
-        "INSERT INTO api_tokens (id, account_id, user_id, is_operator, name, hash_prefix, value_hash, disabled,
-             policies, addresses, not_before, expires_at, created_at, modified_at, last_used_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-         ON CONFLICT (id) DO UPDATE SET account_id = excluded.account_id, user_id = excluded.user_id,
-             hash_prefix = excluded.hash_prefix, value_hash = excluded.value_hash, policies = excluded.policies,
-             modified_at = excluded.modified_at",
-    )
-    .bind(token.id.to_string())
-    .bind(owner.account().map(|account| account.to_string()))
-    .bind(owner.user().map(|user| user.id.to_string()))
-    .bind(matches!(owner, TokenOwner::Operator { .. }))
-    .bind(&token.name)
-    .bind(hash.prefix())
-    .bind(hash.as_bytes())
-    .bind(token.disabled)
-    .bind(row::policies_text(&token.policies))
-    .bind(row::addresses_text(&token.addresses))
-    .bind(token.not_before.map(Timestamp::unix_micros))
-    .bind(token.expires_at.map(Timestamp::unix_micros))
-    .bind(token.created_at.unix_micros())
-    .bind(token.modified_at.unix_micros())
-    .bind(token.last_used_at.map(Timestamp::unix_micros))
-    .execute(&mut *tx.connection)
-    .await?;
+    let texts = |query: Query| {
+        query
+            .bind(token.id.to_string())
+            .bind(owner.account().map(|account| account.to_string()))
+            .bind(owner.user().map(|user| user.id.to_string()))
+            .bind(&token.name)
+            .bind(token.disabled)
+            .bind(row::policies_text(&token.policies))
+            .bind(row::addresses_text(&token.addresses))
+            .bind(token.not_before.map(Timestamp::unix_micros))
+            .bind(token.expires_at.map(Timestamp::unix_micros))
+            .bind(token.modified_at.unix_micros())
+    };
+    const CHANGE: &str = "UPDATE api_tokens SET account_id = $2, user_id = $3, name = $4, disabled = $5,
+        policies = $6, addresses = $7, not_before = $8, expires_at = $9, modified_at = $10 WHERE id = $1";
+    let done = texts(query(CHANGE)).execute(&mut *tx.connection).await?;
+    let Some(hash) = value.map(|value| CredentialHash::of(value.expose())) else {
+        return Ok(());
+    };
+    if done == 0 {
+        texts(query(
+            "INSERT INTO api_tokens (id, account_id, user_id, name, disabled, policies, addresses, not_before,
+                 expires_at, modified_at, is_operator, hash_prefix, value_hash, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        ))
+        .bind(matches!(owner, TokenOwner::Operator { .. }))
+        .bind(hash.prefix())
+        .bind(hash.as_bytes())
+        .bind(token.created_at.unix_micros())
+        .execute(&mut *tx.connection)
+        .await?;
+    } else {
+        query("UPDATE api_tokens SET hash_prefix = $2, value_hash = $3 WHERE id = $1")
+            .bind(token.id.to_string())
+            .bind(hash.prefix())
+            .bind(hash.as_bytes())
+            .execute(&mut *tx.connection)
+            .await?;
+    }
     Ok(())
 }

@@ -2,19 +2,21 @@
 
 use adit_core::{
     permission::{AddressRule, Policy},
-    port::{ApiToken, ChangeNumber, TokenOwner},
+    port::{Account, ApiToken, ChangeNumber, TokenOwner, ZoneError},
+    token_value::ApiTokenValue,
 };
 use adit_model::{AccountId, ApiTokenId, Hostname, ZoneId};
 
 use crate::{
+    accounts,
     api_tokens::{self, Kept},
-    credential::{ApiTokenValue, UserKey},
+    credential::UserKey,
     engine::Connection,
     failure::{Cause, Failure},
+    login,
     sql::query,
     tx::{Audit, Tx, counter, system},
-    users,
-    zones::{self, ZoneError},
+    users, zones,
 };
 
 /// What the first start sets up, and each later one finds again.
@@ -103,24 +105,15 @@ async fn make_first_account(tx: &mut Tx<'_>, account: AccountId, name: &str) -> 
 
 /// Makes an account, if there is none with this id.
 pub(crate) async fn ensure_account(tx: &mut Tx<'_>, account: AccountId, name: &str) -> Result<(), Cause> {
-    let done =
-        query("INSERT INTO accounts (id, name, created_at, modified_at) VALUES ($1, $2, $3, $3) ON CONFLICT (id) DO NOTHING")
-            .bind(account.to_string())
-            .bind(name)
-            .bind(tx.now.unix_micros())
-            .execute(&mut *tx.connection)
-            .await?;
-    if done > 0 {
-        let object = format!("{account} {name}");
-        tx.audit(Audit {
-            account: Some(account),
-            actor: &system(),
-            action: "account.create",
-            object,
-        })
-        .await?;
+    if login::account_exists(tx.connection, account).await? {
+        return Ok(());
     }
-    Ok(())
+    let account = Account {
+        id: account,
+        name: name.to_owned(),
+        created_at: tx.now,
+    };
+    accounts::insert(tx, &account, &system()).await
 }
 
 /// Makes the operator's token, or brings it up to date: it has the value of this start, acts in the name of its user,
@@ -195,7 +188,7 @@ async fn ensure(
         modified_at: tx.now,
         last_used_at: None,
     };
-    api_tokens::put(tx, &token, value).await?;
+    api_tokens::put(tx, &token, Some(value)).await?;
     let action = if id.is_some() {
         "api_token.replace"
     } else {

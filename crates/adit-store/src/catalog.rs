@@ -51,7 +51,10 @@ impl Catalog for Store {
     ) -> Result<(Tunnel, ChangeNumber), CatalogError> {
         let (sealer, actor) = (self.sealer.clone(), actor.clone());
         let work = self.writer.write("create a tunnel", move |mut tx| {
-            Box::pin(async move { tunnels::insert(&mut tx, &sealer, TunnelId::random(), new, &actor).await })
+            Box::pin(async move {
+                let id = TunnelId::from_uuid(tx.ids.next());
+                tunnels::insert(&mut tx, &sealer, id, new, &actor).await
+            })
         });
         work.await
     }

@@ -1,91 +1,22 @@
 //! DNS records: what makes a host name public.
 
-use adit_core::port::{
-    Actor, CatalogError, ChangeNumber, DnsRecord, DnsRecordFilter, DnsRecordKind, NewDnsRecord, Page,
-    PageRequest, Zone,
-};
-use adit_model::{HostPattern, RecordId, Timestamp, TunnelId, ZoneId};
+mod list;
+mod tags;
 
+use adit_core::port::{Actor, CatalogError, ChangeNumber, DnsRecord, NewDnsRecord, Zone};
+use adit_model::{HostPattern, RecordId, Timestamp, TunnelId, ZoneId};
+use serde_json::{Value, json};
+
+pub(crate) use self::list::{find, list};
 use crate::{
-    engine::{Connection, Row},
     failure::{Cause, Failure},
     hosts,
-    row::{column, number, parsed, time},
-    sql::{Query, query},
+    sql::query,
     tx::{Audit, Object, Tx, counter},
     zones,
 };
 
 type Refused<T> = Result<T, Failure<CatalogError>>;
-
-/// Goes on with the rows of a list.
-fn matching(query: Query, zone: ZoneId, filter: &DnsRecordFilter) -> Query {
-    query
-        .push(" FROM dns_records r WHERE r.zone_id = ")
-        .push_bind(zone.to_string())
-        .push_if(" AND r.name = ", filter.name.as_ref().map(HostPattern::to_string))
-        .push_if(" AND r.kind = ", filter.kind.map(DnsRecordKind::as_str))
-        .push_if(" AND r.content = ", filter.content.as_deref())
-        .push_if(" AND r.proxied = ", filter.proxied)
-}
-
-fn record(row: &Row) -> Result<DnsRecord, Cause> {
-    Ok(DnsRecord {
-        id: parsed(row, "id")?,
-        zone: parsed(row, "zone_id")?,
-        kind: match column::<&str>(row, "kind")? {
-            "CNAME" => DnsRecordKind::Cname,
-            "A" => DnsRecordKind::A,
-            "AAAA" => DnsRecordKind::Aaaa,
-            _ => return Err(Cause::BadColumn("kind")),
-        },
-        name: parsed(row, "name")?,
-        content: column(row, "content")?,
-        proxied: column(row, "proxied")?,
-        ttl: number(row, "ttl")?,
-        comment: column(row, "comment")?,
-        created_at: time(row, "created_at")?,
-        modified_at: time(row, "modified_at")?,
-    })
-}
-
-/// One record of a zone.
-pub(crate) async fn find(
-    connection: &mut Connection,
-    zone: ZoneId,
-    id: RecordId,
-) -> Result<Option<DnsRecord>, Cause> {
-    let row = query("SELECT * FROM dns_records WHERE zone_id = $1 AND id = $2")
-        .bind(zone.to_string())
-        .bind(id.to_string())
-        .fetch_optional(connection)
-        .await?;
-    row.as_ref().map(record).transpose()
-}
-
-/// Part of a zone's records, by name.
-pub(crate) async fn list(
-    connection: &mut Connection,
-    zone: ZoneId,
-    filter: &DnsRecordFilter,
-    page: PageRequest,
-) -> Result<Page<DnsRecord>, Cause> {
-    let total = matching(query("SELECT COUNT(*)"), zone, filter)
-        .scalar::<i64>(connection)
-        .await?;
-    let rows = matching(query("SELECT r.*"), zone, filter)
-        .push(" ORDER BY r.name LIMIT ")
-        .push_bind(page.per_page)
-        .push(" OFFSET ")
-        .push_bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
-        .fetch_all(connection)
-        .await?;
-    let items = rows.iter().map(record).collect::<Result<_, _>>()?;
-    Ok(Page {
-        items,
-        total: u64::try_from(total).unwrap_or_default(),
-    })
-}
 
 /// Adds a record.
 pub(crate) async fn insert(
@@ -95,11 +26,13 @@ pub(crate) async fn insert(
     actor: &Actor,
 ) -> Refused<(DnsRecord, ChangeNumber)> {
     let zone = check(tx, zone, &new, None).await?;
-    let record = built(RecordId::random(), zone.id, new, tx.now, tx.now);
+    let id = RecordId::from_bytes(*tx.ids.next().as_bytes());
+    let record = built(id, zone.id, new, None, tx.now);
     query(
         "INSERT INTO dns_records
-             (id, zone_id, kind, name, content, proxied, ttl, comment, tunnel_id, created_at, modified_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
+             (id, zone_id, kind, name, content, proxied, ttl, comment, tunnel_id, created_at, modified_at,
+              settings, comment_modified_at, tags_modified_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13)",
     )
     .bind(record.id.to_string())
     .bind(record.zone.to_string())
@@ -111,9 +44,13 @@ pub(crate) async fn insert(
     .bind(&record.comment)
     .bind(tunnel_of(&record))
     .bind(record.created_at.unix_micros())
+    .bind(settings_text(&record))
+    .bind(record.comment_modified_at.map(Timestamp::unix_micros))
+    .bind(record.tags_modified_at.map(Timestamp::unix_micros))
     .execute(&mut *tx.connection)
     .await?;
-    audit(tx, &zone, &record, actor, "dns_record.create").await?;
+    tags::put(tx, record.id, &record.tags).await?;
+    audit(tx, &zone, actor, "dns_record.create", None, Some(&record)).await?;
     let change = tell(tx, None, Some(&record)).await?;
     Ok((record, change))
 }
@@ -130,10 +67,10 @@ pub(crate) async fn update(
         .await?
         .ok_or(Failure::Refused(CatalogError::NoRecord))?;
     let zone = check(tx, zone, &new, Some(id)).await?;
-    let record = built(id, zone.id, new, before.created_at, tx.now);
+    let record = built(id, zone.id, new, Some(&before), tx.now);
     query(
         "UPDATE dns_records SET kind = $2, name = $3, content = $4, proxied = $5, ttl = $6, comment = $7,
-             tunnel_id = $8, modified_at = $9
+             tunnel_id = $8, modified_at = $9, settings = $10, comment_modified_at = $11, tags_modified_at = $12
          WHERE id = $1",
     )
     .bind(id.to_string())
@@ -145,9 +82,21 @@ pub(crate) async fn update(
     .bind(&record.comment)
     .bind(tunnel_of(&record))
     .bind(record.modified_at.unix_micros())
+    .bind(settings_text(&record))
+    .bind(record.comment_modified_at.map(Timestamp::unix_micros))
+    .bind(record.tags_modified_at.map(Timestamp::unix_micros))
     .execute(&mut *tx.connection)
     .await?;
-    audit(tx, &zone, &record, actor, "dns_record.update").await?;
+    tags::put(tx, record.id, &record.tags).await?;
+    audit(
+        tx,
+        &zone,
+        actor,
+        "dns_record.update",
+        Some(&before),
+        Some(&record),
+    )
+    .await?;
     let change = tell(tx, Some(&before), Some(&record)).await?;
     Ok((record, change))
 }
@@ -169,7 +118,7 @@ pub(crate) async fn delete(
         .bind(id.to_string())
         .execute(&mut *tx.connection)
         .await?;
-    audit(tx, &zone, &record, actor, "dns_record.delete").await?;
+    audit(tx, &zone, actor, "dns_record.delete", Some(&record), None).await?;
     Ok(tell(tx, Some(&record), None).await?)
 }
 
@@ -182,12 +131,14 @@ async fn check(tx: &mut Tx<'_>, zone: ZoneId, new: &NewDnsRecord, own: Option<Re
     if !zone.name.covers(new.name.base()) {
         return Err(Failure::Refused(CatalogError::NoZone));
     }
-    let taken: bool =
-        query("SELECT EXISTS (SELECT 1 FROM dns_records WHERE name = $1 AND ($2 IS NULL OR id <> $2))")
-            .bind(new.name.to_string())
-            .bind(own.map(|id| id.to_string()))
-            .scalar(&mut *tx.connection)
-            .await?;
+    let taken: bool = query(
+        "SELECT EXISTS (SELECT 1 FROM dns_records WHERE name = $1 AND ($2 IS NULL OR id <> $2))
+             OR EXISTS (SELECT 1 FROM quick_tunnels WHERE host = $1)",
+    )
+    .bind(new.name.to_string())
+    .bind(own.map(|id| id.to_string()))
+    .scalar(&mut *tx.connection)
+    .await?;
     if taken {
         Err(Failure::Refused(CatalogError::HostTaken))
     } else {
@@ -199,8 +150,8 @@ fn built(
     id: RecordId,
     zone: ZoneId,
     new: NewDnsRecord,
-    created_at: Timestamp,
-    modified_at: Timestamp,
+    before: Option<&DnsRecord>,
+    now: Timestamp,
 ) -> DnsRecord {
     let NewDnsRecord {
         kind,
@@ -209,7 +160,12 @@ fn built(
         proxied,
         ttl,
         comment,
+        tags,
+        settings,
     } = new;
+    let old_comment = before.map_or("", |before| &before.comment);
+    let old_tags = before.map_or(&[] as &[String], |before| &before.tags);
+    let changed = |same, last| if same { last } else { Some(now) };
     DnsRecord {
         id,
         zone,
@@ -218,10 +174,24 @@ fn built(
         content,
         proxied,
         ttl,
+        settings,
+        created_at: before.map_or(now, |before| before.created_at),
+        modified_at: now,
+        comment_modified_at: changed(
+            comment == old_comment,
+            before.and_then(|before| before.comment_modified_at),
+        ),
+        tags_modified_at: changed(
+            tags == old_tags,
+            before.and_then(|before| before.tags_modified_at),
+        ),
         comment,
-        created_at,
-        modified_at,
+        tags,
     }
+}
+
+fn settings_text(record: &DnsRecord) -> String {
+    json!(record.settings).to_string()
 }
 
 fn tunnel_of(record: &DnsRecord) -> Option<uuid::Uuid> {
@@ -231,24 +201,37 @@ fn tunnel_of(record: &DnsRecord) -> Option<uuid::Uuid> {
 async fn audit(
     tx: &mut Tx<'_>,
     zone: &Zone,
-    record: &DnsRecord,
     actor: &Actor,
     action: &'static str,
+    before: Option<&DnsRecord>,
+    after: Option<&DnsRecord>,
 ) -> Result<(), Cause> {
-    let object = format!(
-        "{} {} {} {}",
-        record.id,
-        record.kind.as_str(),
-        record.name,
-        record.content
-    );
-    tx.audit(Audit {
+    let Some(record) = after.or(before) else {
+        return Ok(());
+    };
+    let kind = record.kind.as_str();
+    let entry = Audit {
         account: Some(zone.account),
         actor,
         action,
-        object,
+        object: format!("{} {kind} {} {}", record.id, record.name, record.content),
+    };
+    tx.audit(entry.with(before.map(state), after.map(state))).await
+}
+
+/// What the audit log keeps of a record.
+fn state(record: &DnsRecord) -> Value {
+    json!({
+        "zone_id": record.zone,
+        "type": record.kind.as_str(),
+        "name": record.name.to_string(),
+        "content": record.content,
+        "proxied": record.proxied,
+        "ttl": record.ttl,
+        "comment": record.comment,
+        "tags": record.tags,
+        "settings": record.settings,
     })
-    .await
 }
 
 /// Tells readers of the names whose route may have changed.

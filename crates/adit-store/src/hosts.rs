@@ -1,10 +1,11 @@
-//! Public routes: proxied CNAME records that point at a tunnel of their zone's account.
+//! Public routes: proxied CNAME records that point at a tunnel of their zone's account, unless the zone is paused, and
+//! the host names of quick tunnels. Neither kind may take a name that the other one has.
 
 use adit_core::{
     port::{DnsRecordKind, HostRoute},
     zone_names::target_tunnel,
 };
-use adit_model::{HostPattern, TunnelId, TunnelKey};
+use adit_model::{HostPattern, TunnelId, TunnelKey, ZoneId};
 
 use crate::{
     engine::Connection,
@@ -25,14 +26,22 @@ macro_rules! routes {
     () => {
         "SELECT r.name, t.account_id, t.tunnel_id
          FROM dns_records r
-         JOIN zones z ON z.id = r.zone_id
+         JOIN zones z ON z.id = r.zone_id AND NOT z.paused
          JOIN tunnels t ON t.account_id = z.account_id AND t.tunnel_id = r.tunnel_id"
+    };
+}
+
+macro_rules! quick_routes {
+    () => {
+        "SELECT q.host AS name, q.account_id, q.tunnel_id FROM quick_tunnels q"
     };
 }
 
 /// Every public route.
 pub(crate) async fn all(connection: &mut Connection) -> Result<Vec<HostRoute>, Cause> {
-    let rows = query(routes!()).fetch_all(connection).await?;
+    let rows = query(concat!(routes!(), " UNION ALL ", quick_routes!()))
+        .fetch_all(connection)
+        .await?;
     let route = |row| {
         Ok(HostRoute {
             pattern: parsed(row, "name")?,
@@ -52,10 +61,15 @@ pub(crate) async fn find(
     connection: &mut Connection,
     pattern: &HostPattern,
 ) -> Result<Option<TunnelKey>, Cause> {
-    let row = query(concat!(routes!(), " WHERE r.name = $1"))
-        .bind(pattern.to_string())
-        .fetch_optional(connection)
-        .await?;
+    let row = query(concat!(
+        routes!(),
+        " WHERE r.name = $1 UNION ALL ",
+        quick_routes!(),
+        " WHERE q.host = $1"
+    ))
+    .bind(pattern.to_string())
+    .fetch_optional(connection)
+    .await?;
     row.as_ref().map(tunnel_key).transpose()
 }
 
@@ -66,12 +80,24 @@ pub(crate) async fn of_tunnel(
 ) -> Result<Vec<HostPattern>, Cause> {
     let rows = query(concat!(
         routes!(),
-        " WHERE t.account_id = $1 AND r.tunnel_id = $2"
+        " WHERE t.account_id = $1 AND r.tunnel_id = $2 UNION ALL ",
+        quick_routes!(),
+        " WHERE q.account_id = $1 AND q.tunnel_id = $2"
     ))
     .bind(key.account.to_string())
     .bind(key.tunnel.uuid())
     .fetch_all(connection)
     .await?;
+    rows.iter().map(|row| parsed(row, "name")).collect()
+}
+
+/// The patterns of a zone that lead to a tunnel, or would if the zone were not paused.
+pub(crate) async fn of_zone(connection: &mut Connection, zone: ZoneId) -> Result<Vec<HostPattern>, Cause> {
+    let rows =
+        query("SELECT name FROM dns_records WHERE zone_id = $1 AND tunnel_id IS NOT NULL ORDER BY name")
+            .bind(zone.to_string())
+            .fetch_all(connection)
+            .await?;
     rows.iter().map(|row| parsed(row, "name")).collect()
 }
 

@@ -8,7 +8,9 @@
 //!
 //! SQL is text that both engines run (`sql`); what only one of them understands is in `sqlite` and `postgres`.
 
+mod accounts;
 mod api_tokens;
+mod audit_log;
 mod bootstrap;
 mod catalog;
 mod clock;
@@ -20,6 +22,7 @@ mod dns_records;
 mod engine;
 mod failure;
 mod hosts;
+mod ids;
 mod login;
 mod networks;
 mod node;
@@ -27,9 +30,11 @@ mod open;
 mod place;
 mod postgres;
 mod presence;
+mod quick_tunnels;
 mod reach;
 mod read;
 mod row;
+mod schema;
 mod seal;
 mod sites;
 mod sql;
@@ -43,11 +48,13 @@ mod users;
 mod writer;
 mod zones;
 
+pub use adit_core::port::ZoneError;
+pub use adit_core::token_value::{ApiTokenValue, ApiTokenValueError};
 pub use bootstrap::{Bootstrap, BootstrapOutcome};
 pub use clock::Clock;
-pub use credential::{ApiTokenValue, ApiTokenValueError, UserKey};
+pub use credential::UserKey;
+pub use ids::Ids;
 pub use open::OpenError;
 pub use seal::StoreKeys;
 pub use store::{Store, StoreOptions};
 pub use sweep::{Retention, Swept};
-pub use zones::ZoneError;

@@ -177,7 +177,7 @@ async fn key_fits(connection: &mut Connection, sealer: &Sealer) -> Result<bool, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::place::step;
+    use crate::schema::step;
 
     #[tokio::test]
     async fn a_migration_copies_the_database_first_and_a_newer_one_is_refused() {

@@ -3,8 +3,7 @@
 use std::{fmt, io, path::PathBuf};
 
 use sqlx::{
-    SqlSafeStr,
-    migrate::{Migration, MigrationType, Migrator},
+    migrate::{Migration, Migrator},
     postgres::PgConnectOptions,
 };
 
@@ -104,17 +103,6 @@ impl Place {
             Self::Postgres(_) => Ok(None),
         }
     }
-}
-
-/// One step of the schema; runs in a transaction of its own.
-pub(crate) fn step(version: i64, description: &'static str, sql: &'static str) -> Migration {
-    Migration::new(
-        version,
-        description.into(),
-        MigrationType::Simple,
-        sql.into_sql_str(),
-        false,
-    )
 }
 
 /// Runs the steps that are missing.

@@ -10,7 +10,7 @@ use sqlx::{
 
 use crate::{
     engine::{Connection, Pool},
-    place::step,
+    schema::steps,
     sql::query,
 };
 
@@ -30,30 +30,9 @@ pub(crate) const BEGIN_WRITE: &str = "BEGIN";
 /// what one checks stays true until it has written.
 pub(crate) const TAKE_TURN: &str = "SELECT pg_advisory_xact_lock(4702111234474983745)";
 
-/// The schema, oldest step first. A step that was released is never changed, only followed.
+/// The schema, oldest step first.
 pub(crate) fn migrations() -> Vec<Migration> {
-    vec![
-        step(
-            1,
-            "tunnels, zones, presence, audit and changes",
-            include_str!("postgres/0001_tunnels_zones_presence.sql"),
-        ),
-        step(
-            2,
-            "users, policies of API tokens, paused zones, tags, states in the audit log",
-            include_str!("postgres/0002_identity.sql"),
-        ),
-        step(
-            3,
-            "tunnel kinds, configurations and sites",
-            include_str!("postgres/0003_tunnels.sql"),
-        ),
-        step(
-            4,
-            "routes, virtual networks and subnets",
-            include_str!("postgres/0004_networks.sql"),
-        ),
-    ]
+    steps!("postgres")
 }
 
 /// Reads a `postgres://` address. The error never quotes it: it may hold a password.

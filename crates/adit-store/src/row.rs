@@ -27,6 +27,13 @@ pub(crate) fn parsed<T: FromStr>(row: &Row, name: &'static str) -> Result<T, Cau
         .map_err(|_| Cause::BadColumn(name))
 }
 
+/// The same that may be missing.
+pub(crate) fn optional_parsed<T: FromStr>(row: &Row, name: &'static str) -> Result<Option<T>, Cause> {
+    column::<Option<&str>>(row, name)?
+        .map(|text| text.parse().map_err(|_| Cause::BadColumn(name)))
+        .transpose()
+}
+
 /// A UUID column that holds an id.
 pub(crate) fn id<T>(row: &Row, name: &'static str, wrap: fn(Uuid) -> T) -> Result<T, Cause> {
     Ok(wrap(column(row, name)?))

@@ -4,6 +4,7 @@
 //! statement whose conditions depend on the request grows with [`Query::push`] and [`Query::push_bind`] instead.
 //! Either way only texts of the source code become SQL; what comes from outside is always a parameter.
 
+pub(crate) mod text_match;
 mod value;
 
 use std::borrow::Cow;

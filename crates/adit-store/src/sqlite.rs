@@ -16,7 +16,7 @@ use sqlx::{
 
 use crate::{
     engine::{Connection, Pool},
-    place::step,
+    schema::steps,
     sql::query,
 };
 
@@ -29,30 +29,9 @@ const READERS: u32 = 4;
 /// How long to wait for another process that has the file locked, such as a backup.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// The schema, oldest step first. A step that was released is never changed, only followed.
+/// The schema, oldest step first.
 pub(crate) fn migrations() -> Vec<Migration> {
-    vec![
-        step(
-            1,
-            "tunnels, zones, presence, audit and changes",
-            include_str!("sqlite/0001_tunnels_zones_presence.sql"),
-        ),
-        step(
-            2,
-            "users, policies of API tokens, paused zones, tags, states in the audit log",
-            include_str!("sqlite/0002_identity.sql"),
-        ),
-        step(
-            3,
-            "tunnel kinds, configurations and sites",
-            include_str!("sqlite/0003_tunnels.sql"),
-        ),
-        step(
-            4,
-            "routes, virtual networks and subnets",
-            include_str!("sqlite/0004_networks.sql"),
-        ),
-    ]
+    steps!("sqlite")
 }
 
 fn options(file: &Path) -> SqliteConnectOptions {

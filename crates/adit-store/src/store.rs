@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use adit_core::port::{Actor, CatalogError, ChangeNumber, NewTunnel, StoreError, Tunnel, Zone};
+use adit_core::{
+    port::{Actor, CatalogError, ChangeNumber, NewTunnel, StoreError, Tunnel, Zone, ZoneError},
+    quick_tunnel::Lifetimes,
+    token_value::ApiTokenValue,
+};
 use adit_model::{AccountId, ApiTokenId, BootId, Hostname, NodeId, Timestamp, TunnelId, TunnelKey};
 use tokio::{
     sync::{Mutex, watch},
@@ -13,18 +17,19 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     bootstrap::{self, Bootstrap, BootstrapOutcome},
     clock::Clock,
-    credential::ApiTokenValue,
     engine::{Connection, Pool},
     failure::{Cause, during, store_error},
+    ids::Ids,
     node,
     open::{self, OpenError, Opened},
     presence::{PresenceQueue, Reporter, rows},
+    quick_tunnels,
     seal::{Sealer, StoreKeys},
     sweep::{self, Retention, Swept},
     token_use::TokenUse,
     tunnels,
     writer::{Writer, WriterParts},
-    zones::{self, ZoneError},
+    zones,
 };
 
 /// How often old things are removed, and how long after the start for the first time.
@@ -38,6 +43,10 @@ pub struct StoreOptions {
     pub retention: Retention,
     /// How many changes are kept for an edge that lags; one that lags further takes a new snapshot. Default 10 000.
     pub changes_kept: u64,
+    /// How long quick tunnels wait for a connector.
+    pub quick_tunnels: Lifetimes,
+    /// The ids of new objects.
+    pub ids: Ids,
     /// The time.
     pub clock: Clock,
 }
@@ -47,6 +56,8 @@ impl Default for StoreOptions {
         Self {
             retention: Retention::default(),
             changes_kept: 10_000,
+            quick_tunnels: Lifetimes::default(),
+            ids: Ids::default(),
             clock: Clock::default(),
         }
     }
@@ -67,6 +78,7 @@ pub struct Store {
     pub(crate) clock: Clock,
     reporter: Reporter,
     pub(crate) retention: Retention,
+    quick_tunnels: Lifetimes,
     stop: CancellationToken,
     tasks: Mutex<Tasks>,
 }
@@ -106,6 +118,8 @@ impl Store {
         let StoreOptions {
             retention,
             changes_kept,
+            quick_tunnels,
+            ids,
             clock,
         } = options;
         let mut tasks = Tasks {
@@ -117,6 +131,7 @@ impl Store {
             place,
             connection,
             clock: clock.clone(),
+            ids,
             changes_kept,
             newest: publish,
         };
@@ -145,6 +160,13 @@ impl Store {
             clock.clone(),
             stop.clone(),
         ));
+        tasks.helpers.spawn(quick_tunnels::keep_removing(
+            readers.clone(),
+            writer.clone(),
+            quick_tunnels,
+            clock.clone(),
+            stop.clone(),
+        ));
         let tasks = Mutex::new(tasks);
         Ok(Self {
             readers,
@@ -156,6 +178,7 @@ impl Store {
             clock,
             reporter,
             retention,
+            quick_tunnels,
             stop,
             tasks,
         })
@@ -283,6 +306,15 @@ impl Store {
     /// [`StoreError`] if the store fails; what was removed until then stays removed.
     pub async fn sweep(&self, now: Timestamp) -> Result<Swept, StoreError> {
         sweep::run(&self.writer, self.retention, now).await
+    }
+
+    /// Removes the quick tunnels that nobody has used for too long at `now`, and gives how many. The store does so
+    /// by itself every few seconds.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store fails.
+    pub async fn sweep_quick_tunnels(&self, now: Timestamp) -> Result<usize, StoreError> {
+        quick_tunnels::remove_unused(&self.readers, &self.writer, self.quick_tunnels, now).await
     }
 
     /// A connection to read with, in a transaction.

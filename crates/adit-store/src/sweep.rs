@@ -136,7 +136,7 @@ async fn tunnels(tx: &mut Tx<'_>, before: i64) -> Result<u64, Cause> {
 }
 
 /// Removes a tunnel for good. Its connectors and connections go with it; its records stay, and lead nowhere.
-async fn remove(tx: &mut Tx<'_>, key: TunnelKey) -> Result<(), Cause> {
+pub(crate) async fn remove(tx: &mut Tx<'_>, key: TunnelKey) -> Result<(), Cause> {
     let routes = hosts::of_tunnel(tx.connection, key).await?;
     query("DELETE FROM tunnels WHERE account_id = $1 AND tunnel_id = $2")
         .bind(key.account.to_string())

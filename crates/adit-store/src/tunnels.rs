@@ -1,6 +1,8 @@
 //! Tunnels: making, finding, listing and deleting them.
 
 mod list;
+mod matching;
+mod total;
 
 use adit_core::port::{Actor, CatalogError, ChangeNumber, NewTunnel, Tunnel, TunnelChanges};
 use adit_model::{

@@ -1,9 +1,10 @@
 //! What a write does besides its own rows: the audit record and the change numbers.
 
 use adit_core::port::{Actor, ChangeNumber};
-use adit_model::{AccountId, HostPattern, Timestamp, TunnelKey};
+use adit_model::{HostPattern, Timestamp, TunnelKey};
 
-use crate::{engine::Connection, failure::Cause, sql::query};
+pub(crate) use crate::audit_log::Audit;
+use crate::{engine::Connection, failure::Cause, ids::Ids, sql::query};
 
 /// A write's hold on the transaction that it shares with others. Its own part can be undone alone.
 pub(crate) struct Tx<'t> {
@@ -11,6 +12,8 @@ pub(crate) struct Tx<'t> {
     pub(crate) connection: &'t mut Connection,
     /// When the write was taken up: the time of everything in it.
     pub(crate) now: Timestamp,
+    /// The ids of new objects.
+    pub(crate) ids: &'t Ids,
     /// How many changes are kept for readers that lag.
     pub(super) changes_kept: u64,
     /// The newest change number of the whole transaction.
@@ -24,18 +27,6 @@ pub(crate) enum Object {
     Tunnel(TunnelKey),
     /// A public route.
     Host(HostPattern),
-}
-
-/// An entry of the audit log.
-pub(crate) struct Audit<'a> {
-    /// Whose things were changed; `None` if no account's.
-    pub(crate) account: Option<AccountId>,
-    /// Who did it.
-    pub(crate) actor: &'a Actor,
-    /// What was done, such as `tunnel.create`.
-    pub(crate) action: &'static str,
-    /// To what: an id and, where it helps, a name.
-    pub(crate) object: String,
 }
 
 impl Tx<'_> {
@@ -74,24 +65,6 @@ impl Tx<'_> {
             .bind(floor)
             .execute(&mut *self.connection)
             .await?;
-        Ok(())
-    }
-
-    /// Writes what was done to the audit log.
-    pub(crate) async fn audit(&mut self, audit: Audit<'_>) -> Result<(), Cause> {
-        query(
-            "INSERT INTO audit_log (at, account_id, actor, address, request_id, action, object)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(self.now.unix_micros())
-        .bind(audit.account.map(|account| account.to_string()))
-        .bind(&audit.actor.name)
-        .bind(audit.actor.address.map(|address| address.to_string()))
-        .bind(&audit.actor.request_id)
-        .bind(audit.action)
-        .bind(audit.object)
-        .execute(&mut *self.connection)
-        .await?;
         Ok(())
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     clock::Clock,
     engine::{Connection, Driver},
     failure::{Cause, Failure, store_error},
+    ids::Ids,
     place::Place,
     postgres,
     sql::query,
@@ -55,6 +56,8 @@ pub(crate) struct WriterParts {
     pub(crate) connection: Connection,
     /// The time of each write.
     pub(crate) clock: Clock,
+    /// The ids of new objects.
+    pub(crate) ids: Ids,
     /// How many changes are kept for readers that lag.
     pub(crate) changes_kept: u64,
     /// Told the newest change number after each commit.
@@ -189,6 +192,7 @@ impl Loop {
             let tx = Tx {
                 connection,
                 now: self.parts.clock.now(),
+                ids: &self.parts.ids,
                 changes_kept: self.parts.changes_kept,
                 newest: &mut newest,
             };

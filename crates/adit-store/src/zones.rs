@@ -1,38 +1,58 @@
 //! Zones: the domains under which accounts put public host names.
 
 use adit_core::permission::Reach;
-use adit_core::port::{Actor, Page, PageRequest, StoreError, Zone, ZoneFilter};
-use adit_model::{AccountId, Hostname, ZoneId};
+use adit_core::port::{
+    Actor, ChangeNumber, Page, PageRequest, Zone, ZoneError, ZoneFilter, ZoneOrder, Zones,
+};
+use adit_model::{AccountId, HostPattern, Hostname, ZoneId};
+use async_trait::async_trait;
+use serde_json::json;
 
 use crate::{
     engine::{Connection, Row},
     failure::{Cause, Failure},
+    hosts,
     reach::{self, Columns},
     row::{column, parsed, time},
-    sql::{Query, query},
-    tx::{Audit, Tx},
+    sql::{
+        Query, query,
+        text_match::{self, Conditions},
+    },
+    store::Store,
+    tx::{Audit, Object, Tx, counter},
 };
 
-/// Why a zone was not made.
-#[derive(Debug, thiserror::Error)]
-pub enum ZoneError {
-    /// The account has this zone already.
-    #[error("the zone {0} exists already")]
-    Exists(Hostname),
-    /// A zone equal to, above or below it belongs to another account.
-    #[error("the domain {0} overlaps a zone of another account")]
-    Overlaps(Hostname),
-    /// No such account.
-    #[error("account not found")]
-    NoAccount,
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+#[async_trait]
+impl Zones for Store {
+    async fn add_zone(&self, account: AccountId, name: Hostname, actor: &Actor) -> Result<Zone, ZoneError> {
+        self.create_zone(account, name, actor).await
+    }
+
+    async fn pause_zone(
+        &self,
+        zone: ZoneId,
+        paused: bool,
+        actor: &Actor,
+    ) -> Result<(Zone, ChangeNumber), ZoneError> {
+        let actor = actor.clone();
+        let work = self.writer.write("pause a zone", move |mut tx| {
+            Box::pin(async move { pause(&mut tx, zone, paused, &actor).await })
+        });
+        work.await
+    }
+
+    async fn remove_zone(&self, zone: ZoneId, actor: &Actor) -> Result<ChangeNumber, ZoneError> {
+        let actor = actor.clone();
+        let work = self.writer.write("delete a zone", move |mut tx| {
+            Box::pin(async move { remove(&mut tx, zone, &actor).await })
+        });
+        work.await
+    }
 }
 
 macro_rules! columns {
     () => {
-        "z.id, z.account_id, a.name AS account_name, z.name, z.created_at"
+        "z.id, z.account_id, a.name AS account_name, z.name, z.paused, z.created_at, z.modified_at"
     };
 }
 
@@ -52,7 +72,9 @@ fn zone(row: &Row) -> Result<Zone, Cause> {
         account: parsed(row, "account_id")?,
         account_name: column(row, "account_name")?,
         name: parsed(row, "name")?,
+        paused: column(row, "paused")?,
         created_at: time(row, "created_at")?,
+        modified_at: time(row, "modified_at")?,
     })
 }
 
@@ -81,15 +103,34 @@ fn matching(query: Query, seen: &Reach, filter: &ZoneFilter) -> Query {
         zone: Some("z.id"),
     };
     let query = query.push(" FROM zones z JOIN accounts a ON a.id = z.account_id WHERE ");
-    reach::push(query, seen, columns)
-        .push_if(
-            " AND z.account_id = ",
-            filter.account.map(|account| account.to_string()),
-        )
-        .push_if(" AND z.name = ", filter.name.as_ref().map(Hostname::as_str))
+    let mut conditions = Conditions::default();
+    if let Some(account) = filter.account {
+        conditions.add(move |query| query.push("z.account_id = ").push_bind(account.to_string()));
+    }
+    if let Some(name) = &filter.name {
+        conditions.add(|query| text_match::push(query, "z.name", name));
+    }
+    if let Some(name) = &filter.account_name {
+        conditions.add(|query| text_match::push(query, "a.name", name));
+    }
+    conditions.push_to(reach::push(query, seen, columns), filter.any)
 }
 
-/// Part of the zones within reach, newest first.
+/// The order of a list. Each is total, as ids differ.
+const fn order(filter: &ZoneFilter) -> &'static str {
+    match (filter.order, filter.reversed) {
+        (ZoneOrder::Newest, false) => " ORDER BY z.created_at DESC, z.id LIMIT ",
+        (ZoneOrder::Newest, true) => " ORDER BY z.created_at, z.id LIMIT ",
+        (ZoneOrder::Name, false) => " ORDER BY z.name LIMIT ",
+        (ZoneOrder::Name, true) => " ORDER BY z.name DESC LIMIT ",
+        (ZoneOrder::Account, false) => " ORDER BY z.account_id, z.name LIMIT ",
+        (ZoneOrder::Account, true) => " ORDER BY z.account_id DESC, z.name LIMIT ",
+        (ZoneOrder::AccountName, false) => " ORDER BY a.name, z.name LIMIT ",
+        (ZoneOrder::AccountName, true) => " ORDER BY a.name DESC, z.name LIMIT ",
+    }
+}
+
+/// Part of the zones within reach.
 pub(crate) async fn list(
     connection: &mut Connection,
     reach: &Reach,
@@ -100,7 +141,7 @@ pub(crate) async fn list(
         .scalar(connection)
         .await?;
     let rows = matching(query(concat!("SELECT ", columns!())), reach, filter)
-        .push(" ORDER BY z.created_at DESC, z.id LIMIT ")
+        .push(order(filter))
         .push_bind(page.per_page)
         .push(" OFFSET ")
         .push_bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
@@ -131,7 +172,7 @@ pub(crate) async fn insert(
     if find_named(tx.connection, &name).await?.is_some() {
         return Err(Failure::Refused(ZoneError::Exists(name)));
     }
-    let id = ZoneId::random();
+    let id = ZoneId::from_bytes(*tx.ids.next().as_bytes());
     query("INSERT INTO zones (id, account_id, name, created_at, modified_at) VALUES ($1, $2, $3, $4, $4)")
         .bind(id.to_string())
         .bind(account.to_string())
@@ -139,21 +180,95 @@ pub(crate) async fn insert(
         .bind(tx.now.unix_micros())
         .execute(&mut *tx.connection)
         .await?;
-    let object = format!("{id} {name}");
-    tx.audit(Audit {
-        account: Some(account),
-        actor,
-        action: "zone.create",
-        object,
-    })
-    .await?;
-    Ok(Zone {
+    let zone = Zone {
         id,
         account,
         account_name,
         name,
+        paused: false,
         created_at: tx.now,
-    })
+        modified_at: tx.now,
+    };
+    audit(tx, actor, "zone.create", None, Some(&zone)).await?;
+    Ok(zone)
+}
+
+async fn existing(tx: &mut Tx<'_>, id: ZoneId) -> Result<Zone, Failure<ZoneError>> {
+    let found = find(tx.connection, id).await?;
+    found.ok_or(Failure::Refused(ZoneError::NoZone))
+}
+
+/// Pauses a zone or lets it go on.
+async fn pause(
+    tx: &mut Tx<'_>,
+    id: ZoneId,
+    paused: bool,
+    actor: &Actor,
+) -> Result<(Zone, ChangeNumber), Failure<ZoneError>> {
+    let before = existing(tx, id).await?;
+    if before.paused == paused {
+        return Ok((before, counter(tx.connection, "change").await?));
+    }
+    query("UPDATE zones SET paused = $2, modified_at = $3 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(paused)
+        .bind(tx.now.unix_micros())
+        .execute(&mut *tx.connection)
+        .await?;
+    let after = Zone {
+        paused,
+        modified_at: tx.now,
+        ..before.clone()
+    };
+    audit(tx, actor, "zone.update", Some(&before), Some(&after)).await?;
+    let routes = hosts::of_zone(tx.connection, id).await?;
+    Ok((after, tell(tx, routes).await?))
+}
+
+/// Removes a zone and its records.
+async fn remove(tx: &mut Tx<'_>, id: ZoneId, actor: &Actor) -> Result<ChangeNumber, Failure<ZoneError>> {
+    let before = existing(tx, id).await?;
+    let routes = hosts::of_zone(tx.connection, id).await?;
+    for statement in [
+        "DELETE FROM dns_records WHERE zone_id = $1",
+        "DELETE FROM zones WHERE id = $1",
+    ] {
+        query(statement)
+            .bind(id.to_string())
+            .execute(&mut *tx.connection)
+            .await?;
+    }
+    audit(tx, actor, "zone.delete", Some(&before), None).await?;
+    Ok(tell(tx, routes).await?)
+}
+
+/// Tells readers that these names may lead elsewhere.
+async fn tell(tx: &mut Tx<'_>, routes: Vec<HostPattern>) -> Result<ChangeNumber, Cause> {
+    let mut newest = counter(tx.connection, "change").await?;
+    for pattern in routes {
+        newest = tx.changed(Object::Host(pattern)).await?;
+    }
+    Ok(newest)
+}
+
+async fn audit(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    action: &'static str,
+    before: Option<&Zone>,
+    after: Option<&Zone>,
+) -> Result<(), Cause> {
+    let Some(zone) = after.or(before) else {
+        return Ok(());
+    };
+    let entry = Audit {
+        account: Some(zone.account),
+        actor,
+        action,
+        object: format!("{} {}", zone.id, zone.name),
+    };
+    let state = |zone: &Zone| json!({"name": zone.name.as_str(), "paused": zone.paused});
+    tx.audit(entry.with(before.map(state), after.map(state))).await
 }
 
 /// Whether another account has a zone equal to, above or below `name`.

@@ -175,6 +175,34 @@ impl Cloudflared {
         }
     }
 
+    /// Starts it with a quick tunnel of the service at `service`, and gives the host name that it prints. It keeps
+    /// one connection. The token of `options` is not used.
+    ///
+    /// # Panics
+    /// When it does not come up, showing what it wrote.
+    pub async fn start_quick(options: &Options, service: &str) -> (Self, String) {
+        let home = TempDir::new().expect("a temporary directory can be made");
+        let mut command = clean_command(&options.binary, home.path());
+        let with_run = options.arguments();
+        command
+            .args(with_run.iter().filter(|arg| *arg != "run"))
+            .args(["--quick-service", service]);
+        let process = Process::spawn("cloudflared", command);
+        let line = process.line("|  https://").await;
+        let mut lines = process.lines().into_iter();
+        let host = lines.find_map(|line| quick_host(&line));
+        let host = host.unwrap_or_else(|| panic!("no host name in {line:?}"));
+        let line = process.line("Starting metrics server on ").await;
+        let metrics = metrics_address(&line).unwrap_or_else(|| panic!("no metrics address in {line:?}"));
+        let connector = Self {
+            process,
+            metrics,
+            home,
+        };
+        connector.ready(1).await;
+        (connector, host)
+    }
+
     /// Starts it and waits until it has at least so many connections.
     ///
     /// # Panics
@@ -258,6 +286,12 @@ fn metrics_address(line: &str) -> Option<SocketAddr> {
     after.split_once('/')?.0.parse().ok()
 }
 
+/// The host name in `… |  https://three-random-words.example.net   |`.
+fn quick_host(line: &str) -> Option<String> {
+    let (_, url) = line.split_once("|  https://")?;
+    Some(url.split([' ', '|']).next()?.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,6 +309,13 @@ mod tests {
             "{line}"
         );
         assert!(!line.contains("secret"));
+    }
+
+    #[test]
+    fn the_quick_host_is_read_from_the_box() {
+        let line = "2026-01-01T00:00:00Z INF |  https://a-b-c.adit.localhost      |";
+        assert_eq!(quick_host(line).as_deref(), Some("a-b-c.adit.localhost"));
+        assert_eq!(quick_host("see https://developers.example/"), None);
     }
 
     #[test]

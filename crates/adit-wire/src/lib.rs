@@ -6,6 +6,8 @@
 
 mod framing;
 pub mod http2;
+pub mod management_token;
+mod pem;
 mod preamble;
 pub mod registration;
 mod request_head;

@@ -7,6 +7,7 @@ pub(crate) mod ca_bundle;
 pub(crate) mod file;
 pub(crate) mod key;
 mod lock;
+pub(crate) mod management_key;
 pub(crate) mod run_file;
 
 use std::{

@@ -29,24 +29,31 @@ pub(crate) struct Running {
 }
 
 impl Place {
-    /// Reads the login certificate and what the running process said of itself.
+    /// The data directory, whether anything runs with it or not.
     ///
     /// # Errors
-    /// Says which command makes what is missing.
-    pub(crate) fn running(&self) -> Result<Running, Failure> {
+    /// Says which command makes one.
+    pub(crate) fn directory(&self) -> Result<DataDir, Failure> {
         let configured = self
             .data_dir
             .as_deref()
             .filter(|path| !path.as_os_str().is_empty());
         let dir =
             DataDir::locate(configured, Role::Up, |name| std::env::var_os(name)).map_err(Failure::failed)?;
-        let start = "start Adit with `adit up`, or name another place with --data-dir";
-        if !dir.exists() {
-            let sentence = format!("{} is no data directory of Adit", dir.path().display());
-            return Err(
-                Failure::because(sentence).hint("make one with `adit up`, or name another with --data-dir")
-            );
+        if dir.exists() {
+            return Ok(dir);
         }
+        let sentence = format!("{} is no data directory of Adit", dir.path().display());
+        Err(Failure::because(sentence).hint("make one with `adit up`, or name another with --data-dir"))
+    }
+
+    /// Reads the login certificate and what the running process said of itself.
+    ///
+    /// # Errors
+    /// Says which command makes what is missing.
+    pub(crate) fn running(&self) -> Result<Running, Failure> {
+        let dir = self.directory()?;
+        let start = "start Adit with `adit up`, or name another place with --data-dir";
         let Some(run) = RunFile::read(&dir).map_err(Failure::failed)? else {
             let sentence = format!(
                 "no Adit is running with the data directory {}",

@@ -10,6 +10,7 @@ mod failure;
 mod hosts;
 mod local_http;
 mod logging;
+mod management_key;
 mod output;
 mod personality;
 mod recorder;
@@ -26,6 +27,7 @@ use crate::{
     config::{Role, ServerFlags, UpFlags},
     environment::Place,
     failure::Failure,
+    management_key::ManagementKeyArgs,
     personality::Personality,
     tunnel::TunnelArgs,
 };
@@ -55,6 +57,8 @@ enum Command {
     Env(Place),
     /// Print lines for /etc/hosts
     Hosts(Place),
+    /// Rotate the key that signs management tokens
+    ManagementKey(ManagementKeyArgs),
     /// Print the version
     Version(version::Version),
 }
@@ -136,6 +140,7 @@ fn run(command: Command, personality: Personality) -> Result<(), Failure> {
         Command::Tunnel(args) => one_shot(tunnel::run(*args, personality)),
         Command::Env(place) => environment::print(&place),
         Command::Hosts(place) => one_shot(hosts::print(&place)),
+        Command::ManagementKey(args) => management_key::run(&args),
         Command::Version(version) => version.print(personality),
     }
 }

@@ -40,7 +40,17 @@ pub(super) const ROWS: &[(&str, &[&str])] = &[
         "adit-testing",
         &["adit-model", "adit-net", "adit-rpc", "adit-wire"],
     ),
-    ("adit-bench", &["adit-testing"]),
+    (
+        "adit-bench",
+        &[
+            "adit-api",
+            "adit-core",
+            "adit-model",
+            "adit-store",
+            "adit-testing",
+            "adit-wire",
+        ],
+    ),
     ("xtask", &[]),
 ];
 
@@ -65,7 +75,7 @@ const KEPT: &[Kept] = &[
     },
     Kept {
         names: &["sqlx"],
-        keepers: &["adit-store"],
+        keepers: &["adit-store", "adit-bench"],
         reason: "state is reached through the ports of adit-core",
     },
     Kept {

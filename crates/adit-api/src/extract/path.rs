@@ -33,6 +33,11 @@ impl PathParams {
         Ok(Self { path, params })
     }
 
+    /// Whether the route has a part called `name`.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.params.iter().any(|(key, _)| key == name)
+    }
+
     /// The id that the route calls `name`.
     pub(crate) fn id<T: FromStr>(&self, name: &str) -> Result<T, RequestError> {
         self.params

@@ -128,6 +128,26 @@ impl QueryParams {
         })
     }
 
+    /// An RFC 3339 time, or a day, which means its start in UTC.
+    pub(crate) fn time_or_day(&self, name: &'static str) -> Result<Option<Timestamp>, RequestError> {
+        self.typed(name, "an RFC 3339 time or a day, such as 2026-01-02", |text| {
+            Timestamp::parse(&text.replace(' ', "+"))
+                .or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")))
+        })
+    }
+
+    /// Whether `match` says that any of the conditions is enough.
+    pub(crate) fn any_is_enough(&self) -> Result<bool, RequestError> {
+        let wanted = self.word("match", "any or all", &[("any", true), ("all", false)])?;
+        Ok(wanted.unwrap_or(false))
+    }
+
+    /// Whether `direction` asks for the oldest first.
+    pub(crate) fn oldest_first(&self) -> Result<bool, RequestError> {
+        let direction = self.word("direction", "asc or desc", &[("asc", true), ("desc", false)])?;
+        Ok(direction.unwrap_or(false))
+    }
+
     /// Which part of a list is asked for.
     pub(crate) fn page(&self, rules: PageRules) -> Result<PageRequest, RequestError> {
         let page = self.typed("page", "a whole number from 1", |text| {

@@ -10,8 +10,23 @@ pub(super) fn in_path(path: &str) -> Vec<Value> {
         .split('/')
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     names
-        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
+        .map(|name| {
+            let name = name.trim_start_matches('*');
+            let schema = of_path(name).map_or_else(|| json!({"type": "string"}), schema);
+            json!({"name": name, "in": "path", "required": true, "schema": schema})
+        })
         .collect()
+}
+
+/// What the variable part of a path that has this name looks like; `None` if no name of that kind is known.
+pub(super) fn of_path(name: &str) -> Option<Kind> {
+    match name {
+        "account_id" | "zone_id" | "dns_record_id" | "token_id" => Some(Kind::Id),
+        "tunnel_id" | "connector_id" | "virtual_network_id" | "route_id" | "hostname_route_id"
+        | "subnet_id" => Some(Kind::Uuid),
+        "resource" => Some(Kind::Word(&["logs", "admin", "host_details"])),
+        _ => None,
+    }
 }
 
 /// A parameter of the query.

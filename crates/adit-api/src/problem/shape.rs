@@ -7,6 +7,7 @@ use http::{
     HeaderName, HeaderValue, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::envelope::JSON;
@@ -21,18 +22,46 @@ pub(crate) struct Problem {
     retry_after: Option<u16>,
 }
 
-#[derive(Debug, Serialize)]
+/// A failed call.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Failure")]
+pub(crate) struct FailureEnvelope {
+    #[schemars(schema_with = "always_false")]
+    success: bool,
+    /// What went wrong; the first one decides.
+    #[schemars(length(min = 1))]
+    errors: Vec<Item>,
+    #[schemars(with = "Vec<Item>", length(max = 0))]
+    messages: [(); 0],
+    result: (),
+}
+
+fn always_false(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "const": false })
+}
+
+/// One thing that went wrong.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
 struct Item {
+    /// The number that clients look for.
+    #[schemars(range(min = 1000))]
     code: u32,
+    /// The text for people.
+    #[schemars(length(min = 1))]
     message: Cow<'static, str>,
+    /// The particulars below the general.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     error_chain: Vec<Item>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<Source>,
 }
 
-#[derive(Debug, Serialize)]
+/// Which part of the request is meant.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ErrorSource")]
 struct Source {
+    /// A JSON pointer into the body.
     pointer: String,
 }
 
@@ -87,14 +116,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Failure {
-            success: bool,
-            errors: Vec<Item>,
-            messages: [(); 0],
-            result: (),
-        }
-        let body = Failure {
+        let body = FailureEnvelope {
             success: false,
             errors: self.errors,
             messages: [],

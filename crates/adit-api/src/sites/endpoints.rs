@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     endpoint::{Access::Groups, Endpoint},
+    problem::failures::{EDGE, FAILOVER, STILL_CONNECTED, TUNNEL, TUNNEL_NAME},
     tunnels::{CASCADE, FILTERS, TunnelChangeRequest, TunnelView},
 };
 
@@ -28,38 +29,50 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::post(all, "Make a site", write, create)
             .takes::<SiteRequest>()
-            .gives::<CreatedSite>(),
+            .gives::<CreatedSite>()
+            .fails(TUNNEL_NAME),
         Endpoint::get(all, "List sites", read, list)
             .query(FILTERS)
             .gives_page::<TunnelView>(),
-        Endpoint::get(one, "Show a site, deleted or not", read, get).gives::<TunnelView>(),
+        Endpoint::get(one, "Show a site, deleted or not", read, get)
+            .gives::<TunnelView>()
+            .fails(TUNNEL),
         Endpoint::patch(one, "Change a site's name or secret", write, update)
             .takes::<TunnelChangeRequest>()
-            .gives::<TunnelView>(),
+            .gives::<TunnelView>()
+            .fails(TUNNEL)
+            .fails(TUNNEL_NAME)
+            .fails(EDGE),
         Endpoint::delete(one, "Delete a site", write, delete)
             .query(CASCADE)
-            .gives::<TunnelView>(),
+            .gives::<TunnelView>()
+            .fails(TUNNEL)
+            .fails(STILL_CONNECTED)
+            .fails(EDGE),
         Endpoint::get(
             "/accounts/{account_id}/warp_connector/{tunnel_id}/token",
             "Show the token that replicas join with",
             Groups(WARP_TOKEN),
             token,
         )
-        .gives::<String>(),
+        .gives::<String>()
+        .fails(TUNNEL),
         Endpoint::get(
             "/accounts/{account_id}/warp_connector/{tunnel_id}/connections",
             "List the replicas, with those of the last day that are offline",
             read,
             connections,
         )
-        .gives_all::<ReplicaView>(),
+        .gives_all::<ReplicaView>()
+        .fails(TUNNEL),
         Endpoint::get(
             "/accounts/{account_id}/warp_connector/{tunnel_id}/connectors/{connector_id}",
             "Show a replica",
             read,
             connector,
         )
-        .gives::<ReplicaView>(),
+        .gives::<ReplicaView>()
+        .fails(TUNNEL),
         Endpoint::put(
             "/accounts/{account_id}/warp_connector/{tunnel_id}/failover",
             "Make a replica active",
@@ -67,14 +80,18 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             failover,
         )
         .takes::<FailoverTarget>()
-        .gives::<FailedOver>(),
+        .gives::<FailedOver>()
+        .fails(TUNNEL)
+        .fails(FAILOVER)
+        .fails(EDGE),
         Endpoint::get(
             configurations,
             "Show how the site is kept available",
             read,
             configuration,
         )
-        .gives::<SiteConfigurationView>(),
+        .gives::<SiteConfigurationView>()
+        .fails(TUNNEL),
         Endpoint::put(
             configurations,
             "Set how the site is kept available",
@@ -82,6 +99,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             configure,
         )
         .takes::<SiteConfigurationRequest>()
-        .gives::<SiteConfigurationView>(),
+        .gives::<SiteConfigurationView>()
+        .fails(TUNNEL),
     ]
 }

@@ -56,8 +56,9 @@ pub(crate) struct ConfigurationView {
 #[expect(dead_code, reason = "describes the shape of a text")]
 struct ConfigSchema {
     ingress: Vec<RuleSchema>,
+    #[schemars(skip_serializing_if = "Option::is_none")]
     origin_request: Option<Map<String, Value>>,
-    #[schemars(rename = "warp-routing")]
+    #[schemars(rename = "warp-routing", skip_serializing_if = "Option::is_none")]
     warp_routing: Option<Map<String, Value>>,
 }
 
@@ -66,11 +67,14 @@ struct ConfigSchema {
 #[schemars(rename = "IngressRule", rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes the shape of a text")]
 struct RuleSchema {
+    #[schemars(skip_serializing_if = "Option::is_none")]
     hostname: Option<String>,
     /// A regular expression, searched for in the URL's path.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
     service: String,
     /// Durations are whole seconds.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     origin_request: Option<Map<String, Value>>,
 }
 

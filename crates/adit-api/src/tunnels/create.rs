@@ -53,6 +53,7 @@ struct CredentialsSchema {
     account_tag: AccountId,
     /// Base64 of the secret.
     tunnel_secret: String,
+    #[schemars(rename = "TunnelID")]
     tunnel_id: TunnelId,
     tunnel_name: String,
 }

@@ -10,7 +10,10 @@ use super::{
     delete, get, list, list_all_types, token, update,
     view::{ConnectorView, TunnelView},
 };
-use crate::endpoint::{Access::Groups, Endpoint, Parameter};
+use crate::{
+    endpoint::{Access::Groups, Endpoint, Parameter},
+    problem::failures::{CONFIGURATION, CONFIGURATION_VALUE, EDGE, STILL_CONNECTED, TUNNEL, TUNNEL_NAME},
+};
 
 /// What lists of tunnels are filtered by; all conditions must hold.
 pub(crate) const FILTERS: &[Parameter] = &[
@@ -73,18 +76,26 @@ fn earlier() -> Vec<Endpoint> {
             create,
         )
         .takes::<TunnelRequest>()
-        .gives::<CreatedTunnel>(),
-        Endpoint::get(one, "Show a tunnel, deleted or not (earlier path)", read, get).gives::<TunnelView>(),
+        .gives::<CreatedTunnel>()
+        .fails(TUNNEL_NAME),
+        Endpoint::get(one, "Show a tunnel, deleted or not (earlier path)", read, get)
+            .gives::<TunnelView>()
+            .fails(TUNNEL),
         Endpoint::delete(one, "Delete a tunnel (earlier path)", write, delete)
             .query(CASCADE)
-            .gives::<TunnelView>(),
+            .gives::<TunnelView>()
+            .fails(TUNNEL)
+            .fails(STILL_CONNECTED)
+            .fails(EDGE),
         Endpoint::delete(
             "/accounts/{account_id}/tunnels/{tunnel_id}/connections",
             "Close connections (earlier path)",
             write,
             close_connections,
         )
-        .query(CLIENT),
+        .query(CLIENT)
+        .fails(TUNNEL)
+        .fails(EDGE),
     ]
 }
 
@@ -98,45 +109,59 @@ fn current() -> Vec<Endpoint> {
     vec![
         Endpoint::post(all, "Make a tunnel", write, create)
             .takes::<TunnelRequest>()
-            .gives::<CreatedTunnel>(),
+            .gives::<CreatedTunnel>()
+            .fails(TUNNEL_NAME),
         Endpoint::get(all, "List tunnels", read, list)
             .query(FILTERS)
             .gives_page::<TunnelView>(),
-        Endpoint::get(one, "Show a tunnel, deleted or not", read, get).gives::<TunnelView>(),
+        Endpoint::get(one, "Show a tunnel, deleted or not", read, get)
+            .gives::<TunnelView>()
+            .fails(TUNNEL),
         Endpoint::patch(one, "Change a tunnel's name or secret", write, update)
             .takes::<TunnelChangeRequest>()
-            .gives::<TunnelView>(),
+            .gives::<TunnelView>()
+            .fails(TUNNEL)
+            .fails(TUNNEL_NAME)
+            .fails(EDGE),
         Endpoint::delete(one, "Delete a tunnel", write, delete)
             .query(CASCADE)
-            .gives::<TunnelView>(),
+            .gives::<TunnelView>()
+            .fails(TUNNEL)
+            .fails(STILL_CONNECTED)
+            .fails(EDGE),
         Endpoint::get(
             "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/connections",
             "List the connectors with live connections",
             read,
             connections,
         )
-        .gives_all::<ConnectorView>(),
+        .gives_all::<ConnectorView>()
+        .fails(TUNNEL),
         Endpoint::delete(
             "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/connections",
             "Close connections",
             write,
             close_connections,
         )
-        .query(CLIENT),
+        .query(CLIENT)
+        .fails(TUNNEL)
+        .fails(EDGE),
         Endpoint::get(
             "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/connectors/{connector_id}",
             "Show a connector",
             read,
             connector,
         )
-        .gives::<ConnectorView>(),
+        .gives::<ConnectorView>()
+        .fails(TUNNEL),
         Endpoint::get(
             configurations,
             "Show the configuration that connectors take from here",
             read,
             configuration,
         )
-        .gives::<ConfigurationView>(),
+        .gives::<ConfigurationView>()
+        .fails(CONFIGURATION),
         Endpoint::put(
             configurations,
             "Set the configuration that connectors take from here",
@@ -144,14 +169,17 @@ fn current() -> Vec<Endpoint> {
             configure,
         )
         .takes::<ConfigurationRequest>()
-        .gives::<ConfigurationView>(),
+        .gives::<ConfigurationView>()
+        .fails(CONFIGURATION)
+        .fails(CONFIGURATION_VALUE),
         Endpoint::get(
             "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/token",
             "Show the token that connectors run with",
             write,
             token,
         )
-        .gives::<String>(),
+        .gives::<String>()
+        .fails(TUNNEL),
         Endpoint::get(
             "/accounts/{account_id}/tunnels",
             "List tunnels of every type",

@@ -11,11 +11,16 @@ use adit_model::{HostPattern, Hostname};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::settings::SettingsView;
+
 /// Seconds that a resolver may keep a record, when the record does not leave that to the server.
 const TTLS: std::ops::RangeInclusive<u32> = 60..=86_400;
 /// The TTL that leaves it to the server.
 const AUTOMATIC: u32 = 1;
 const MAX_COMMENT: usize = 500;
+const MAX_TAGS: usize = 20;
+const MAX_TAG_NAME: usize = 32;
+const MAX_TAG_VALUE: usize = 100;
 
 /// Why a record was refused.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +45,9 @@ pub(crate) struct RecordRequest {
     proxied: Option<bool>,
     ttl: Option<u32>,
     comment: Option<String>,
+    /// Labels, each `name:value` or a name alone.
+    tags: Option<Vec<String>>,
+    settings: Option<SettingsView>,
 }
 
 impl RecordRequest {
@@ -52,6 +60,8 @@ impl RecordRequest {
             proxied: self.proxied.or(Some(record.proxied)),
             ttl: self.ttl.or(Some(record.ttl)),
             comment: self.comment.or_else(|| Some(record.comment.clone())),
+            tags: self.tags.or_else(|| Some(record.tags.clone())),
+            settings: self.settings.or_else(|| Some(record.settings.into())),
         }
     }
 
@@ -79,8 +89,35 @@ impl RecordRequest {
             proxied: self.proxied.unwrap_or(false),
             ttl,
             comment,
+            tags: tags(self.tags.unwrap_or_default())?,
+            settings: self.settings.unwrap_or_default().into(),
         })
     }
+}
+
+/// Labels in their order, each once.
+fn tags(texts: Vec<String>) -> Result<Vec<String>, RecordError> {
+    let mut tags = Vec::new();
+    for text in texts {
+        let (name, value) = text.split_once(':').unwrap_or((&text, ""));
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let fits = (1..=MAX_TAG_NAME).contains(&name.len())
+            && name.bytes().all(letter)
+            && value.chars().count() <= MAX_TAG_VALUE
+            && !value.chars().any(char::is_control);
+        if !fits {
+            let reason =
+                "a tag is a name of up to 32 letters, digits, _ and -, then a colon and up to 100 characters";
+            return Err(invalid("tags", reason));
+        }
+        if !tags.contains(&text) {
+            tags.push(text);
+        }
+    }
+    if tags.len() > MAX_TAGS {
+        return Err(invalid("tags", format!("at most {MAX_TAGS}")));
+    }
+    Ok(tags)
 }
 
 fn invalid(field: &'static str, reason: impl ToString) -> RecordError {

@@ -1,18 +1,19 @@
 //! DNS records of a zone.
 
-use adit_core::port::{CatalogError, DnsRecord, DnsRecordFilter, Page};
+use adit_core::port::{CatalogError, DnsRecord, Page};
 use adit_model::RecordId;
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    record_request::{RecordError, RecordRequest, kind_named},
+    record_filter,
+    record_request::{RecordError, RecordRequest},
     view::RecordView,
 };
 use crate::{
     envelope::Success,
-    extract::{JsonBody, PageRules, QueryParams, RequestError},
+    extract::{JsonBody, PageRules, QueryParams},
     problem::Problem,
     scope::{RecordScope, ZoneScope},
     state::ApiState,
@@ -36,7 +37,7 @@ pub(crate) async fn list_records(
     query: QueryParams,
 ) -> Result<Success<Vec<RecordView>>, Problem> {
     let page = query.page(PAGES)?;
-    let found = match filter(&query)? {
+    let found = match record_filter::read(&query)? {
         Some(filter) => state.catalog.dns_records(scope.zone.id, &filter, page).await?,
         None => Page {
             items: Vec::new(),
@@ -46,29 +47,6 @@ pub(crate) async fn list_records(
     Ok(Success::page(&found, page, |record| {
         RecordView::of(record, &scope.zone)
     }))
-}
-
-/// Which records are asked for; `None` if none can match.
-fn filter(query: &QueryParams) -> Result<Option<DnsRecordFilter>, RequestError> {
-    let mut filter = DnsRecordFilter {
-        proxied: query.flag("proxied")?,
-        ..DnsRecordFilter::default()
-    };
-    if let Some(name) = query.text("name.exact").or_else(|| query.text("name")) {
-        let Ok(name) = name.parse() else { return Ok(None) };
-        filter.name = Some(name);
-    }
-    if let Some(kind) = query.text("type") {
-        let Some(kind) = kind_named(kind) else {
-            return Ok(None);
-        };
-        filter.kind = Some(kind);
-    }
-    filter.content = query
-        .text("content.exact")
-        .or_else(|| query.text("content"))
-        .map(str::to_ascii_lowercase);
-    Ok(Some(filter))
 }
 
 async fn find(state: &ApiState, scope: &RecordScope) -> Result<DnsRecord, RecordError> {

@@ -8,6 +8,8 @@ use adit_model::{AccountId, RecordId, Timestamp, ZoneId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::settings::SettingsView;
+
 /// A zone. What only a DNS host has is empty.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ZoneView {
@@ -64,12 +66,16 @@ pub(crate) struct RecordView {
     proxiable: bool,
     proxied: bool,
     ttl: u32,
-    settings: Empty,
+    settings: SettingsView,
     meta: Empty,
     comment: Option<String>,
-    tags: [&'static str; 0],
+    tags: Vec<String>,
     created_on: Timestamp,
     modified_on: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment_modified_on: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags_modified_on: Option<Timestamp>,
 }
 
 impl ZoneView {
@@ -83,7 +89,7 @@ impl ZoneView {
             id: zone.id,
             name: zone.name.to_string(),
             status: "active",
-            paused: false,
+            paused: zone.paused,
             r#type: "full",
             development_mode: 0,
             name_servers: [],
@@ -91,7 +97,7 @@ impl ZoneView {
             original_registrar: None,
             original_dnshost: None,
             created_on: zone.created_at,
-            modified_on: zone.created_at,
+            modified_on: zone.modified_at,
             activated_on: zone.created_at,
             meta: Empty {},
             account: named(),
@@ -118,12 +124,14 @@ impl RecordView {
             proxiable: target_tunnel(&record.content).is_some(),
             proxied: record.proxied,
             ttl: record.ttl,
-            settings: Empty {},
+            settings: record.settings.into(),
             meta: Empty {},
             comment: Some(record.comment.clone()).filter(|comment| !comment.is_empty()),
-            tags: [],
+            tags: record.tags.clone(),
             created_on: record.created_at,
             modified_on: record.modified_at,
+            comment_modified_on: record.comment_modified_at,
+            tags_modified_on: record.tags_modified_at,
         }
     }
 }

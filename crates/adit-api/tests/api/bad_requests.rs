@@ -112,7 +112,7 @@ async fn every_bad_request_is_answered_with_the_envelope() {
         ),
         ("a path that is not UTF-8", get(&tunnels("/%ff")), (404, 7003)),
         ("a broken escape in the path", get(&tunnels("/%zz")), (404, 7003)),
-        ("an unknown path", get("/accounts"), (404, 7003)),
+        ("an unknown path", get("/organizations"), (404, 7003)),
         ("a path with a slash too many", get(&tunnels("/")), (404, 7003)),
         ("the base", at("/client/v4"), (404, 7003)),
         ("another base", at("/"), (404, 7003)),

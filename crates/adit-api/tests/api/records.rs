@@ -35,7 +35,7 @@ async fn zones_are_listed_and_shown() {
         assert_eq!(answer.result().as_array().unwrap().len(), count, "{query}");
     }
     for query in [
-        "?name=contains:example",
+        "?name=around:example",
         "?status=odd",
         "?account.id=x",
         "?per_page=0",

@@ -1,13 +1,14 @@
 //! The stock command line against the API.
 
-use std::{path::PathBuf, process::Output};
+use std::{path::PathBuf, process::Output, time::SystemTime};
 
 use adit_api::Limits;
+use adit_model::Timestamp;
 use adit_testing::{
     cloudflared::{ABSENT, binary, run},
     skip,
 };
-use adit_wire::{OriginCertificate, TunnelToken};
+use adit_wire::{OriginCertificate, TunnelToken, management_token::ManagementResource};
 use serde_json::Value;
 
 use crate::support::{ACCOUNT, Api, Server, TOKEN};
@@ -118,6 +119,29 @@ async fn the_stock_client_manages_tunnels() {
     assert!(stock.run("tunnel list -d").await.contains("shop"));
     let gone = stock.fail("tunnel token shop").await;
     assert!(gone.contains("shop"), "{gone}");
+}
+
+#[tokio::test]
+async fn the_stock_client_gets_management_tokens() {
+    let Some(binary) = binary() else {
+        return skip("the_stock_client_gets_management_tokens", ABSENT);
+    };
+    let stock = Stock::new(binary).await;
+    let id = stock.api.create_tunnel("shop").await;
+    for resource in ManagementResource::ALL {
+        let command = format!("management token --resource {resource} {id}");
+        let printed: Value = serde_json::from_slice(&stock.output(&command).await.stdout).unwrap();
+        let now = Timestamp::from(SystemTime::now());
+        let claims = stock
+            .api
+            .verifier()
+            .verify(printed["token"].as_str().unwrap(), resource, now)
+            .unwrap();
+        assert_eq!(
+            (claims.tunnel.tunnel.to_string(), claims.resources),
+            (id.clone(), vec![resource])
+        );
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod answer;
 mod api;
 mod client;
+mod contract;
 mod edges;
 mod redaction;
 mod server;
@@ -11,6 +12,7 @@ mod sites;
 pub(crate) use answer::Answer;
 pub(crate) use api::Api;
 pub(crate) use client::{Client, request, tunnels};
+pub(crate) use contract::Contract;
 pub(crate) use edges::{Fault, ScriptedEdges};
 pub(crate) use server::Server;
 pub(crate) use sites::ScriptedSites;

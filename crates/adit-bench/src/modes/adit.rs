@@ -161,7 +161,7 @@ impl Edge {
 }
 
 /// Neither the user's configuration nor their variables reach it.
-fn clean(command: &mut Command) -> &mut Command {
+pub(crate) fn clean(command: &mut Command) -> &mut Command {
     command.env_clear();
     if let Some(path) = env::var_os("PATH") {
         command.env("PATH", path);

@@ -11,7 +11,7 @@ const LIMIT: Duration = Duration::from_secs(45);
 ///
 /// # Errors
 /// The last failure, after that time.
-pub(super) async fn until<T>(
+pub(crate) async fn until<T>(
     what: &str,
     mut attempt: impl AsyncFnMut() -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {

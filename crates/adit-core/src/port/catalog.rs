@@ -3,12 +3,15 @@
 use std::net::IpAddr;
 
 use adit_model::{
-    AccountId, ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, HostPattern, Hostname, Location,
-    RecordId, Timestamp, TunnelId, TunnelKey, TunnelKind, TunnelName, TunnelSecret, TunnelStatus, ZoneId,
+    AccountId, ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, Location, RecordId, Timestamp,
+    TunnelId, TunnelKey, TunnelKind, TunnelName, TunnelSecret, TunnelStatus, ZoneId,
 };
 use async_trait::async_trait;
 
-use super::{ChangeNumber, Configurations, Login, Networks, Sites};
+use super::{
+    Accounts, ApiTokens, AuditLog, ChangeNumber, Configurations, DnsRecord, DnsRecordFilter, Login, Networks,
+    NewDnsRecord, QuickTunnels, Sites, Zone, ZoneFilter, Zones,
+};
 use crate::{lifecycle::StillRouted, permission::Reach};
 
 /// The store could not do what it was asked, for no fault of the caller. The cause is in `source`.
@@ -206,112 +209,22 @@ pub struct Page<T> {
     pub total: u64,
 }
 
-/// A zone: a domain under which an account may put public host names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Zone {
-    /// Its id.
-    pub id: ZoneId,
-    /// Its owner.
-    pub account: AccountId,
-    /// Its owner's name.
-    pub account_name: String,
-    /// Its domain.
-    pub name: Hostname,
-    /// When it was made.
-    pub created_at: Timestamp,
-}
-
-/// Which zones to list.
-#[derive(Debug, Clone, Default)]
-pub struct ZoneFilter {
-    /// Exactly this domain.
-    pub name: Option<Hostname>,
-    /// Only this account's.
-    pub account: Option<AccountId>,
-}
-
-/// The record types that a tunnel needs and that keep a host name to themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DnsRecordKind {
-    /// An alias; to `<tunnel id>.cfargotunnel.com` and proxied, it is a public route.
-    Cname,
-    /// An IPv4 address.
-    A,
-    /// An IPv6 address.
-    Aaaa,
-}
-
-impl DnsRecordKind {
-    /// The name in the API and the store.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Cname => "CNAME",
-            Self::A => "A",
-            Self::Aaaa => "AAAA",
-        }
-    }
-}
-
-/// A DNS record of a zone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DnsRecord {
-    /// Its id.
-    pub id: RecordId,
-    /// Its zone.
-    pub zone: ZoneId,
-    /// Its type.
-    pub kind: DnsRecordKind,
-    /// Its full name, or a wildcard.
-    pub name: HostPattern,
-    /// Its target: a host name, in canonical form for a CNAME, or an address.
-    pub content: String,
-    /// Whether the edge answers for it. Only a proxied CNAME to a tunnel is a public route.
-    pub proxied: bool,
-    /// Seconds, or 1 for automatic.
-    pub ttl: u32,
-    /// The operator's remark; empty if none.
-    pub comment: String,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it was last changed.
-    pub modified_at: Timestamp,
-}
-
-/// What a record is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewDnsRecord {
-    /// Its type.
-    pub kind: DnsRecordKind,
-    /// Its full name, or a wildcard.
-    pub name: HostPattern,
-    /// Its target.
-    pub content: String,
-    /// Whether the edge answers for it.
-    pub proxied: bool,
-    /// Seconds, or 1 for automatic.
-    pub ttl: u32,
-    /// The operator's remark.
-    pub comment: String,
-}
-
-/// Which records to list.
-#[derive(Debug, Clone, Default)]
-pub struct DnsRecordFilter {
-    /// Exactly this name.
-    pub name: Option<HostPattern>,
-    /// Only this type.
-    pub kind: Option<DnsRecordKind>,
-    /// Exactly this target.
-    pub content: Option<String>,
-    /// Only proxied, only not, or both.
-    pub proxied: Option<bool>,
-}
-
 /// The store as the API sees it. Every change is durable before the call returns, in one transaction with its
 /// audit record, and is told to the edges: [`ChangeNumber`] says from where on they know it.
 #[async_trait]
-pub trait Catalog: Configurations + Login + Networks + Sites + Send + Sync {
+pub trait Catalog:
+    Accounts
+    + ApiTokens
+    + AuditLog
+    + Configurations
+    + Login
+    + Networks
+    + QuickTunnels
+    + Sites
+    + Zones
+    + Send
+    + Sync
+{
     /// Whether there is such an account.
     async fn account_exists(&self, account: AccountId) -> Result<bool, StoreError>;
 

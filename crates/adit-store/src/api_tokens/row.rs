@@ -59,9 +59,14 @@ fn policies(text: &str) -> Result<Vec<Policy>, Cause> {
         .collect()
 }
 
+/// Policies as JSON.
+pub(crate) fn policies_value(policies: &[Policy]) -> Value {
+    Value::Array(policies.iter().map(Policy::to_json).collect())
+}
+
 /// Policies as they are kept.
 pub(crate) fn policies_text(policies: &[Policy]) -> String {
-    Value::Array(policies.iter().map(Policy::to_json).collect()).to_string()
+    policies_value(policies).to_string()
 }
 
 /// Addresses as they are kept.

@@ -113,7 +113,7 @@ pub(super) async fn insert(
     actor: &Actor,
 ) -> Refused<HostnameRoute> {
     check_tunnel(tx, account, new.tunnel).await?;
-    let id = HostnameRouteId::random();
+    let id = HostnameRouteId::from_uuid(tx.ids.next());
     check_free(tx, account, id, &new.hostname).await?;
     query(
         "INSERT INTO hostname_routes (account_id, hostname_route_id, hostname, tunnel_id, comment, created_at)

@@ -24,7 +24,7 @@ pub(super) async fn insert(
     let default = defaults::ensure(tx, account).await?;
     let virtual_network = new.virtual_network.unwrap_or(default);
     virtual_networks::live(tx, account, virtual_network).await?;
-    let id = RouteId::random();
+    let id = RouteId::from_uuid(tx.ids.next());
     check_free(tx, account, id, new.network, virtual_network).await?;
     let statement = query(
         "INSERT INTO ip_routes (account_id, route_id, virtual_network_id, tunnel_id, comment, created_at,

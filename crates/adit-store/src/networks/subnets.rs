@@ -28,7 +28,7 @@ pub(super) async fn insert(
     actor: &Actor,
 ) -> Refused<Subnet> {
     defaults::ensure(tx, account).await?;
-    let id = SubnetId::random();
+    let id = SubnetId::from_uuid(tx.ids.next());
     check_name(tx, account, id, &new.name).await?;
     check_range(tx, account, id, new.network, None).await?;
     if new.is_default {

@@ -82,7 +82,7 @@ pub(super) async fn insert(
     actor: &Actor,
 ) -> Refused<VirtualNetwork> {
     defaults::ensure(tx, account).await?;
-    let id = VirtualNetworkId::random();
+    let id = VirtualNetworkId::from_uuid(tx.ids.next());
     check_name(tx, account, id, &new.name).await?;
     if new.is_default {
         displace_default(tx, account).await?;

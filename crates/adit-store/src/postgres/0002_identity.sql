@@ -37,13 +37,21 @@ CREATE INDEX accounts_by_name ON accounts (name, id);
 ALTER TABLE zones ADD COLUMN paused BOOLEAN NOT NULL DEFAULT FALSE, ADD COLUMN modified_at BIGINT NOT NULL DEFAULT 0;
 UPDATE zones SET modified_at = created_at;
 
--- tags: each between line feeds, in order; settings: JSON.
+-- settings: JSON.
 ALTER TABLE dns_records
-    ADD COLUMN tags TEXT COLLATE "C" NOT NULL DEFAULT '',
     ADD COLUMN settings TEXT COLLATE "C" NOT NULL DEFAULT '{}',
     ADD COLUMN comment_modified_at BIGINT,
     ADD COLUMN tags_modified_at BIGINT;
 UPDATE dns_records SET comment_modified_at = modified_at WHERE comment <> '';
+
+-- A tag is name:value, or a name alone.
+CREATE TABLE dns_record_tags (
+    record_id TEXT COLLATE "C" NOT NULL REFERENCES dns_records (id) ON DELETE CASCADE,
+    position BIGINT NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
+    value TEXT COLLATE "C",
+    PRIMARY KEY (record_id, position)
+);
 
 -- What an object was before and after, as JSON, and in whose name it was changed.
 ALTER TABLE audit_log

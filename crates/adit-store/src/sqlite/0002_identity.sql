@@ -51,12 +51,20 @@ ALTER TABLE zones ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE zones ADD COLUMN modified_at INTEGER NOT NULL DEFAULT 0;
 UPDATE zones SET modified_at = created_at;
 
--- tags: each between line feeds, in order; settings: JSON.
-ALTER TABLE dns_records ADD COLUMN tags TEXT NOT NULL DEFAULT '';
+-- settings: JSON.
 ALTER TABLE dns_records ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE dns_records ADD COLUMN comment_modified_at INTEGER;
 ALTER TABLE dns_records ADD COLUMN tags_modified_at INTEGER;
 UPDATE dns_records SET comment_modified_at = modified_at WHERE comment <> '';
+
+-- A tag is name:value, or a name alone.
+CREATE TABLE dns_record_tags (
+    record_id TEXT NOT NULL REFERENCES dns_records (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT,
+    PRIMARY KEY (record_id, position)
+) STRICT;
 
 -- What an object was before and after, as JSON, and in whose name it was changed.
 ALTER TABLE audit_log ADD COLUMN email TEXT;

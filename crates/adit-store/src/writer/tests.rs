@@ -31,6 +31,7 @@ impl Bench {
             place,
             connection,
             clock: Clock::default(),
+            ids: crate::ids::Ids::default(),
             changes_kept: 10,
             newest,
         };

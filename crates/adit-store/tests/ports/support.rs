@@ -12,7 +12,7 @@ use std::{
 use adit_core::port::{
     Actor, Catalog, CatalogError, ChangeNumber, CloseReason, ConnectionClosed, ConnectionOpened,
     ConnectorInfo, Directory, DnsRecordKind, NewDnsRecord, NewTunnel, PageRequest, Presence, PresenceEvent,
-    Tunnel,
+    RecordSettings, Tunnel,
 };
 use adit_model::{
     AccountId, ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, Location, Timestamp,
@@ -257,6 +257,8 @@ pub(crate) fn route(host: &str, tunnel: TunnelId) -> NewDnsRecord {
         proxied: true,
         ttl: 1,
         comment: String::new(),
+        tags: Vec::new(),
+        settings: RecordSettings::default(),
     }
 }
 

@@ -2,7 +2,11 @@
 
 use crate::support::{ALL, Home, actor, route};
 use adit_core::permission::{Policy, Reach, ZONE_READ};
-use adit_core::port::{CatalogError, DnsRecordFilter, DnsRecordKind, NewDnsRecord, PageRequest, ZoneFilter};
+use adit_core::port::{
+    CatalogError, Comparison, DnsRecordFilter, DnsRecordKind, NewDnsRecord, PageRequest, RecordSettings,
+    TextMatch, ZoneFilter,
+};
+
 use adit_model::{AccountId, Hostname, RecordId, TunnelId, ZoneId};
 use adit_store::ZoneError;
 
@@ -18,6 +22,8 @@ fn address(name: &str, content: &str) -> NewDnsRecord {
         proxied: false,
         ttl: 300,
         comment: "by hand".to_owned(),
+        tags: Vec::new(),
+        settings: RecordSettings::default(),
     }
 }
 
@@ -90,8 +96,8 @@ async fn zones_are_found_by_id_name_and_account() {
     );
     let sees = |account| Reach::of(&Policy::everything_in(account), ZONE_READ);
     let named = ZoneFilter {
-        account: None,
-        name: Some(host("example.com")),
+        name: Some(TextMatch::new(Comparison::Equal, "example.com")),
+        ..ZoneFilter::default()
     };
     assert_eq!(
         catalog

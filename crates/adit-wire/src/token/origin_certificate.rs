@@ -7,6 +7,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 
 use super::TokenError;
+use crate::pem;
 
 const TOKEN_BLOCK: &str = "ARGO TUNNEL TOKEN";
 /// Blocks of older logins, which nobody reads any more.
@@ -43,8 +44,8 @@ impl OriginCertificate {
     /// Says which layer failed; [`TokenError::MissingToken`] calls for a new login.
     pub fn parse(text: &str) -> Result<Self, TokenError> {
         let mut token = None;
-        for block in pem_blocks(text) {
-            let (label, body) = block?;
+        for block in pem::blocks(text) {
+            let (label, body) = block.map_err(|_| TokenError::BrokenPem)?;
             if label == TOKEN_BLOCK {
                 if token.replace(body).is_some() {
                     return Err(TokenError::TwoTokens);
@@ -76,19 +77,8 @@ impl OriginCertificate {
             api_token: self.api_token.clone(),
         };
         // Three strings always serialise.
-        let body = BASE64_STANDARD.encode(serde_json::to_vec(&wire).unwrap_or_default());
-        let mut pem = format!("-----BEGIN {TOKEN_BLOCK}-----\n");
-        let mut rest = body.as_str();
-        while !rest.is_empty() {
-            let (line, tail) = rest.split_at_checked(64).unwrap_or((rest, ""));
-            pem.push_str(line);
-            pem.push('\n');
-            rest = tail;
-        }
-        pem.push_str("-----END ");
-        pem.push_str(TOKEN_BLOCK);
-        pem.push_str("-----\n");
-        pem
+        let body = serde_json::to_vec(&wire).unwrap_or_default();
+        pem::encode(TOKEN_BLOCK, &body)
     }
 }
 
@@ -99,27 +89,6 @@ impl fmt::Debug for OriginCertificate {
             .field("account", &self.account)
             .finish_non_exhaustive()
     }
-}
-
-/// The blocks of a PEM text in order: each label with the base64 lines joined.
-fn pem_blocks(text: &str) -> impl Iterator<Item = Result<(&str, String), TokenError>> {
-    let mut lines = text.lines().map(str::trim);
-    std::iter::from_fn(move || {
-        let label = lines.find_map(|line| between(line, "-----BEGIN "))?;
-        let mut body = String::new();
-        for line in lines.by_ref() {
-            match between(line, "-----END ") {
-                Some(end) if end == label => return Some(Ok((label, body))),
-                Some(_) => break,
-                None => body.push_str(line),
-            }
-        }
-        Some(Err(TokenError::BrokenPem))
-    })
-}
-
-fn between<'a>(line: &'a str, prefix: &str) -> Option<&'a str> {
-    line.strip_prefix(prefix)?.strip_suffix("-----")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::fs;
 use adit_edge::certificates::{Authority, CertificateError, LeafKey};
 use adit_net::quic::QuicKeys;
 use adit_store::StoreKeys;
+use adit_wire::management_token::ManagementKeys;
 use anyhow::Context;
 
 use crate::data_dir::{DataDir, file::write_private};
@@ -15,6 +16,7 @@ pub(super) struct Keys {
     pub(super) quic: QuicKeys,
     pub(super) authority: Authority,
     pub(super) leaf: LeafKey,
+    pub(super) management: ManagementKeys,
 }
 
 impl Keys {
@@ -24,12 +26,14 @@ impl Keys {
         let quic = QuicKeys::from_bytes(&dir.key::<{ QuicKeys::LEN }>("quic.key")?)?;
         let authority = authority(dir)?;
         let leaf = leaf_key(dir)?;
+        let management = dir.management_keys()?;
         dir.write_ca_bundle()?;
         Ok(Self {
             store,
             quic,
             authority,
             leaf,
+            management,
         })
     }
 }

@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use adit_api::{ApiState, Limits};
-use adit_core::{port::Catalog, reserved_hosts::ReservedHosts};
+use adit_api::{ApiState, Limits, QuickTunnelService};
+use adit_core::{port::Catalog, quick_tunnel::Lifetimes, reserved_hosts::ReservedHosts};
 use adit_edge::{Edge, EdgeConfig, PublicLimits};
 use adit_model::{AccountId, Timestamp};
 use adit_store::{ApiTokenValue, BootstrapOutcome, Retention, Store, StoreOptions, UserKey};
@@ -164,6 +164,10 @@ async fn assemble(
         catalog: Arc::clone(&store) as Arc<dyn Catalog>,
         edges: edge.control(),
         sites: Arc::new(NoReplicas),
+        management_keys: Arc::new(keys.management),
+        quick_tunnels: settings
+            .quick_tunnels_enabled
+            .then(|| Arc::new(QuickTunnelService::new(settings.domain.clone()))),
         reserved: ReservedHosts::of_domain(&settings.domain).context("the base domain is too long")?,
         limits,
     };
@@ -225,6 +229,10 @@ fn store_options(settings: &Settings) -> StoreOptions {
     };
     StoreOptions {
         retention,
+        quick_tunnels: Lifetimes {
+            unused: settings.quick_tunnels_unused_timeout,
+            idle: settings.quick_tunnels_idle_timeout,
+        },
         ..StoreOptions::default()
     }
 }

@@ -152,7 +152,11 @@ keys! {
     /// Proxies in front whose X-Forwarded-For is believed, comma-separated
     "trusted_proxies" "CIDR,…" trusted_proxies: Vec<IpNet> = Fallback::Both(""),
     /// Whether anyone may ask for a quick tunnel
-    "quick_tunnels.enabled" "BOOL" quick_tunnels_enabled: bool = Fallback::PerRole("true", "false"); later,
+    "quick_tunnels.enabled" "BOOL" quick_tunnels_enabled: bool = Fallback::PerRole("true", "false"),
+    /// A quick tunnel goes when no connector has come for this time since it was made
+    "quick_tunnels.unused_timeout" "TIME" quick_tunnels_unused_timeout: Duration = Fallback::Both("2m"),
+    /// A quick tunnel goes this time after its last connection has ended
+    "quick_tunnels.idle_timeout" "TIME" quick_tunnels_idle_timeout: Duration = Fallback::Both("5m"),
     /// How long deleted tunnels are kept
     "retention.deleted_tunnels" "TIME" retention_deleted_tunnels: Duration = Fallback::Both("90d"),
     /// How long audit records are kept

@@ -29,6 +29,7 @@ async fn up_writes_run_json_and_removes_it_at_a_clean_stop() {
         "keys/edge.key",
         "keys/secrets.key",
         "keys/quic.key",
+        "keys/management.key",
     ] {
         let mode = std::fs::metadata(dir.join(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
@@ -38,6 +39,23 @@ async fn up_writes_run_json_and_removes_it_at_a_clean_stop() {
     let outcome = run_in(adit.home.path(), &[], &["env"]).await;
     assert_eq!(outcome.code, Some(1));
     assert!(outcome.stderr.contains("adit up"), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_management_key_is_rotated_in_a_data_directory_only() {
+    let home = TempDir::new().unwrap();
+    let args = ["management-key", "rotate"];
+    let nowhere = run_in(home.path(), &[], &args).await;
+    assert_eq!(nowhere.code, Some(1), "{nowhere:?}");
+    assert!(nowhere.stderr.contains("adit up"), "{nowhere:?}");
+
+    let adit = Adit::start_in(home, &[], &["--no-demo"]).await;
+    let rotated = run_in(adit.home.path(), &[], &args).await;
+    assert!(rotated.stdout.contains("key 2"), "{rotated:?}");
+    assert!(adit.dir().join("keys/management.old.key").exists());
+    let revoked = run_in(adit.home.path(), &[], &["management-key", "rotate", "--revoke"]).await;
+    assert!(revoked.stdout.contains("key 3"), "{revoked:?}");
+    assert!(!adit.dir().join("keys/management.old.key").exists());
 }
 
 #[tokio::test]

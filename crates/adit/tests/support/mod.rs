@@ -117,6 +117,18 @@ impl Server {
         answer["result"].clone()
     }
 
+    /// A quick tunnel without a connector.
+    pub(crate) async fn quick_tunnel(&self) -> Value {
+        let request = Request::post("/tunnel")
+            .header("host", "localhost")
+            .body(Full::new(Bytes::new()))
+            .unwrap();
+        let (_, mut answer) = client::send(self.listener("api"), request).await.unwrap();
+        let answer: Value = serde_json::from_slice(&answer.read().await.unwrap()).unwrap();
+        assert_eq!(answer["success"], true, "{answer}");
+        answer["result"].clone()
+    }
+
     /// A tunnel that serves `<name>.adit.localhost`.
     pub(crate) async fn tunnel(&self, name: &str) -> Tunnel {
         let made = self.api("POST", "/cfd_tunnel", json!({ "name": name })).await;

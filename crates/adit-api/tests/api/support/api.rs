@@ -2,7 +2,7 @@
 
 use std::{ops::Deref, sync::Arc, time::SystemTime};
 
-use adit_api::{ApiState, Limits, router};
+use adit_api::{ApiState, Limits, QuickTunnelService, router};
 use adit_core::{
     port::{
         Actor, Catalog as _, CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, Presence as _,
@@ -15,6 +15,7 @@ use adit_model::{
     TransportProtocol, TunnelKey, ZoneId,
 };
 use adit_store::{Bootstrap, Store, StoreKeys, StoreOptions, UserKey};
+use adit_wire::management_token::{ManagementKey, ManagementKeys, ManagementVerifier};
 use tempfile::TempDir;
 
 use super::{ACCOUNT, Client, EMAIL, KEY, OTHER_ACCOUNT, OTHER_TOKEN, ScriptedEdges, ScriptedSites, TOKEN};
@@ -58,6 +59,8 @@ impl Api {
             catalog: Arc::<Store>::clone(&store),
             edges: Arc::<ScriptedEdges>::clone(&edges),
             sites: Arc::<ScriptedSites>::clone(&sites),
+            management_keys: Arc::new(ManagementKeys::new(ManagementKey::generate(1).unwrap().0, None)),
+            quick_tunnels: Some(Arc::new(QuickTunnelService::new("example.com".parse().unwrap()))),
             reserved: ReservedHosts::of_domain(&"example.com".parse().unwrap()).unwrap(),
             limits: Limits::default(),
         };
@@ -80,6 +83,22 @@ impl Api {
     pub(crate) fn limited(&self, limits: Limits) -> Client {
         let state = ApiState {
             limits,
+            ..self.state.clone()
+        };
+        Client {
+            router: router(state),
+        }
+    }
+
+    /// What the edge verifies management tokens with.
+    pub(crate) fn verifier(&self) -> ManagementVerifier {
+        self.state.management_keys.verifier()
+    }
+
+    /// A client of the same API without quick tunnels.
+    pub(crate) fn without_quick_tunnels(&self) -> Client {
+        let state = ApiState {
+            quick_tunnels: None,
             ..self.state.clone()
         };
         Client {

@@ -3,13 +3,16 @@
 use std::net::IpAddr;
 
 use adit_api::ClientAddress;
-use axum::{Router, body::Body};
+use axum::{
+    Router,
+    body::{Body, HttpBody as _},
+};
 use http::{Method, Request};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::{ACCOUNT, Answer, SECRET, TOKEN};
+use super::{ACCOUNT, Answer, Contract, SECRET, TOKEN};
 
 /// Whoever holds the token of the account.
 pub(crate) struct Client {
@@ -17,18 +20,23 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Sends a request as it is.
-    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
-        request
-            .extensions_mut()
+    /// Sends a request as it is. What comes back must be in the OpenAPI document.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (mut head, body) = request.into_parts();
+        let (method, path) = (head.method.clone(), head.uri.to_string());
+        head.extensions
             .insert(ClientAddress(IpAddr::from([192, 0, 2, 7])));
+        let (body, sent) = read_if_whole(body).await;
+        let request = Request::from_parts(head, body);
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Contract::get().check(&method, &path, sent.as_ref(), status, &body);
         Answer {
             status,
             headers,
-            body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+            body,
         }
     }
 
@@ -62,6 +70,16 @@ impl Client {
         let body = json!({"name": name, "tunnel_secret": SECRET});
         self.post(&tunnels(""), body).await.id()
     }
+}
+
+/// A body, and the JSON in it if it is there already; one that is still to come is left alone.
+async fn read_if_whole(body: Body) -> (Body, Option<Value>) {
+    if body.size_hint().exact().is_none() {
+        return (body, None);
+    }
+    let bytes = body.collect().await.unwrap().to_bytes();
+    let sent = serde_json::from_slice(&bytes).ok();
+    (Body::from(bytes), sent)
 }
 
 /// A request of the account's token. `path` is relative to `/client/v4`.

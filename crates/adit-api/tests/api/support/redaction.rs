@@ -16,6 +16,7 @@ static VARYING: LazyLock<Regex> = LazyLock::new(|| {
         r"(?x)
         (?<uuid> \b [0-9a-f]{8} (?: - [0-9a-f]{4} ){3} - [0-9a-f]{12} \b )
         | (?<id> \b [0-9a-f]{32} \b )
+        | (?<jwt> \b eyJ [\w-]+ \. [\w-]+ \. [\w-]+ )
         | (?<time> \b \d{4}-\d\d-\d\d T \d\d:\d\d:\d\d \. \d{6} Z \b )",
     )
     .unwrap()
@@ -55,6 +56,9 @@ impl Redaction {
     fn name(&mut self, found: &Captures<'_>) -> String {
         if KNOWN.contains(&&found[0]) {
             return found[0].to_owned();
+        }
+        if found.name("jwt").is_some() {
+            return "[jwt]".to_owned();
         }
         let (kind, met) = if found.name("uuid").is_some() {
             ("uuid", &mut self.uuids)

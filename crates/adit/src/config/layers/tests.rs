@@ -52,6 +52,8 @@ fn samples() -> BTreeMap<&'static str, (&'static str, &'static str)> {
             ("10.0.0.0/8,192.0.2.1", "[\"10.0.0.0/8\", \"192.0.2.1\"]"),
         ),
         ("quick_tunnels.enabled", ("true", "true")),
+        ("quick_tunnels.unused_timeout", ("30s", "\"30s\"")),
+        ("quick_tunnels.idle_timeout", ("1m", "\"1m\"")),
         ("retention.deleted_tunnels", ("1d", "\"1d\"")),
         ("retention.audit", ("1d", "\"1d\"")),
         ("retention.connections", ("1d", "\"1d\"")),

@@ -1,0 +1,30 @@
+//! An edge that holds no connection, closes all it is asked to and has no replica of any site.
+
+use std::time::Duration;
+
+use adit_core::{
+    ha::Epoch,
+    port::{Answer, Ask, AskError, EdgeControl, FailoverError, FailoverRequest, Question, SiteControl},
+};
+use adit_model::NodeId;
+use async_trait::async_trait;
+
+pub(super) struct IdleEdge;
+
+#[async_trait]
+impl EdgeControl for IdleEdge {
+    async fn ask(&self, ask: Ask, _within: Duration) -> Vec<(NodeId, Result<Answer, AskError>)> {
+        let answer = match ask.question {
+            Question::ListConnections { .. } => Answer::Connections(Vec::new()),
+            Question::CloseConnections { .. } => Answer::Closed(0),
+        };
+        vec![(NodeId::random(), Ok(answer))]
+    }
+}
+
+#[async_trait]
+impl SiteControl for IdleEdge {
+    async fn fail_over(&self, _request: FailoverRequest, _within: Duration) -> Result<Epoch, FailoverError> {
+        Err(FailoverError::NotElectable)
+    }
+}

@@ -1,0 +1,196 @@
+//! What is in the store while it is measured: made through its ports, as the API and an edge make it.
+
+use std::{sync::Arc, time::SystemTime};
+
+use adit_core::port::{
+    Actor, Catalog as _, CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, DnsRecordKind,
+    NewDnsRecord, NewTunnel, PageRequest, Presence as _, PresenceEvent, RecordSettings, TunnelFilter,
+};
+use adit_model::{
+    ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, Location, Timestamp, TransportProtocol,
+    TunnelId, TunnelKey, TunnelKind, TunnelSecret,
+};
+use anyhow::Context;
+use tokio::task::JoinSet;
+
+use super::{Scale, server::Api};
+use crate::{modes::until::until, say};
+
+/// Writes that wait at a time, so that they share transactions.
+const TOGETHER: usize = 64;
+
+/// Tunnels of which every tenth is deleted, a fifth was connected once, and some are.
+pub(super) struct Population {
+    /// A tunnel with connections.
+    pub(super) connected: TunnelId,
+    /// Any tunnel, and its name.
+    pub(super) some: (TunnelId, String),
+}
+
+pub(super) fn name(number: usize) -> String {
+    // Neighbours in time are no neighbours by name.
+    format!("tunnel-{:02}-{number}", number * 7919 % 100)
+}
+
+pub(super) fn actor() -> Actor {
+    Actor {
+        name: "system".to_owned(),
+        email: None,
+        address: None,
+        request_id: "0123456789abcdef0123456789abcdef".to_owned(),
+    }
+}
+
+impl Population {
+    pub(super) async fn make(api: &Api, scale: Scale) -> anyhow::Result<Self> {
+        say(&format!("making {} tunnels", scale.tunnels));
+        let tunnels = in_groups(0..scale.tunnels, |number| {
+            let (store, account) = (Arc::clone(&api.store), api.account);
+            async move {
+                let new = NewTunnel {
+                    account,
+                    kind: TunnelKind::CfdTunnel,
+                    name: name(number).parse()?,
+                    config_source: ConfigSource::Local,
+                    secret: TunnelSecret::new(vec![7; 32]).context("a secret")?,
+                };
+                Ok((number, store.create_tunnel(new, &actor()).await?.0.key))
+            }
+        })
+        .await?;
+        say("deleting every tenth");
+        in_groups(
+            tunnels.iter().filter(|(number, _)| number % 10 == 3),
+            |(_, key)| {
+                let (store, key) = (Arc::clone(&api.store), *key);
+                async move { Ok(store.delete_tunnel(key, false, &actor()).await.map(drop)?) }
+            },
+        )
+        .await?;
+
+        say(&format!("{} routes", scale.routes));
+        let last = tunnels.last().context("no tunnel")?.1;
+        in_groups(0..scale.routes, |number| {
+            let (store, zone) = (Arc::clone(&api.store), api.zone);
+            let content = format!("{}.cfargotunnel.com", last.tunnel);
+            async move {
+                let record = NewDnsRecord {
+                    kind: DnsRecordKind::Cname,
+                    name: format!("host-{number}.bench.example").parse()?,
+                    content,
+                    proxied: true,
+                    ttl: 1,
+                    comment: String::new(),
+                    tags: Vec::new(),
+                    settings: RecordSettings::default(),
+                };
+                Ok(store.create_dns_record(zone, record, &actor()).await.map(drop)?)
+            }
+        })
+        .await?;
+
+        say(&format!("{} connectors come, stay or go", scale.connectors));
+        let alive = || {
+            tunnels
+                .iter()
+                .filter(|(number, _)| number % 10 != 3)
+                .map(|(_, key)| *key)
+        };
+        for tunnel in alive().skip(scale.connectors).step_by(4).take(scale.tunnels / 5) {
+            let connection = open(api, tunnel, ConnectorId::random(), 0);
+            close(api, tunnel, connection);
+        }
+        let step = scale.tunnels * 9 / 10 / scale.connectors;
+        for (number, tunnel) in alive().step_by(step).take(scale.connectors).enumerate() {
+            let connector = ConnectorId::random();
+            let connections: Vec<_> = (0..4).map(|index| open(api, tunnel, connector, index)).collect();
+            if let (0, Some(lost)) = (number % 10, connections.last()) {
+                close(api, tunnel, *lost);
+            }
+        }
+        let connected = alive().next().context("no tunnel")?;
+        let marker = tunnels
+            .iter()
+            .rev()
+            .map(|(_, key)| *key)
+            .find(|key| *key != last)
+            .context("no tunnel")?;
+        // Written in the order of their ids, so that the last to be reported may not be the last to be written.
+        open(api, marker, ConnectorId::random(), 0);
+        settle(api).await?;
+        let some = tunnels.get(scale.tunnels / 2).context("no tunnel")?;
+        Ok(Self {
+            connected: connected.tunnel,
+            some: (some.1.tunnel, name(some.0)),
+        })
+    }
+}
+
+/// Waits until nothing more is written of connections.
+async fn settle(api: &Api) -> anyhow::Result<()> {
+    let mut before = 0;
+    until("the news of connections", async || {
+        let filter = TunnelFilter {
+            status: Some(adit_model::TunnelStatus::Down),
+            ..TunnelFilter::default()
+        };
+        let page = PageRequest { page: 1, per_page: 1 };
+        let down = api.store.tunnels(api.account, &filter, page).await?.total;
+        let same = std::mem::replace(&mut before, down) == down && down > 0;
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        anyhow::ensure!(same, "{down} are down");
+        Ok(())
+    })
+    .await
+}
+
+/// Runs one task for each item, a bounded number at a time; the results in no order but sorted by completion.
+async fn in_groups<I, T, F>(
+    items: impl IntoIterator<Item = I>,
+    mut task: impl FnMut(I) -> F,
+) -> anyhow::Result<Vec<T>>
+where
+    T: Send + 'static,
+    F: Future<Output = anyhow::Result<T>> + Send + 'static,
+{
+    let (mut running, mut done) = (JoinSet::new(), Vec::new());
+    for item in items {
+        if running.len() == TOGETHER {
+            done.push(running.join_next().await.context("no task")???);
+        }
+        running.spawn(task(item));
+    }
+    while let Some(result) = running.join_next().await {
+        done.push(result??);
+    }
+    Ok(done)
+}
+
+fn open(api: &Api, tunnel: TunnelKey, connector: ConnectorId, index: u8) -> ConnectionId {
+    let connection = ConnectionId::random();
+    api.store.report(PresenceEvent::Opened(Box::new(ConnectionOpened {
+        tunnel,
+        connection,
+        connector: ConnectorInfo {
+            id: connector,
+            version: "2026.8.2".to_owned(),
+            arch: "linux_amd64".to_owned(),
+            features: vec!["allow_remote_config".to_owned(), "serialized_headers".to_owned()],
+        },
+        index: ConnectionIndex(index),
+        protocol: TransportProtocol::Quic,
+        origin_ip: [192, 0, 2, 1].into(),
+        location: Location::default(),
+        opened_at: Timestamp::from(SystemTime::now()),
+    })));
+    connection
+}
+
+fn close(api: &Api, tunnel: TunnelKey, connection: ConnectionId) {
+    api.store.report(PresenceEvent::Closed(ConnectionClosed {
+        tunnel,
+        connection,
+        reason: CloseReason::Unregistered,
+        closed_at: Timestamp::from(SystemTime::now()),
+    }));
+}

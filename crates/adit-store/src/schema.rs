@@ -1,0 +1,35 @@
+//! The schema's steps, the same for both engines, each of which has them in its own words.
+
+use sqlx::{
+    SqlSafeStr,
+    migrate::{Migration, MigrationType},
+};
+
+/// The steps in the words of an engine, oldest first. One that was released is never changed, only followed.
+macro_rules! steps {
+    ($engine:literal) => {
+        $crate::schema::steps!($engine:
+            1, "0001_tunnels_zones_presence", "tunnels, zones, presence, audit and changes";
+            2, "0002_identity", "users, policies of API tokens, paused zones, tags, states in the audit log";
+            3, "0003_tunnels", "tunnel kinds, configurations and sites";
+            4, "0004_networks", "routes, virtual networks and subnets";
+            5, "0005_quick_tunnels", "quick tunnels";
+            6, "0006_lists", "lists of tunnels";
+        )
+    };
+    ($engine:literal: $($version:literal, $file:literal, $says:literal;)+) => {
+        vec![$($crate::schema::step($version, $says, include_str!(concat!($engine, "/", $file, ".sql"))),)+]
+    };
+}
+pub(crate) use steps;
+
+/// One step of the schema; runs in a transaction of its own.
+pub(crate) fn step(version: i64, description: &'static str, sql: &'static str) -> Migration {
+    Migration::new(
+        version,
+        description.into(),
+        MigrationType::Simple,
+        sql.into_sql_str(),
+        false,
+    )
+}

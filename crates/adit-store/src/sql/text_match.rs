@@ -1,0 +1,107 @@
+//! Conditions on text columns, the same on both engines.
+//!
+//! LIKE knows no case in SQLite and knows it in PostgreSQL, so either side is brought to lower case, or LIKE is not
+//! used at all.
+
+use adit_core::port::{Comparison, TextMatch};
+
+use super::Query;
+
+/// Goes on with a condition on a column, which must not be null.
+pub(crate) fn push(query: Query, column: &'static str, wanted: &TextMatch) -> Query {
+    if wanted.case_matters {
+        exactly(query, column, wanted)
+    } else {
+        without_case(query, column, wanted)
+    }
+}
+
+fn without_case(query: Query, column: &'static str, wanted: &TextMatch) -> Query {
+    let text = wanted.text.to_ascii_lowercase();
+    let query = query.push("lower(").push(column).push(")");
+    match wanted.comparison {
+        Comparison::Equal => query.push(" = ").push_bind(text),
+        Comparison::NotEqual => query.push(" <> ").push_bind(text),
+        Comparison::StartsWith => like(query, &format!("{}%", escaped(&text))),
+        Comparison::EndsWith => like(query, &format!("%{}", escaped(&text))),
+        Comparison::Contains => like(query, &format!("%{}%", escaped(&text))),
+    }
+}
+
+fn like(query: Query, pattern: &str) -> Query {
+    query.push(" LIKE ").push_bind(pattern).push(" ESCAPE '!'")
+}
+
+/// A text that means itself in a pattern of LIKE.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if matches!(letter, '!' | '%' | '_') {
+            escaped.push('!');
+        }
+        escaped.push(letter);
+    }
+    escaped
+}
+
+fn exactly(query: Query, column: &'static str, wanted: &TextMatch) -> Query {
+    let text = &wanted.text;
+    let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+    match wanted.comparison {
+        Comparison::Equal => query.push(column).push(" = ").push_bind(text),
+        Comparison::NotEqual => query.push(column).push(" <> ").push_bind(text),
+        Comparison::StartsWith => query
+            .push("substr(")
+            .push(column)
+            .push(", 1, CAST(")
+            .push_bind(length)
+            .push(" AS INTEGER)) = ")
+            .push_bind(text),
+        Comparison::EndsWith => {
+            let query = query
+                .push("(length(")
+                .push(column)
+                .push(") >= ")
+                .push_bind(length);
+            let query = query
+                .push(" AND substr(")
+                .push(column)
+                .push(", CAST(length(")
+                .push(column);
+            let query = query.push(") - ").push_bind(length).push(" + 1 AS INTEGER)) = ");
+            query.push_bind(text).push(")")
+        }
+        // What is found can be taken out, and then something is missing.
+        Comparison::Contains => {
+            let query = query.push("replace(").push(column).push(", ").push_bind(text);
+            query.push(", '') <> ").push(column)
+        }
+    }
+}
+
+/// Conditions of which all must hold, or any.
+#[derive(Default)]
+pub(crate) struct Conditions<'a>(Vec<Box<dyn FnOnce(Query) -> Query + Send + 'a>>);
+
+impl<'a> Conditions<'a> {
+    /// One more.
+    pub(crate) fn add(&mut self, condition: impl FnOnce(Query) -> Query + Send + 'a) {
+        self.0.push(Box::new(condition));
+    }
+
+    /// Goes on with ` AND (…)`, unless there are none.
+    pub(crate) fn push_to(self, query: Query, any: bool) -> Query {
+        if self.0.is_empty() {
+            return query;
+        }
+        let between = if any { ") OR (" } else { ") AND (" };
+        let mut query = query.push(" AND ((");
+        for (place, condition) in self.0.into_iter().enumerate() {
+            if place > 0 {
+                query = query.push(between);
+            }
+            query = condition(query);
+        }
+        query.push("))")
+    }
+}

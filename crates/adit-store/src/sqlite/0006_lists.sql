@@ -1,0 +1,61 @@
+-- Lists of tunnels: an index for each order and state that they are asked by, and counters for their totals.
+
+-- Each ends in what a list may be filtered by on its way, so that only rows that are shown are read.
+DROP INDEX tunnels_newest_first;
+CREATE INDEX tunnels_newest_first ON tunnels (account_id, created_at DESC, tunnel_id, kind, deleted_at, name);
+CREATE INDEX tunnels_live ON tunnels (account_id, created_at DESC, tunnel_id, kind, name) WHERE deleted_at IS NULL;
+CREATE INDEX tunnels_gone ON tunnels (account_id, created_at DESC, tunnel_id, kind) WHERE deleted_at IS NOT NULL;
+CREATE INDEX tunnels_connected ON tunnels (account_id, created_at DESC, tunnel_id, kind, deleted_at)
+    WHERE active_since IS NOT NULL;
+CREATE INDEX tunnels_down ON tunnels (account_id, created_at DESC, tunnel_id, kind, deleted_at)
+    WHERE ever_connected AND active_since IS NULL;
+CREATE INDEX tunnels_inactive ON tunnels (account_id, created_at DESC, tunnel_id, kind, deleted_at)
+    WHERE NOT ever_connected AND active_since IS NULL;
+CREATE INDEX tunnels_by_name ON tunnels (account_id, name, kind, deleted_at);
+
+DROP INDEX connections_of_tunnel;
+CREATE INDEX connections_of_tunnel ON connections (account_id, tunnel_id, closed_at, opened_at);
+CREATE INDEX connections_lost ON connections (account_id, closed_at, tunnel_id, connector_id, connection_index)
+    WHERE closed_at IS NOT NULL;
+
+-- How many tunnels an account has in each state. Kept by triggers, so that no way of writing a tunnel forgets it.
+CREATE TABLE tunnel_totals (
+    account_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    deleted INTEGER NOT NULL,
+    ever_connected INTEGER NOT NULL,
+    connected INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    PRIMARY KEY (account_id, kind, deleted, ever_connected, connected)
+) STRICT, WITHOUT ROWID;
+INSERT INTO tunnel_totals (account_id, kind, deleted, ever_connected, connected, total)
+    SELECT account_id, kind, deleted_at IS NOT NULL, ever_connected, active_since IS NOT NULL, COUNT(*)
+    FROM tunnels GROUP BY 1, 2, 3, 4, 5;
+
+CREATE TRIGGER tunnels_counted AFTER INSERT ON tunnels
+BEGIN
+    INSERT INTO tunnel_totals (account_id, kind, deleted, ever_connected, connected, total)
+        VALUES (NEW.account_id, NEW.kind, NEW.deleted_at IS NOT NULL, NEW.ever_connected,
+            NEW.active_since IS NOT NULL, 1)
+        ON CONFLICT (account_id, kind, deleted, ever_connected, connected) DO UPDATE SET total = total + 1;
+END;
+CREATE TRIGGER tunnels_uncounted AFTER DELETE ON tunnels
+BEGIN
+    UPDATE tunnel_totals SET total = total - 1
+        WHERE account_id = OLD.account_id AND kind = OLD.kind AND deleted = (OLD.deleted_at IS NOT NULL)
+        AND ever_connected = OLD.ever_connected AND connected = (OLD.active_since IS NOT NULL);
+END;
+CREATE TRIGGER tunnels_recounted AFTER UPDATE OF account_id, kind, deleted_at, ever_connected, active_since ON tunnels
+WHEN OLD.account_id <> NEW.account_id OR OLD.kind <> NEW.kind
+    OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL)
+    OR OLD.ever_connected <> NEW.ever_connected
+    OR (OLD.active_since IS NULL) <> (NEW.active_since IS NULL)
+BEGIN
+    UPDATE tunnel_totals SET total = total - 1
+        WHERE account_id = OLD.account_id AND kind = OLD.kind AND deleted = (OLD.deleted_at IS NOT NULL)
+        AND ever_connected = OLD.ever_connected AND connected = (OLD.active_since IS NOT NULL);
+    INSERT INTO tunnel_totals (account_id, kind, deleted, ever_connected, connected, total)
+        VALUES (NEW.account_id, NEW.kind, NEW.deleted_at IS NOT NULL, NEW.ever_connected,
+            NEW.active_since IS NOT NULL, 1)
+        ON CONFLICT (account_id, kind, deleted, ever_connected, connected) DO UPDATE SET total = total + 1;
+END;

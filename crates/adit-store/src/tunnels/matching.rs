@@ -1,0 +1,228 @@
+//! What a list of tunnels is filtered by, as conditions on `t`.
+
+use adit_core::{
+    port::TunnelFilter,
+    status::{FactFilter, MISSING_WINDOW},
+};
+use adit_model::{AccountId, Timestamp, TunnelId, TunnelKind};
+
+use crate::sql::Query;
+
+/// A connection `gone` that ended since some time and whose connector, still live, has not got its index back.
+macro_rules! lost {
+    () => {
+        " EXISTS (
+            SELECT 1 FROM connections live
+            WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
+            AND live.connector_id = gone.connector_id AND live.closed_at IS NULL)
+        AND NOT EXISTS (
+            SELECT 1 FROM connections live
+            WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
+            AND live.connector_id = gone.connector_id AND live.closed_at IS NULL
+            AND live.connection_index = gone.connection_index)"
+    };
+}
+
+/// A site `s` that has no standby though one should take over: fewer than two replicas are connected.
+macro_rules! without_standby {
+    () => {
+        " s.ha_mode <> 'disabled' AND (
+            SELECT COUNT(DISTINCT live.connector_id) FROM connections live
+            WHERE live.account_id = s.account_id AND live.tunnel_id = s.tunnel_id AND live.closed_at IS NULL) < 2"
+    };
+}
+
+pub(super) use {lost, without_standby};
+
+/// The tunnels of an account that lost a connection, and its sites without a standby. They are few, so a list is
+/// better filtered by this set than by asking for each tunnel.
+const LOST: [&str; 4] = [
+    "(SELECT gone.tunnel_id FROM connections gone WHERE gone.account_id = ",
+    " AND gone.closed_at >= ",
+    concat!(
+        " AND",
+        lost!(),
+        " UNION SELECT s.tunnel_id FROM ha_state s WHERE s.account_id = "
+    ),
+    concat!(" AND", without_standby!(), ")"),
+];
+
+/// How a prefix is looked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Prefix {
+    /// In a range of names: finds few quickly.
+    Range,
+    /// In the text of each name, which no index is chosen for.
+    Text,
+}
+
+/// Adds what the filter asks for to a statement that ends in a condition on `t`. Only what is asked for becomes part
+/// of the statement, so that each combination finds its index; what an index is partial by is written out.
+pub(super) fn matching(
+    mut query: Query,
+    account: AccountId,
+    filter: &TunnelFilter,
+    prefix: Prefix,
+    now: Timestamp,
+) -> Query {
+    query = query
+        .push_if(" AND t.tunnel_id = ", filter.id.map(TunnelId::uuid))
+        .push_if(" AND t.name = ", filter.name.as_deref());
+    query = of_kinds(query, &filter.kinds);
+    if let Some(text) = given(filter.include_prefix.as_ref()) {
+        query = match prefix {
+            Prefix::Range => query
+                .push_if(" AND t.name < ", after_prefix(text))
+                .push(" AND t.name >= ")
+                .push_bind(text),
+            Prefix::Text => query
+                .push(" AND substr(t.name, 1, length(")
+                .push_bind(text)
+                .push(")) = ")
+                .push_bind(text),
+        };
+    }
+    if let Some(prefix) = given(filter.exclude_prefix.as_ref()) {
+        query = query
+            .push(" AND (t.name < ")
+            .push_bind(prefix)
+            .push_if(" OR t.name >= ", after_prefix(prefix))
+            .push(")");
+    }
+    query = query.push(either(
+        filter.deleted,
+        " AND t.deleted_at IS NOT NULL",
+        " AND t.deleted_at IS NULL",
+    ));
+    if let Some(moment) = filter.existed_at.map(Timestamp::unix_micros) {
+        query = existed_at(query, moment);
+    }
+    if let Some(moment) = filter.was_active_at.map(Timestamp::unix_micros) {
+        query = connected_at(query.push(" AND t.tunnel_id IN "), account, moment);
+    }
+    if let Some(moment) = filter.was_inactive_at.map(Timestamp::unix_micros) {
+        query = existed_at(query, moment).push(" AND t.tunnel_id NOT IN ");
+        query = connected_at(query, account, moment);
+    }
+    let facts = filter.status.map(FactFilter::from).unwrap_or_default();
+    query = query
+        .push(either(
+            facts.ever_connected,
+            " AND t.ever_connected",
+            " AND NOT t.ever_connected",
+        ))
+        .push(either(
+            facts.connected,
+            " AND t.active_since IS NOT NULL",
+            " AND t.active_since IS NULL",
+        ));
+    if facts.missing.is_some() {
+        let [of_account, since, lost, without_standby] = LOST;
+        query = query
+            .push(either(
+                facts.missing,
+                " AND t.tunnel_id IN ",
+                " AND t.tunnel_id NOT IN ",
+            ))
+            .push(of_account)
+            .push_bind(account.to_string())
+            .push(since)
+            .push_bind(missing_since(now))
+            .push(lost)
+            .push_bind(account.to_string())
+            .push(without_standby);
+    }
+    query
+}
+
+/// Goes on with whether `t` is of one of these kinds, if it need not be of any.
+pub(super) fn of_kinds(query: Query, kinds: &[TunnelKind]) -> Query {
+    let restricts = TunnelKind::ALL.iter().any(|kind| !kinds.contains(kind));
+    let [first, others @ ..] = kinds else { return query };
+    if !restricts {
+        return query;
+    }
+    let query = query.push(" AND t.kind IN (").push_bind(first.as_str());
+    let or = |query: Query, kind: &TunnelKind| query.push(", ").push_bind(kind.as_str());
+    others.iter().fold(query, or).push(")")
+}
+
+/// A prefix that restricts something.
+pub(super) fn given(prefix: Option<&String>) -> Option<&str> {
+    prefix.map(String::as_str).filter(|prefix| !prefix.is_empty())
+}
+
+/// The text for a condition that may be asked for either way.
+const fn either(wanted: Option<bool>, yes: &'static str, no: &'static str) -> &'static str {
+    match wanted {
+        Some(true) => yes,
+        Some(false) => no,
+        None => "",
+    }
+}
+
+/// The first text, in the order of bytes, behind all that start with `prefix`; `None` if there is none.
+fn after_prefix(prefix: &str) -> Option<String> {
+    let mut after = prefix.to_owned();
+    while let Some(last) = after.pop() {
+        // The range skips the surrogates, which are no characters.
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            after.push(next);
+            return Some(after);
+        }
+    }
+    None
+}
+
+/// Goes on with whether `t` was made at or before a moment and not deleted before it.
+fn existed_at(query: Query, moment: i64) -> Query {
+    query
+        .push(" AND t.created_at <= ")
+        .push_bind(moment)
+        .push(" AND (t.deleted_at IS NULL OR t.deleted_at >= ")
+        .push_bind(moment)
+        .push(")")
+}
+
+/// Goes on with the tunnels of an account that had a connection at a moment.
+fn connected_at(query: Query, account: AccountId, moment: i64) -> Query {
+    query
+        .push("(SELECT past.tunnel_id FROM connections past WHERE past.account_id = ")
+        .push_bind(account.to_string())
+        .push(" AND past.opened_at <= ")
+        .push_bind(moment)
+        .push(" AND (past.closed_at IS NULL OR past.closed_at > ")
+        .push_bind(moment)
+        .push("))")
+}
+
+/// Since when a lost connection counts.
+pub(super) fn missing_since(now: Timestamp) -> i64 {
+    let window = i64::try_from(MISSING_WINDOW.as_micros()).unwrap_or(i64::MAX);
+    now.unix_micros().saturating_sub(window)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn texts_with_a_prefix_are_exactly_those_of_its_range(prefix in "\\PC{1,3}", text in "\\PC{0,4}", rest: String) {
+            for text in [&text, &format!("{prefix}{rest}")] {
+                let below = after_prefix(&prefix).is_none_or(|after| *text < after);
+                prop_assert_eq!(text.starts_with(&prefix), *text >= prefix && below, "{:?}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn the_range_of_a_prefix_ends_even_behind_the_last_characters() {
+        assert_eq!(after_prefix("a").as_deref(), Some("b"));
+        assert_eq!(after_prefix("a\u{10ffff}").as_deref(), Some("b"));
+        assert_eq!(after_prefix("\u{d7ff}").as_deref(), Some("\u{e000}"));
+        assert_eq!(after_prefix("\u{10ffff}"), None);
+    }
+}

@@ -1,0 +1,50 @@
+//! Quick tunnels of the stock connector through `adit up`, each a process of its own.
+
+mod support;
+
+use std::time::Duration;
+
+use adit_testing::{
+    cloudflared::{ABSENT, Cloudflared, Options, Protocol, binary},
+    origin::Origin,
+    skip,
+};
+use support::Server;
+
+#[tokio::test]
+async fn a_quick_tunnel_serves_until_its_connector_is_gone_for_a_while() {
+    let Some(binary) = binary() else {
+        return skip(
+            "a_quick_tunnel_serves_until_its_connector_is_gone_for_a_while",
+            ABSENT,
+        );
+    };
+    let idle = "--quick-tunnels-idle-timeout=2s";
+    let server = Server::start_with(&["--no-demo", idle]).await;
+    let service = format!("http://{}", server.listener("api"));
+    let origin = Origin::start().await;
+    for protocol in Protocol::ALL {
+        let options = Options::new(&binary, server.listener("edge"), &server.ca(), "");
+        let options = options.over(protocol).serving(&origin.url());
+        let (mut connector, host) = Cloudflared::start_quick(&options, &service).await;
+        assert_eq!(server.status(&host).await, 200, "{protocol} {host}");
+
+        connector.process.terminate().await;
+        server.answers(&host, 530, Duration::from_secs(10)).await;
+        let gone = server.answers(&host, 404, Duration::from_secs(20)).await;
+        assert!(
+            gone >= Duration::from_millis(500),
+            "it waits for a connector: {gone:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_quick_tunnel_that_nobody_connects_is_forgotten() {
+    let unused = "--quick-tunnels-unused-timeout=1s";
+    let server = Server::start_with(&["--no-demo", unused]).await;
+    let made = server.quick_tunnel().await;
+    let host = made["hostname"].as_str().unwrap();
+    assert_eq!(server.status(host).await, 530);
+    server.answers(host, 404, Duration::from_secs(20)).await;
+}
