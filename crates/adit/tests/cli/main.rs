@@ -8,6 +8,7 @@
 
 mod commands;
 mod configuration;
+mod conformance;
 mod connector;
 mod lifecycle;
 mod recording_api;
