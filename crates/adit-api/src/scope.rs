@@ -119,6 +119,12 @@ pub(crate) struct ZoneScope {
 
 impl ZoneScope {
     async fn of(parts: &mut Parts, state: &ApiState) -> Result<(Self, PathParams), Problem> {
+        let (zone, caller, params) = Self::with_caller(parts, state).await?;
+        let actor = caller.actor;
+        Ok((Self { zone, actor }, params))
+    }
+
+    async fn with_caller(parts: &mut Parts, state: &ApiState) -> Result<(Zone, Caller, PathParams), Problem> {
         let caller = Caller::of(parts, state).await?;
         let params = PathParams::of(parts).await?;
         let id: ZoneId = params.id("zone_id")?;
@@ -128,13 +134,7 @@ impl ZoneScope {
                     zone: id,
                     account: zone.account,
                 })?;
-                Ok((
-                    Self {
-                        zone,
-                        actor: caller.actor,
-                    },
-                    params,
-                ))
+                Ok((zone, caller, params))
             }
             None if caller.sees_all() => Err(params.unknown().into()),
             None => Err(caller.refuse().into()),
@@ -153,7 +153,7 @@ pub(crate) struct RecordScope {
 pub(crate) struct ZoneTunnelScope {
     pub(crate) zone: Zone,
     pub(crate) tunnel: TunnelKey,
-    pub(crate) actor: Actor,
+    pub(crate) caller: Caller,
 }
 
 impl FromRequestParts<ApiState> for Caller {
@@ -251,11 +251,11 @@ impl FromRequestParts<ApiState> for ZoneTunnelScope {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
-        let (ZoneScope { zone, actor }, params) = ZoneScope::of(parts, state).await?;
+        let (zone, caller, params) = ZoneScope::with_caller(parts, state).await?;
         let tunnel = TunnelKey {
             account: zone.account,
             tunnel: params.id("tunnel_id")?,
         };
-        Ok(Self { zone, tunnel, actor })
+        Ok(Self { zone, tunnel, caller })
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Start with [`Command`], the commands. What they are told is in [`config`]; where they keep state in [`data_dir`].
 
+mod admin;
+mod backup;
 mod compose;
 mod config;
 mod conformance;
@@ -54,6 +56,16 @@ enum Command {
     Server(Box<ServerFlags>),
     /// Make, list, run and delete tunnels, as `cloudflared tunnel` does
     Tunnel(Box<TunnelArgs>),
+    /// Make, list and delete accounts
+    Account(admin::account::AccountArgs),
+    /// Make, list, pause and delete zones: the domains of public host names
+    Zone(admin::zone::ZoneArgs),
+    /// Make, list, roll and delete API tokens
+    Token(admin::token::TokenArgs),
+    /// Copy everything durable into one file, while Adit runs or not
+    Backup(backup::BackupArgs),
+    /// Make a data directory from a file of `adit backup`
+    Restore(backup::RestoreArgs),
     /// Print the `export` lines that point official tools here
     Env(Place),
     /// Print lines for /etc/hosts
@@ -142,6 +154,11 @@ fn run(command: Command, personality: Personality) -> Result<(), Failure> {
         }
         Command::Tunnel(args) if args.serves() => compose::on_all_cores(tunnel::run(*args, personality)),
         Command::Tunnel(args) => one_shot(tunnel::run(*args, personality)),
+        Command::Account(args) => one_shot(admin::account::run(&args)),
+        Command::Zone(args) => one_shot(admin::zone::run(&args)),
+        Command::Token(args) => one_shot(admin::token::run(&args)),
+        Command::Backup(args) => one_shot(args.run()),
+        Command::Restore(args) => one_shot(args.run()),
         Command::Env(place) => environment::print(&place),
         Command::Hosts(place) => one_shot(hosts::print(&place)),
         Command::ManagementKey(args) => management_key::run(&args),

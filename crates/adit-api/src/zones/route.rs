@@ -1,7 +1,10 @@
 //! Public routes: a host name that leads to a tunnel.
 
 use adit_core::{
-    port::{Actor, CatalogError, DnsRecord, DnsRecordFilter, DnsRecordKind, PageRequest, Zone},
+    port::{
+        Actor, CatalogError, Comparison, DnsRecord, DnsRecordFilter, DnsRecordKind, PageRequest, TextMatch,
+        Zone, ZoneFilter,
+    },
     zone_names::{LeadsElsewhere, RoutePlan, full_name, plan_route, target_tunnel},
 };
 use adit_model::{HostPattern, HostnameError, RecordId, TunnelKey, TunnelKind, ZoneId};
@@ -69,20 +72,46 @@ pub(crate) async fn route(
         } => (user_hostname, overwrite_existing.unwrap_or(false)),
         RouteRequest::Lb {} => return Err(RouteError::LoadBalancer),
     };
-    let name = full_name(&typed, &scope.zone.name).map_err(RouteError::BadName)?;
+    let zone = zone_of(&state, &scope, &typed).await?;
+    let name = full_name(&typed, &zone.name).map_err(RouteError::BadName)?;
     if state.reserved.refuse(&name) {
         return Err(RouteError::Reserved(name));
     }
     find_live(&state, TunnelKind::CfdTunnel, scope.tunnel).await?;
-    let existing = record_named(&state, scope.zone.id, &name).await?;
-    let free = overwrite || leads_nowhere(&state, &scope.zone, existing.as_ref()).await?;
+    let existing = record_named(&state, zone.id, &name).await?;
+    let free = overwrite || leads_nowhere(&state, &zone, existing.as_ref()).await?;
     let plan = plan_route(name.clone(), scope.tunnel.tunnel, existing.as_ref(), free)?;
-    let (cname, dns_tag) = carry_out(&state, &scope.zone, plan, &scope.actor).await?;
+    let (cname, dns_tag) = carry_out(&state, &zone, plan, &scope.caller.actor).await?;
     Ok(Success::of(Routed {
         cname,
         name: name.to_string(),
         dns_tag,
     }))
+}
+
+/// The zone that the typed name is in. A login names one zone, and an account may have more: a full name in another of
+/// its zones means that one, if the caller may make the call there. Else the name is relative to the login's.
+async fn zone_of(state: &ApiState, scope: &ZoneTunnelScope, typed: &str) -> Result<Zone, CatalogError> {
+    let own = || Ok(scope.zone.clone());
+    let Ok(pattern) = typed.parse::<HostPattern>() else {
+        return own();
+    };
+    if scope.zone.name.covers(pattern.base()) {
+        return own();
+    }
+    let page = PageRequest { page: 1, per_page: 1 };
+    for above in pattern.base().ancestry() {
+        let filter = ZoneFilter {
+            name: Some(TextMatch::new(Comparison::Equal, above)),
+            account: Some(scope.zone.account),
+            ..ZoneFilter::default()
+        };
+        let found = state.catalog.zones(&scope.caller.reach(), &filter, page).await?;
+        if let Some(zone) = found.items.into_iter().next() {
+            return Ok(zone);
+        }
+    }
+    own()
 }
 
 /// True if the record leads to a tunnel that is gone: it serves nobody, and to take its name hurts nobody. Deleting a

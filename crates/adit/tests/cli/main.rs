@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod admin;
 mod commands;
 mod configuration;
 mod conformance;
