@@ -14,7 +14,10 @@ use crate::{
     endpoint::{Access, Endpoint, Parameter},
     envelope::Success,
     extract::{JsonBody, PageRules, QueryParams},
-    problem::Problem,
+    problem::{
+        Problem,
+        failures::{ACCOUNT, ACCOUNT_IN_USE},
+    },
     scope::AccountScope,
     state::ApiState,
 };
@@ -192,16 +195,21 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post(all, "Make an account", Access::Operator, create)
             .takes::<AccountRequest>()
             .gives::<AccountView>(),
-        Endpoint::get(one, "Show an account", read, get).gives::<AccountView>(),
+        Endpoint::get(one, "Show an account", read, get)
+            .gives::<AccountView>()
+            .fails(ACCOUNT),
         Endpoint::put(one, "Rename an account", Access::Operator, rename)
             .takes::<AccountRequest>()
-            .gives::<AccountView>(),
+            .gives::<AccountView>()
+            .fails(ACCOUNT),
         Endpoint::delete(
             one,
             "Delete an account that has neither live tunnels nor zones",
             Access::Operator,
             delete,
         )
-        .gives::<DeletedAccount>(),
+        .gives::<DeletedAccount>()
+        .fails(ACCOUNT)
+        .fails(ACCOUNT_IN_USE),
     ]
 }

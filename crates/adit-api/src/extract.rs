@@ -7,6 +7,7 @@ mod query;
 
 pub(crate) use json::JsonBody;
 pub(crate) use path::PathParams;
+pub(crate) use percent::parse_either;
 pub(crate) use query::{PageRules, QueryParams};
 
 /// Why a request did not reach, or did not finish, its handler.

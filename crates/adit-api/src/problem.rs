@@ -2,6 +2,8 @@
 
 mod failure;
 mod identity;
+mod networks;
+mod quick_tunnels;
 mod shape;
 mod tunnels;
 
@@ -29,9 +31,11 @@ use crate::{
 };
 
 pub(crate) use failure::{Failure, failures};
+pub(crate) use networks::failures as network_failures;
 pub(crate) use shape::{FailureEnvelope, Problem};
 
-/// The v4 error codes. Those of four digits from 1400 on are ours: HTTP's number plus 1000.
+/// The v4 error codes. Those of four digits from 1400 on are ours: HTTP's number plus 1000; so
+/// are 1048 and those from 1101 to 1106.
 mod code {
     pub(super) const INVALID_API_TOKEN: u32 = 1000;
     pub(super) const INVALID_VALUE: u32 = 1001;
@@ -39,14 +43,25 @@ mod code {
     pub(super) const ROUTE_TAKEN: u32 = 1003;
     pub(super) const DNS_VALIDATION: u32 = 1004;
     pub(super) const TUNNEL_NAME_TAKEN: u32 = 1013;
+    pub(super) const ROUTE_EXISTS: u32 = 1014;
+    pub(super) const NOT_ROUTED: u32 = 1015;
     pub(super) const TUNNEL_STILL_CONNECTED: u32 = 1022;
+    pub(super) const TUNNEL_STILL_ROUTED: u32 = 1023;
+    pub(super) const VIRTUAL_NETWORK_IN_USE: u32 = 1048;
+    pub(super) const DEFAULT_VIRTUAL_NETWORK: u32 = 1049;
     pub(super) const NO_CONFIGURATION: u32 = 1055;
     pub(super) const BAD_CONFIGURATION: u32 = 1056;
-    // Ours.
+    // From here on ours.
     pub(super) const SITE_NOT_HA: u32 = 1060;
     pub(super) const REPLICA_NOT_ELECTABLE: u32 = 1061;
     pub(super) const FAILOVER_RUNNING: u32 = 1062;
     pub(super) const FAILOVER_NOT_ACKNOWLEDGED: u32 = 1063;
+    pub(super) const VIRTUAL_NETWORK_NAME_TAKEN: u32 = 1101;
+    pub(super) const VIRTUAL_NETWORK_NOT_FOUND: u32 = 1102;
+    pub(super) const SUBNET_NOT_FOUND: u32 = 1103;
+    pub(super) const SUBNET_NAME_TAKEN: u32 = 1104;
+    pub(super) const SUBNET_OVERLAPS: u32 = 1105;
+    pub(super) const DEFAULT_SUBNET: u32 = 1106;
     pub(super) const INVALID_HEADERS: u32 = 6003;
     pub(super) const BAD_EMAIL_HEADER: u32 = 6102;
     pub(super) const BAD_KEY_HEADER: u32 = 6103;
@@ -222,7 +237,7 @@ impl From<CatalogError> for Problem {
                 ),
             ),
             CatalogError::NoTunnel => Self::tunnel_not_found(),
-            CatalogError::StillRouted(error) => Self::new(StatusCode::BAD_REQUEST, 1023, error.to_string()),
+            CatalogError::StillRouted(error) => error.into(),
             CatalogError::NoZone | CatalogError::NoRecord => Self::new(
                 StatusCode::NOT_FOUND,
                 code::RECORD_NOT_FOUND,
@@ -244,27 +259,6 @@ impl From<ManagementError> for Problem {
             ManagementError::NoResource => Self::invalid(error.to_string()).at("/resources".to_owned()),
             ManagementError::Find(error) => error.into(),
             ManagementError::Sign(_) => Self::internal(&error),
-        }
-    }
-}
-
-impl From<QuickError> for Problem {
-    fn from(error: QuickError) -> Self {
-        let text = error.to_string();
-        match error {
-            QuickError::Off => Self::new(StatusCode::FORBIDDEN, code::QUICK_TUNNELS_OFF, text),
-            QuickError::TooOften { retry_after } => {
-                let whole = u16::try_from(retry_after.as_secs().saturating_add(1)).unwrap_or(u16::MAX);
-                Self::new(StatusCode::TOO_MANY_REQUESTS, code::TOO_OFTEN, text).retry_after(whole)
-            }
-            QuickError::TooMany => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, code::TOO_OFTEN, text).retry_after(60)
-            }
-            QuickError::NoName => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, code::EDGE_BUSY, text).retry_after(1)
-            }
-            QuickError::NoRandomness(error) => Self::internal(&error),
-            QuickError::Store(error) => error.into(),
         }
     }
 }

@@ -25,7 +25,8 @@ pub(crate) struct AccountScope {
 }
 
 impl AccountScope {
-    async fn of(parts: &mut Parts, state: &ApiState) -> Result<(Self, PathParams), Problem> {
+    /// The account, and the path's other variable parts.
+    pub(crate) async fn of(parts: &mut Parts, state: &ApiState) -> Result<(Self, PathParams), Problem> {
         let caller = Caller::of(parts, state).await?;
         let params = PathParams::of(parts).await?;
         let account = params.id("account_id")?;

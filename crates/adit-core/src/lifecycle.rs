@@ -28,7 +28,7 @@ pub const fn plan_deletion(tunnel: &Tunnel, cascade: bool) -> Deletion {
 
 /// Why a tunnel does not go: what leads to it would lead nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{networks} private networks and {hostnames} private host names are routed to the tunnel")]
+#[error("routes lead to it (of networks: {networks}, of host names: {hostnames})")]
 pub struct StillRouted {
     /// Live routes of IP networks.
     pub networks: u64,

@@ -20,6 +20,7 @@ use crate::{
     failure::{Cause, Failure},
     read::read,
     row::{column, number, parsed},
+    seal::Sealer,
     sql::query,
     store::Store,
     tunnels,
@@ -42,10 +43,8 @@ impl Sites for Store {
         };
         let work = self.writer.write("create a site", move |mut tx| {
             Box::pin(async move {
-                let (tunnel, change) =
-                    tunnels::insert(&mut tx, &sealer, TunnelId::random(), new, &actor).await?;
-                configure::insert_first(&mut tx, tunnel.key, &setting, &actor).await?;
-                Ok((tunnel, change))
+                let id = TunnelId::from_uuid(tx.ids.next());
+                insert(&mut tx, &sealer, id, new, &setting, &actor).await
             })
         });
         work.await
@@ -101,6 +100,20 @@ impl Sites for Store {
             });
         work.await
     }
+}
+
+/// Makes a site with a given id.
+pub(crate) async fn insert(
+    tx: &mut Tx<'_>,
+    sealer: &Sealer,
+    id: TunnelId,
+    new: NewTunnel,
+    setting: &HaSetting,
+    actor: &Actor,
+) -> Result<(Tunnel, ChangeNumber), Failure<CatalogError>> {
+    let (tunnel, change) = tunnels::insert_row(tx, sealer, id, new, actor).await?;
+    configure::insert_first(tx, tunnel.key, setting, actor).await?;
+    Ok((tunnel, change))
 }
 
 async fn find(connection: &mut Connection, key: TunnelKey) -> Result<Option<Site>, Cause> {

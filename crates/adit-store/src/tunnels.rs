@@ -4,6 +4,7 @@ mod list;
 mod matching;
 mod total;
 
+use adit_core::ha::HaSetting;
 use adit_core::port::{Actor, CatalogError, ChangeNumber, NewTunnel, Tunnel, TunnelChanges};
 use adit_model::{
     AccountId, ConfigSource, ConfigVersion, TunnelId, TunnelKey, TunnelKind, TunnelName, TunnelSecret,
@@ -18,6 +19,7 @@ use crate::{
     presence::rows,
     row::{column, parsed},
     seal::Sealer,
+    sites,
     sql::query,
     tx::{Audit, Object, Tx, counter},
 };
@@ -44,8 +46,24 @@ pub(crate) const fn config_source_name(source: ConfigSource) -> &'static str {
     }
 }
 
-/// Makes a tunnel with a given id.
+/// Makes a tunnel with a given id. A site is one without standbys; [`sites::insert`] makes any.
 pub(crate) async fn insert(
+    tx: &mut Tx<'_>,
+    sealer: &Sealer,
+    tunnel: TunnelId,
+    new: NewTunnel,
+    actor: &Actor,
+) -> Result<(Tunnel, ChangeNumber), Failure<CatalogError>> {
+    match new.kind {
+        TunnelKind::CfdTunnel => insert_row(tx, sealer, tunnel, new, actor).await,
+        TunnelKind::WarpConnector => {
+            sites::insert(tx, sealer, tunnel, new, &HaSetting::of_new(false), actor).await
+        }
+    }
+}
+
+/// Makes what tunnels of both kinds have.
+pub(crate) async fn insert_row(
     tx: &mut Tx<'_>,
     sealer: &Sealer,
     tunnel: TunnelId,

@@ -4,6 +4,7 @@
 
 mod compose;
 mod config;
+mod conformance;
 mod data_dir;
 mod environment;
 mod failure;
@@ -130,6 +131,9 @@ fn run(command: Command, personality: Personality) -> Result<(), Failure> {
         }
         Command::Server(flags) => {
             let settings = flags.settings()?;
+            if flags.conformance {
+                return conformance::run(&settings);
+            }
             compose::run(compose::Plan {
                 role: Role::Server,
                 settings,

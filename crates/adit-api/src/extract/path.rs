@@ -35,7 +35,13 @@ impl PathParams {
 
     /// Whether the route has a part called `name`.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.params.iter().any(|(key, _)| key == name)
+        self.text(name).is_some()
+    }
+
+    /// The part that the route calls `name`, as decoded once.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        let found = self.params.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| &**value)
     }
 
     /// The id that the route calls `name`.

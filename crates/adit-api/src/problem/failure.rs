@@ -177,6 +177,45 @@ pub(crate) mod failures {
         "the edge is busy or gone; Retry-After says when to ask again",
     )];
 
+    /// A call about an account, and it is gone.
+    pub(crate) const ACCOUNT: &[Failure] =
+        &[failure(StatusCode::NOT_FOUND, code::NOT_FOUND, "no such account")];
+
+    /// A call that removes an account.
+    pub(crate) const ACCOUNT_IN_USE: &[Failure] = &[failure(
+        StatusCode::CONFLICT,
+        code::CONFLICT,
+        "the account has live tunnels or zones, or is the first one",
+    )];
+
+    /// A call about an API token.
+    pub(crate) const TOKEN: &[Failure] = &[failure(
+        StatusCode::NOT_FOUND,
+        code::NOT_FOUND,
+        "no such API token",
+    )];
+
+    /// A call that changes an API token.
+    pub(crate) const TOKEN_KEPT: &[Failure] = &[failure(
+        StatusCode::CONFLICT,
+        code::CONFLICT,
+        "the token is the operator's, or was changed by somebody else in the meantime",
+    )];
+
+    /// A call about a zone.
+    pub(crate) const ZONE: &[Failure] = &[failure(
+        StatusCode::NOT_FOUND,
+        code::NOT_FOUND,
+        "no such zone or account",
+    )];
+
+    /// A call that makes a zone.
+    pub(crate) const ZONE_TAKEN: &[Failure] = &[failure(
+        StatusCode::CONFLICT,
+        code::ZONE_EXISTS,
+        "the domain is a zone, or overlaps one of another account",
+    )];
+
     /// A call about a DNS record.
     pub(crate) const RECORD: &[Failure] = &[failure(
         StatusCode::NOT_FOUND,

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     endpoint::{Access::Groups, Endpoint},
     problem::failures::{EDGE, FAILOVER, STILL_CONNECTED, TUNNEL, TUNNEL_NAME},
+    problem::network_failures::STILL_ROUTED,
     tunnels::{CASCADE, FILTERS, TunnelChangeRequest, TunnelView},
 };
 
@@ -48,6 +49,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             .gives::<TunnelView>()
             .fails(TUNNEL)
             .fails(STILL_CONNECTED)
+            .fails(STILL_ROUTED)
             .fails(EDGE),
         Endpoint::get(
             "/accounts/{account_id}/warp_connector/{tunnel_id}/token",

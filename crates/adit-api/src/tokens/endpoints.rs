@@ -7,7 +7,7 @@ use adit_core::permission::{
 
 use super::{
     create, delete, get,
-    groups::{GroupView, TokenGroupView, for_tokens, of_account, one_of_account},
+    groups::{AccountGroupView, TokenGroupView, for_tokens, of_account, one_of_account},
     list, replace,
     request::TokenRequest,
     roll,
@@ -19,7 +19,7 @@ use crate::{
         Access::{self, Groups},
         Endpoint, Parameter,
     },
-    problem::failures::NOT_VERIFIED,
+    problem::failures::{NOT_VERIFIED, TOKEN, TOKEN_KEPT},
 };
 
 const DIRECTION: &[Parameter] = &[Parameter::word(
@@ -83,12 +83,22 @@ fn tokens(paths: &Paths, read: Set, write: Set) -> Vec<Endpoint> {
         Endpoint::get(paths.groups, "List what a token can be given", read, for_tokens)
             .query(TOKEN_GROUPS)
             .gives_all::<TokenGroupView>(),
-        Endpoint::get(paths.one, "Show an API token", read, get).gives::<TokenView>(),
+        Endpoint::get(paths.one, "Show an API token", read, get)
+            .gives::<TokenView>()
+            .fails(TOKEN),
         Endpoint::put(paths.one, "Replace what an API token may do", write, replace)
             .takes::<TokenRequest>()
-            .gives::<TokenView>(),
-        Endpoint::delete(paths.one, "Delete an API token", write, delete).gives::<DeletedToken>(),
-        Endpoint::put(paths.value, "Replace the value of an API token", write, roll).gives::<String>(),
+            .gives::<TokenView>()
+            .fails(TOKEN)
+            .fails(TOKEN_KEPT),
+        Endpoint::delete(paths.one, "Delete an API token", write, delete)
+            .gives::<DeletedToken>()
+            .fails(TOKEN)
+            .fails(TOKEN_KEPT),
+        Endpoint::put(paths.value, "Replace the value of an API token", write, roll)
+            .gives::<String>()
+            .fails(TOKEN)
+            .fails(TOKEN_KEPT),
     ]
 }
 
@@ -120,14 +130,14 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             of_account,
         )
         .query(GROUPS)
-        .gives_page::<GroupView>(),
+        .gives_page::<AccountGroupView>(),
         Endpoint::get(
             "/accounts/{account_id}/iam/permission_groups/{permission_group_id}",
             "Show a permission group",
             Groups(ACCOUNT_READ),
             one_of_account,
         )
-        .gives::<GroupView>(),
+        .gives::<AccountGroupView>(),
     ]);
     all
 }

@@ -34,7 +34,7 @@ pub(crate) struct TokenGroupView {
 
 /// A permission group of an account.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct GroupView {
+pub(crate) struct AccountGroupView {
     id: &'static str,
     name: &'static str,
     meta: Meta,
@@ -66,7 +66,7 @@ const fn category(scope: Scope) -> &'static str {
     }
 }
 
-impl GroupView {
+impl AccountGroupView {
     fn of(group: PermissionGroup) -> Self {
         Self {
             id: group.id(),
@@ -108,7 +108,7 @@ pub(super) async fn for_tokens(_scope: TokensScope, query: QueryParams) -> Succe
 pub(super) async fn of_account(
     _scope: AccountScope,
     query: QueryParams,
-) -> Result<Success<Vec<GroupView>>, Problem> {
+) -> Result<Success<Vec<AccountGroupView>>, Problem> {
     let page: PageRequest = query.page(PAGES)?;
     let wanted = |group: &PermissionGroup| {
         query.text("id").is_none_or(|id| group.id() == id)
@@ -122,7 +122,7 @@ pub(super) async fn of_account(
         total: all.len() as u64,
         items: all.into_iter().skip(skipped).take(size).collect(),
     };
-    Ok(Success::page(&found, page, |group| GroupView::of(*group)))
+    Ok(Success::page(&found, page, |group| AccountGroupView::of(*group)))
 }
 
 /// A permission group, in the path as `permission_group_id`.
@@ -141,6 +141,6 @@ impl FromRequestParts<ApiState> for GroupScope {
 }
 
 /// `GET /accounts/{account_id}/iam/permission_groups/{permission_group_id}`.
-pub(super) async fn one_of_account(GroupScope(group): GroupScope) -> Success<GroupView> {
-    Success::of(GroupView::of(group))
+pub(super) async fn one_of_account(GroupScope(group): GroupScope) -> Success<AccountGroupView> {
+    Success::of(AccountGroupView::of(group))
 }

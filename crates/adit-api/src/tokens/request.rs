@@ -6,7 +6,7 @@ use adit_core::{
     permission::{AddressRule, Choice, Effect, PermissionGroup, Policy, Resource, ResourceError},
     port::{ApiToken, StoreError, TokenError, TokenOwner, TokenTerms},
 };
-use adit_model::{AccountId, PolicyId, Timestamp, ZoneId};
+use adit_model::{AccountId, PolicyId, Timestamp};
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -44,7 +44,7 @@ pub(crate) struct TokenRequest {
     #[serde(default)]
     policies: Option<Vec<PolicyRequest>>,
     #[serde(default)]
-    condition: Option<Condition>,
+    condition: Option<ConditionRequest>,
     #[serde(default)]
     not_before: Option<Timestamp>,
     #[serde(default)]
@@ -82,13 +82,13 @@ struct GroupRequest {
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-struct Condition {
+struct ConditionRequest {
     #[serde(rename = "request.ip", alias = "request_ip", default)]
-    request_ip: Option<Addresses>,
+    request_ip: Option<AddressesRequest>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-struct Addresses {
+struct AddressesRequest {
     /// Networks, such as `192.0.2.0/24`, or addresses.
     #[serde(default)]
     r#in: Option<Vec<String>>,
@@ -192,7 +192,7 @@ fn policy(request: PolicyRequest) -> Result<Policy, TokenRequestError> {
     })
 }
 
-fn addresses(request: Addresses) -> Result<AddressRule, TokenRequestError> {
+fn addresses(request: AddressesRequest) -> Result<AddressRule, TokenRequestError> {
     let read = |texts: Option<Vec<String>>| -> Result<Vec<IpNet>, TokenRequestError> {
         let texts = texts.unwrap_or_default();
         if texts.len() > MOST {
@@ -233,11 +233,11 @@ fn only_about(account: AccountId, policies: &[Policy]) -> Result<(), TokenReques
     }
 }
 
-/// The same policies with each zone that stands alone put into its account.
+/// The same policies with each zone that stands alone put into its account. A zone that does not exist stays alone.
 pub(super) async fn with_accounts_of_zones(
     state: &ApiState,
     policies: &[Policy],
-) -> Result<Vec<Policy>, TokenRequestError> {
+) -> Result<Vec<Policy>, StoreError> {
     let mut all = policies.to_vec();
     for resource in all.iter_mut().flat_map(|policy| &mut policy.resources) {
         if let Resource::Zone {
@@ -245,15 +245,9 @@ pub(super) async fn with_accounts_of_zones(
             zone: Choice::Only(zone),
         } = resource
         {
-            *of = Some(Choice::Only(account_of(state, *zone).await?));
+            let found = state.catalog.zone(*zone).await?;
+            *of = found.map(|zone| Choice::Only(zone.account));
         }
     }
     Ok(all)
-}
-
-async fn account_of(state: &ApiState, zone: ZoneId) -> Result<AccountId, TokenRequestError> {
-    let found = state.catalog.zone(zone).await?;
-    found
-        .map(|zone| zone.account)
-        .ok_or_else(|| invalid("resources", format!("there is no zone {zone}")))
 }

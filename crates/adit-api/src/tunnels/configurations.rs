@@ -52,7 +52,7 @@ pub(crate) struct ConfigurationView {
 
 /// What a configuration looks like. Further fields are kept.
 #[derive(JsonSchema)]
-#[schemars(rename = "TunnelConfig", rename_all = "camelCase")]
+#[schemars(rename = "TunnelConfig", rename_all = "camelCase", extend("additionalProperties" = true))]
 #[expect(dead_code, reason = "describes the shape of a text")]
 struct ConfigSchema {
     ingress: Vec<RuleSchema>,
@@ -64,7 +64,7 @@ struct ConfigSchema {
 
 /// An ingress rule. The first that matches serves; the last one has neither host name nor path.
 #[derive(JsonSchema)]
-#[schemars(rename = "IngressRule", rename_all = "camelCase")]
+#[schemars(rename = "IngressRule", rename_all = "camelCase", extend("additionalProperties" = true))]
 #[expect(dead_code, reason = "describes the shape of a text")]
 struct RuleSchema {
     #[schemars(skip_serializing_if = "Option::is_none")]

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     endpoint::{Access::Groups, Endpoint, Parameter},
     problem::failures::{CONFIGURATION, CONFIGURATION_VALUE, EDGE, STILL_CONNECTED, TUNNEL, TUNNEL_NAME},
+    problem::network_failures::STILL_ROUTED,
 };
 
 /// What lists of tunnels are filtered by; all conditions must hold.
@@ -86,6 +87,7 @@ fn earlier() -> Vec<Endpoint> {
             .gives::<TunnelView>()
             .fails(TUNNEL)
             .fails(STILL_CONNECTED)
+            .fails(STILL_ROUTED)
             .fails(EDGE),
         Endpoint::delete(
             "/accounts/{account_id}/tunnels/{tunnel_id}/connections",
@@ -128,6 +130,7 @@ fn current() -> Vec<Endpoint> {
             .gives::<TunnelView>()
             .fails(TUNNEL)
             .fails(STILL_CONNECTED)
+            .fails(STILL_ROUTED)
             .fails(EDGE),
         Endpoint::get(
             "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/connections",

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     endpoint::{Access::Groups, Endpoint, Parameter},
-    problem::failures::{RECORD, RECORD_VALUE, ROUTE, TUNNEL},
+    problem::failures::{RECORD, RECORD_VALUE, ROUTE, TUNNEL, ZONE, ZONE_TAKEN},
 };
 
 const ZONES: &[Parameter] = &[
@@ -111,7 +111,9 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             .gives_page::<ZoneView>(),
         Endpoint::post("/zones", "Make a zone", Groups(ZONE_WRITE), change::create)
             .takes::<ZoneRequest>()
-            .gives::<ZoneView>(),
+            .gives::<ZoneView>()
+            .fails(ZONE)
+            .fails(ZONE_TAKEN),
         Endpoint::patch(
             "/zones/{zone_id}",
             "Pause a zone, or let it go on",
@@ -119,14 +121,16 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             change::edit,
         )
         .takes::<ZoneChange>()
-        .gives::<ZoneView>(),
+        .gives::<ZoneView>()
+        .fails(ZONE),
         Endpoint::delete(
             "/zones/{zone_id}",
             "Delete a zone with its records",
             Groups(ZONE_WRITE),
             change::delete,
         )
-        .gives::<DeletedZone>(),
+        .gives::<DeletedZone>()
+        .fails(ZONE),
         Endpoint::get("/zones/{zone_id}", "Show a zone", Groups(ZONE_READ), get).gives::<ZoneView>(),
         Endpoint::put(
             "/zones/{zone_id}/tunnels/{tunnel_id}/routes",

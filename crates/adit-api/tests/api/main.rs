@@ -14,6 +14,8 @@ mod configurations;
 mod lives;
 mod logs;
 mod management;
+mod matrix;
+mod networks;
 mod openapi;
 mod quick_tunnels;
 mod records;

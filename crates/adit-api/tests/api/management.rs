@@ -32,7 +32,7 @@ async fn a_token_is_for_the_resources_that_were_asked_for() {
     let claims = open(&api, answer.result(), ManagementResource::Logs).unwrap();
     assert_eq!(claims.tunnel.tunnel.to_string(), id);
     assert_eq!(claims.tunnel.account.to_string(), ACCOUNT);
-    assert_eq!(claims.actor.id, format!("token:{}", api.token_id));
+    assert_eq!(claims.actor.id, format!("user:{EMAIL}"));
     assert!(!claims.actor.support);
     assert_eq!(
         claims.resources,

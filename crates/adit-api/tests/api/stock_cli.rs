@@ -1,5 +1,7 @@
 //! The stock command line against the API.
 
+mod networks;
+
 use std::{path::PathBuf, process::Output, time::SystemTime};
 
 use adit_api::Limits;

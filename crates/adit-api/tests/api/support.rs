@@ -11,9 +11,10 @@ mod sites;
 
 pub(crate) use answer::Answer;
 pub(crate) use api::Api;
-pub(crate) use client::{Client, request, tunnels};
+pub(crate) use client::{Client, account, request, tunnels};
 pub(crate) use contract::Contract;
 pub(crate) use edges::{Fault, ScriptedEdges};
+pub(crate) use redaction::redacted;
 pub(crate) use server::Server;
 pub(crate) use sites::ScriptedSites;
 

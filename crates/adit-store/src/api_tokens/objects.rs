@@ -151,7 +151,8 @@ async fn insert(
     actor: &Actor,
 ) -> Result<(ApiToken, ApiTokenValue), Cause> {
     let value = ApiTokenValue::generate();
-    let token = built(ApiTokenId::random(), owner, terms, tx, None);
+    let id = ApiTokenId::from_bytes(*tx.ids.next().as_bytes());
+    let token = built(id, owner, terms, tx, None);
     put(tx, &token, Some(&value)).await?;
     audit(tx, "api_token.create", actor, None, Some(&token)).await?;
     Ok((token, value))

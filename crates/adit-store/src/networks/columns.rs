@@ -31,7 +31,7 @@ pub(super) fn bind_network(query: Query, network: Network) -> Query {
 /// What the tunnel `t` carries.
 macro_rules! kind_of_tunnel {
     () => {
-        "'cfd_tunnel'"
+        "t.kind"
     };
 }
 

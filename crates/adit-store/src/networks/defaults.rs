@@ -40,6 +40,11 @@ pub(crate) async fn ensure(tx: &mut Tx<'_>, account: AccountId) -> Result<Virtua
     Ok(id)
 }
 
+/// A moment before the change that needed them: in lists, newest first, they come after what it made.
+fn just_before(tx: &Tx<'_>) -> i64 {
+    tx.now.unix_micros().saturating_sub(1)
+}
+
 async fn insert_virtual_network(tx: &mut Tx<'_>, account: AccountId) -> Result<VirtualNetworkId, Cause> {
     let id = VirtualNetworkId::random();
     query(
@@ -51,7 +56,7 @@ async fn insert_virtual_network(tx: &mut Tx<'_>, account: AccountId) -> Result<V
     .bind(DEFAULT_VIRTUAL_NETWORK)
     .bind(DEFAULT_VIRTUAL_NETWORK_COMMENT)
     .bind(true)
-    .bind(tx.now.unix_micros())
+    .bind(just_before(tx))
     .execute(&mut *tx.connection)
     .await?;
     let object = format!("{id} {DEFAULT_VIRTUAL_NETWORK}");
@@ -72,7 +77,7 @@ async fn insert_subnet(tx: &mut Tx<'_>, account: AccountId, subnet: InitialSubne
     .bind(subnet.name)
     .bind("")
     .bind(subnet.is_default)
-    .bind(tx.now.unix_micros());
+    .bind(just_before(tx));
     bind_network(statement, subnet.network)
         .execute(&mut *tx.connection)
         .await?;

@@ -11,6 +11,8 @@ mod lists;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod networks;
+#[cfg(test)]
 mod presence;
 #[cfg(test)]
 mod quick_tunnels;

@@ -24,6 +24,9 @@ pub(crate) struct UpFlags {
 pub(crate) struct ServerFlags {
     texts: FlagTexts,
     config: Option<PathBuf>,
+    /// Whether to serve nothing but the API, for the test suites of the official SDKs. A flag alone, so that no
+    /// file or variable turns it on unseen.
+    pub(crate) conformance: bool,
 }
 
 impl UpFlags {
@@ -121,7 +124,14 @@ impl Args for UpFlags {
 
 impl Args for ServerFlags {
     fn augment_args(command: Command) -> Command {
-        command.args(key_flags(Role::Server)).arg(config_flag())
+        let conformance = Arg::new("conformance")
+            .long("conformance")
+            .action(ArgAction::SetTrue)
+            .help("Serve the API alone, with public credentials, for the test suites of the official SDKs");
+        command
+            .args(key_flags(Role::Server))
+            .arg(config_flag())
+            .arg(conformance)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -149,6 +159,7 @@ impl FromArgMatches for ServerFlags {
         Ok(Self {
             texts: texts(matches),
             config: matches.get_one("config").cloned(),
+            conformance: matches.get_flag("conformance"),
         })
     }
 

@@ -111,6 +111,14 @@ impl Api {
         format!("/zones/{}{rest}", self.zone_id)
     }
 
+    /// A zone of the account that nobody will miss.
+    pub(crate) async fn throwaway_zone(&self) -> ZoneId {
+        let name = format!("z{}.example", uuid::Uuid::new_v4().simple());
+        let (account, actor) = (ACCOUNT.parse().unwrap(), Actor::system());
+        let zone = self.store.create_zone(account, name.parse().unwrap(), &actor);
+        zone.await.unwrap().id
+    }
+
     /// An edge reports two connections of a new connector, one after the other. Returns when the API shows them.
     pub(crate) async fn connect(&self, tunnel: &str) -> [ConnectionId; 2] {
         let connector = ConnectorInfo {

@@ -22,21 +22,25 @@ pub(crate) struct Client {
 impl Client {
     /// Sends a request as it is. What comes back must be in the OpenAPI document.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let (mut head, body) = request.into_parts();
+        let (head, body) = request.into_parts();
         let (method, path) = (head.method.clone(), head.uri.to_string());
-        head.extensions
-            .insert(ClientAddress(IpAddr::from([192, 0, 2, 7])));
         let (body, sent) = read_if_whole(body).await;
-        let request = Request::from_parts(head, body);
+        let answer = self.exchange(Request::from_parts(head, body)).await;
+        Contract::get().check(&method, &path, sent.as_ref(), answer.status, &answer.body);
+        answer
+    }
+
+    /// Sends a request as it is, whatever comes back.
+    pub(crate) async fn exchange(&self, mut request: Request<Body>) -> Answer {
+        let address = ClientAddress(IpAddr::from([192, 0, 2, 7]));
+        request.extensions_mut().insert(address);
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.into_body().collect().await.unwrap().to_bytes();
-        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        Contract::get().check(&method, &path, sent.as_ref(), status, &body);
         Answer {
             status,
             headers,
-            body,
+            body: serde_json::from_slice(&body).unwrap_or(Value::Null),
         }
     }
 
@@ -93,4 +97,9 @@ pub(crate) fn request(method: Method, path: &str) -> http::request::Builder {
 /// The path of the account's tunnels with something behind it.
 pub(crate) fn tunnels(rest: &str) -> String {
     format!("/accounts/{ACCOUNT}/cfd_tunnel{rest}")
+}
+
+/// The path of the account with something behind it.
+pub(crate) fn account(rest: &str) -> String {
+    format!("/accounts/{ACCOUNT}{rest}")
 }

@@ -42,7 +42,7 @@ pub enum NetworkError {
     #[error("it is the default subnet of its address family")]
     DefaultSubnet,
     /// Live routes are in the virtual network.
-    #[error("{routes} routes are in it")]
+    #[error("routes are in it ({routes})")]
     VirtualNetworkInUse {
         /// How many.
         routes: u64,

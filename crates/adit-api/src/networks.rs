@@ -1,0 +1,14 @@
+//! Private networks: routes, virtual networks, private host names, subnets and settings.
+
+mod endpoints;
+mod field;
+mod hostname_routes;
+mod list;
+mod routes;
+mod scope;
+mod settings;
+mod subnets;
+mod virtual_networks;
+
+pub(crate) use endpoints::endpoints;
+pub(crate) use field::FieldError;

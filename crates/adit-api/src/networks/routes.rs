@@ -1,0 +1,66 @@
+//! Routes of IP networks.
+
+mod by_network;
+mod list;
+mod request;
+mod view;
+
+use adit_core::port::{NetworkError, RouteSelector};
+use adit_model::RouteId;
+use axum::extract::State;
+
+pub(super) use by_network::{BY_NETWORK, create_by_network, delete_by_network, update_by_network};
+pub(super) use list::{FALLBACK, FILTERS, list, to_address};
+pub(super) use request::RouteRequest;
+pub(super) use view::{FoundView, RouteView, TeamnetView};
+
+use super::scope::ItemScope;
+use crate::{envelope::Success, extract::JsonBody, problem::Problem, scope::AccountScope, state::ApiState};
+
+/// `POST …/teamnet/routes`.
+pub(super) async fn create(
+    State(state): State<ApiState>,
+    scope: AccountScope,
+    JsonBody(body): JsonBody<RouteRequest>,
+) -> Result<Success<RouteView>, Problem> {
+    let (new, actor) = (body.whole(None)?, &scope.caller.actor);
+    let route = state.catalog.create_route(scope.account, new, actor).await?;
+    Ok(Success::of(RouteView::of(&route)))
+}
+
+/// `GET …/teamnet/routes/{route_id}`: deleted ones too.
+pub(super) async fn get(
+    State(state): State<ApiState>,
+    scope: ItemScope<RouteId>,
+) -> Result<Success<RouteView>, Problem> {
+    let found = state.catalog.route(scope.account, scope.item).await?;
+    let route = found.ok_or(NetworkError::NoRoute)?;
+    Ok(Success::of(RouteView::of(&route)))
+}
+
+/// `PATCH …/teamnet/routes/{route_id}`.
+pub(super) async fn update(
+    State(state): State<ApiState>,
+    scope: ItemScope<RouteId>,
+    JsonBody(body): JsonBody<RouteRequest>,
+) -> Result<Success<RouteView>, Problem> {
+    let (selector, change) = (RouteSelector::Id(scope.item), body.part()?);
+    let route = state
+        .catalog
+        .update_route(scope.account, selector, change, &scope.actor)
+        .await?;
+    Ok(Success::of(RouteView::of(&route)))
+}
+
+/// `DELETE …/teamnet/routes/{route_id}`.
+pub(super) async fn delete(
+    State(state): State<ApiState>,
+    scope: ItemScope<RouteId>,
+) -> Result<Success<RouteView>, Problem> {
+    let selector = RouteSelector::Id(scope.item);
+    let route = state
+        .catalog
+        .delete_route(scope.account, selector, &scope.actor)
+        .await?;
+    Ok(Success::of(RouteView::of(&route)))
+}

@@ -1,0 +1,97 @@
+//! Routes by the network that they are of: the older form, which old clients know alone.
+
+use adit_core::port::RouteSelector;
+use adit_model::TunnelKind;
+use axum::extract::State;
+
+use super::{RouteRequest, RouteView};
+use crate::{
+    endpoint::Parameter,
+    envelope::Success,
+    extract::{JsonBody, QueryParams},
+    networks::{
+        list::{TYPES, kinds},
+        scope::NetworkScope,
+    },
+    problem::Problem,
+    state::ApiState,
+};
+
+/// Which of the routes of a network is meant.
+pub(crate) const BY_NETWORK: &[Parameter] = &[
+    Parameter::uuid(
+        "virtual_network_id",
+        "in this virtual network; in the default one if absent",
+    ),
+    Parameter::uuid("tunnel_id", "only if it leads to this tunnel"),
+    Parameter::word(
+        "tun_type",
+        TYPES,
+        "only if it leads to a tunnel of this type; cfd_tunnel if neither this nor tunnel_id is given",
+    ),
+];
+
+/// `POST …/teamnet/routes/network/{ip_network_encoded}`.
+pub(crate) async fn create_by_network(
+    State(state): State<ApiState>,
+    scope: NetworkScope,
+    JsonBody(body): JsonBody<RouteRequest>,
+) -> Result<Success<RouteView>, Problem> {
+    let new = body.whole(Some(scope.network))?;
+    let route = state
+        .catalog
+        .create_route(scope.account, new, &scope.actor)
+        .await?;
+    Ok(Success::of(RouteView::of(&route)))
+}
+
+/// `PATCH …/teamnet/routes/network/{ip_network_encoded}`. The virtual network says which route is meant; it does not
+/// change.
+pub(crate) async fn update_by_network(
+    State(state): State<ApiState>,
+    scope: NetworkScope,
+    query: QueryParams,
+    JsonBody(body): JsonBody<RouteRequest>,
+) -> Result<Success<RouteView>, Problem> {
+    let named = query.value("virtual_network_id", "a UUID")?;
+    let selector = RouteSelector::Network {
+        network: scope.network,
+        virtual_network: named.or(body.virtual_network()),
+        tunnel: None,
+        kind: None,
+    };
+    let mut change = body.part()?;
+    change.virtual_network = None;
+    let route = state
+        .catalog
+        .update_route(scope.account, selector, change, &scope.actor)
+        .await?;
+    Ok(Success::of(RouteView::of(&route)))
+}
+
+/// `DELETE …/teamnet/routes/network/{ip_network_encoded}`.
+pub(crate) async fn delete_by_network(
+    State(state): State<ApiState>,
+    scope: NetworkScope,
+    query: QueryParams,
+) -> Result<Success<RouteView>, Problem> {
+    let tunnel = query.value("tunnel_id", "a UUID")?;
+    let kind = match kinds(&query, "tun_type")? {
+        // A type of which there are no tunnels here.
+        Some(kinds) if kinds.is_empty() => return Err(adit_core::port::NetworkError::NoRoute.into()),
+        Some(kinds) => kinds.first().copied(),
+        None if tunnel.is_some() => None,
+        None => Some(TunnelKind::CfdTunnel),
+    };
+    let selector = RouteSelector::Network {
+        network: scope.network,
+        virtual_network: query.value("virtual_network_id", "a UUID")?,
+        tunnel,
+        kind,
+    };
+    let route = state
+        .catalog
+        .delete_route(scope.account, selector, &scope.actor)
+        .await?;
+    Ok(Success::of(RouteView::of(&route)))
+}
