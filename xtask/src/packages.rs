@@ -1,13 +1,17 @@
 //! Programs that make a task more complete but are not needed for it, from Debian's packages.
 
-use std::process::{Command, Stdio};
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use crate::step::{on_path, say};
 
 /// A program and where it comes from.
 #[derive(Debug)]
 pub(crate) struct Tool {
-    /// The program as it is called on `PATH`.
+    /// The program as it is called on `PATH`, or in a place of its own that [`here`] knows.
     pub(crate) program: &'static str,
     /// The Debian package that brings it.
     pub(crate) package: &'static str,
@@ -18,10 +22,7 @@ pub(crate) struct Tool {
 /// Installs the tools that are missing, as root on Debian and its kin; elsewhere says what will be left out and why.
 /// Never fails: a task does what it can with what is there.
 pub(crate) fn install_missing(tools: &[Tool]) {
-    let missing: Vec<&Tool> = tools
-        .iter()
-        .filter(|tool| on_path(tool.program).is_none())
-        .collect();
+    let missing: Vec<&Tool> = tools.iter().filter(|tool| here(tool.program).is_none()).collect();
     if missing.is_empty() {
         return;
     }
@@ -29,12 +30,21 @@ pub(crate) fn install_missing(tools: &[Tool]) {
         Ok(()) => "its package did not bring it",
         Err(reason) => reason,
     };
-    for tool in missing.into_iter().filter(|tool| on_path(tool.program).is_none()) {
+    for tool in missing.into_iter().filter(|tool| here(tool.program).is_none()) {
         say(format!(
             "no `{}` here ({reason}; Debian package {}): left out: {}",
             tool.program, tool.package, tool.without
         ));
     }
+}
+
+/// Where a program is: on `PATH`, or where Debian keeps the programs of each version of PostgreSQL.
+pub(crate) fn here(program: &str) -> Option<PathBuf> {
+    on_path(program).or_else(|| {
+        let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+        let programs = versions.filter_map(|version| Some(version.ok()?.path().join("bin").join(program)));
+        programs.filter(|program| program.is_file()).min()
+    })
 }
 
 fn install(tools: &[&Tool]) -> Result<(), &'static str> {
@@ -72,7 +82,9 @@ fn apt_get(args: &[&str]) -> bool {
         .args(["300", "apt-get"])
         .args(limits)
         .args(args)
-        .env("DEBIAN_FRONTEND", "noninteractive");
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        // Programs are wanted, not the services that some packages start.
+        .env("RUNLEVEL", "1");
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -10,15 +10,27 @@ use anyhow::Context;
 
 use crate::{
     Usage,
-    packages::{Tool, install_missing},
+    packages::{Tool, here, install_missing},
     step::{cargo, on_path, run as run_command, say},
 };
 
-const TOOLS: [Tool; 1] = [Tool {
-    program: "capnp",
-    package: "capnproto",
-    without: "the_committed_code_matches_its_schemas",
-}];
+const TOOLS: [Tool; 2] = [
+    Tool {
+        program: "capnp",
+        package: "capnproto",
+        without: "the_committed_code_matches_its_schemas",
+    },
+    Tool {
+        program: POSTGRES,
+        package: "postgresql",
+        without: "the tests of the store and of the API on PostgreSQL",
+    },
+];
+
+/// One of PostgreSQL's programs. A server for tests is started by the tests: see `adit_testing::postgres`.
+const POSTGRES: &str = "initdb";
+/// Makes the tests of the API run on PostgreSQL.
+const ENGINE: &str = "ADIT_TEST_ENGINE";
 
 /// Where a test writes down that it could not run: see `adit_testing::skip`.
 const SKIP_LOG: &str = "ADIT_SKIP_LOG";
@@ -74,11 +86,25 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     } else {
         Ok(())
     };
+    let second_engine = if whole && here(POSTGRES).is_some() {
+        run_command(with_environment(api_tests()).env(ENGINE, "postgres"))
+    } else {
+        Ok(())
+    };
     let tests = run_command(&mut with_environment(tests(options)));
 
     skip_log.tell();
     tests?;
+    second_engine?;
     doctests
+}
+
+/// The tests of the API, once more, for the second engine. Their snapshots are the same ones.
+fn api_tests() -> Command {
+    tests(&Options {
+        long: false,
+        runner_args: ["-p", "adit-api", "--test", "api"].map(str::to_owned).into(),
+    })
 }
 
 /// The doctests come first and quietly, so that the runner's summary stays the last thing on the screen.

@@ -141,7 +141,9 @@ fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
             operation["x-permission-groups"] = json!(names);
         }
         Access::Operator => {
-            operation["security"] = json!([{"token": []}, {"email": [], "key": []}]);
+            operation["security"] = credentials;
+            operation["description"] =
+                "Only for the operator: email address and key, or the token of the first start.".into();
             operation["x-operator-only"] = json!(true);
         }
         Access::Public => operation["security"] = json!([]),

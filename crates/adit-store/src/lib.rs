@@ -11,6 +11,7 @@
 mod accounts;
 mod api_tokens;
 mod audit_log;
+mod backup;
 mod bootstrap;
 mod catalog;
 mod clock;
@@ -48,6 +49,7 @@ mod zones;
 
 pub use adit_core::port::ZoneError;
 pub use adit_core::token_value::{ApiTokenValue, ApiTokenValueError};
+pub use backup::{check_copy, copy_database};
 pub use bootstrap::{Bootstrap, BootstrapOutcome};
 pub use clock::Clock;
 pub use credential::UserKey;

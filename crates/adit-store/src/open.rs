@@ -10,6 +10,7 @@ use crate::{
     failure::Cause,
     place::{BadAddress, Place, run_migrations},
     row::column,
+    schema::newest,
     seal::{Sealer, StoreKeys},
     sql::query,
     tx::counter,
@@ -19,7 +20,9 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The address names no engine of this version.
-    #[error("the store address {0:?} is not supported: use sqlite:<path>, a path or postgres://…")]
+    #[error(
+        "the store address {0:?} cannot be used: it is sqlite:<path>, a path or postgres://<user>@<host>/<database>"
+    )]
     Address(String),
     /// It was written by a newer version.
     #[error(
@@ -32,6 +35,12 @@ pub enum OpenError {
         found: i64,
         /// The newest schema of this version.
         known: i64,
+    },
+    /// Another process has it open.
+    #[error("{place} is in use by another adit server: stop that one first")]
+    InUse {
+        /// The database.
+        place: String,
     },
     /// The secrets key is not the one that the database was made with.
     #[error(
@@ -62,7 +71,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    fn broken(place: &Place, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub(crate) fn broken(place: &Place, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Database {
             place: place.to_string(),
             cause: cause.into(),
@@ -92,6 +101,15 @@ pub(crate) async fn open(address: &str, keys: &StoreKeys) -> Result<Opened, Open
         .connect_writer()
         .await
         .map_err(|error| broken(error.into()))?;
+    if !place
+        .claim(&mut connection)
+        .await
+        .map_err(|error| broken(error.into()))?
+    {
+        return Err(OpenError::InUse {
+            place: place.to_string(),
+        });
+    }
     migrate(&mut connection, &place, place.migrations()).await?;
     let sealer = Arc::new(Sealer::new(keys).map_err(broken)?);
     if !key_fits(&mut connection, &sealer).await.map_err(broken)? {
@@ -114,28 +132,20 @@ pub(crate) async fn open(address: &str, keys: &StoreKeys) -> Result<Opened, Open
 }
 
 /// Brings the schema forward. Copies a database that has something to lose first.
-async fn migrate(
+pub(crate) async fn migrate(
     connection: &mut Connection,
     place: &Place,
     migrations: Vec<Migration>,
 ) -> Result<(), OpenError> {
-    let known = migrations
-        .iter()
-        .map(|migration| migration.version)
-        .max()
-        .unwrap_or_default();
+    let known = newest(&migrations);
     let found = place
         .schema_version(connection)
         .await
         .map_err(|error| OpenError::broken(place, error))?;
+    if let Some(found) = found {
+        refuse_newer(place, found, known)?;
+    }
     match found {
-        Some(found) if found > known => {
-            return Err(OpenError::NewerSchema {
-                place: place.to_string(),
-                found,
-                known,
-            });
-        }
         Some(found) if found < known => {
             let copy = place
                 .copy_before(connection, known)
@@ -154,8 +164,20 @@ async fn migrate(
         .map_err(|error| OpenError::broken(place, error))
 }
 
+/// Refuses a database that a newer version has changed.
+pub(crate) fn refuse_newer(place: &Place, found: i64, known: i64) -> Result<(), OpenError> {
+    if found > known {
+        return Err(OpenError::NewerSchema {
+            place: place.to_string(),
+            found,
+            known,
+        });
+    }
+    Ok(())
+}
+
 /// What is sealed to recognise the key, and what it belongs to.
-const KEY_CHECK: &str = "secrets_key_check";
+pub(crate) const KEY_CHECK: &str = "secrets_key_check";
 
 /// Whether `sealer` has the key that the database was made with. A new database takes this one.
 async fn key_fits(connection: &mut Connection, sealer: &Sealer) -> Result<bool, Cause> {
@@ -175,9 +197,21 @@ async fn key_fits(connection: &mut Connection, sealer: &Sealer) -> Result<bool, 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::schema::step;
+
+    /// A database of the newest schema with nothing in it, and the directory that it is in.
+    pub(crate) async fn empty() -> (Connection, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let place = Place::Sqlite(directory.path().join("adit.db"));
+        place.prepare().unwrap();
+        let mut connection = place.connect_writer().await.unwrap();
+        migrate(&mut connection, &place, place.migrations())
+            .await
+            .unwrap();
+        (connection, directory)
+    }
 
     #[tokio::test]
     async fn a_migration_copies_the_database_first_and_a_newer_one_is_refused() {

@@ -1,6 +1,6 @@
 //! Where a store is: a file of SQLite or a database of PostgreSQL.
 
-use std::{fmt, io, path::PathBuf};
+use std::{fmt, io, path::PathBuf, time::Duration};
 
 use sqlx::{
     migrate::{Migration, Migrator},
@@ -64,6 +64,23 @@ impl Place {
         match self {
             Self::Sqlite(file) => sqlite::connect_writer(file).await.map(Connection::Sqlite),
             Self::Postgres(options) => postgres::connect_writer(options).await.map(Connection::Postgres),
+        }
+    }
+
+    /// Takes the database for the process whose writer's connection this is; false if another one has it. A file is
+    /// guarded by its directory's owner.
+    pub(crate) async fn claim(&self, connection: &mut Connection) -> sqlx::Result<bool> {
+        match self {
+            Self::Sqlite(_) => Ok(true),
+            Self::Postgres(_) => postgres::claim(connection).await,
+        }
+    }
+
+    /// How long a write transaction may take. None for a file, whose statements only wait for the disk.
+    pub(crate) const fn longest_write(&self) -> Option<Duration> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(_) => Some(postgres::LONGEST_WRITE),
         }
     }
 

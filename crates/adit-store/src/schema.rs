@@ -33,3 +33,8 @@ pub(crate) fn step(version: i64, description: &'static str, sql: &'static str) -
         false,
     )
 }
+
+/// The number of the last step.
+pub(crate) fn newest(steps: &[Migration]) -> i64 {
+    steps.iter().map(|step| step.version).max().unwrap_or_default()
+}

@@ -45,7 +45,7 @@ pub(crate) const fn query(text: &'static str) -> Query {
 impl Query {
     /// Gives the next parameter, `$1` first, its value.
     pub(crate) fn bind(mut self, value: impl Into<Value>) -> Self {
-        self.values.push(value.into());
+        self.values.push(value.into().storable());
         self
     }
 
@@ -57,7 +57,7 @@ impl Query {
 
     /// Goes on with a parameter of this value.
     pub(crate) fn push_bind(mut self, value: impl Into<Value>) -> Self {
-        self.values.push(value.into());
+        self.values.push(value.into().storable());
         let number = self.values.len().to_string();
         let text = self.text.to_mut();
         text.push('$');
@@ -71,6 +71,13 @@ impl Query {
             Some(value) => self.push(text).push_bind(value),
             None => self,
         }
+    }
+
+    /// The same statement, asked for how SQLite would run it.
+    #[cfg(test)]
+    pub(crate) fn explained(mut self) -> Self {
+        self.text.to_mut().insert_str(0, "EXPLAIN QUERY PLAN ");
+        self
     }
 
     /// Runs it; how many rows it changed.

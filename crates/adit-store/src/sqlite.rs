@@ -3,7 +3,7 @@
 use std::{
     fs::OpenOptions,
     io,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -61,6 +61,22 @@ pub(crate) async fn connect_writer(file: &Path) -> sqlx::Result<SqliteConnection
     options(file).optimize_on_close(true, Some(400)).connect().await
 }
 
+/// A connection beside those of the process that has the database open.
+pub(crate) async fn connect_beside(file: &Path) -> sqlx::Result<SqliteConnection> {
+    let options = SqliteConnectOptions::new().filename(file).busy_timeout(BUSY);
+    options.disable_statement_logging().connect().await
+}
+
+/// A connection to a file that nobody has open, and that stays as it is.
+pub(crate) async fn connect_read_only(file: &Path) -> sqlx::Result<SqliteConnection> {
+    let options = SqliteConnectOptions::new().filename(file).immutable(true);
+    options
+        .read_only(true)
+        .disable_statement_logging()
+        .connect()
+        .await
+}
+
 /// The connections that read. They cannot write, whatever they are told.
 pub(crate) async fn connect_readers(file: &Path) -> sqlx::Result<Pool> {
     let pool = SqlitePoolOptions::new()
@@ -105,16 +121,26 @@ pub(crate) async fn copy_before(
     if partial.try_exists()? {
         std::fs::remove_file(&partial)?;
     }
-    let target = partial
+    copy_into(connection, &partial).await?;
+    std::fs::rename(&partial, &copy)?;
+    Ok(copy)
+}
+
+/// Copies the whole database, as it is at one moment, to a new file that its owner alone may read.
+pub(crate) async fn copy_into(connection: &mut Connection, to: &Path) -> io::Result<()> {
+    let target = to
         .to_str()
         .ok_or_else(|| io::Error::other("the path is not UTF-8"))?;
+    // It takes an empty file for its own; one that it makes itself would be open to others at first.
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(to)?;
     query("VACUUM INTO $1")
         .bind(target)
         .execute(connection)
         .await
         .map_err(io::Error::other)?;
-    std::fs::set_permissions(&partial, std::fs::Permissions::from_mode(0o600))?;
-    std::fs::File::open(&partial)?.sync_all()?;
-    std::fs::rename(&partial, &copy)?;
-    Ok(copy)
+    std::fs::File::open(to)?.sync_all()
 }

@@ -74,6 +74,7 @@ impl Writer {
                 parts,
                 jobs,
                 stop: stop.clone(),
+                broken: false,
             }
             .run(),
         );
@@ -104,6 +105,8 @@ struct Loop {
     parts: WriterParts,
     jobs: mpsc::Receiver<Box<dyn Job>>,
     stop: CancellationToken,
+    /// The connection is known to be of no use.
+    broken: bool,
 }
 
 impl Loop {
@@ -131,8 +134,8 @@ impl Loop {
     }
 
     async fn share_transaction(&mut self, first: Box<dyn Job>) {
-        let mut taken = Vec::new();
-        let outcome = self.transact(first, &mut taken).await.map_err(Arc::new);
+        let mut taken = vec![first];
+        let outcome = self.bounded(&mut taken).await.map_err(Arc::new);
         match &outcome {
             Ok(newest) => {
                 self.parts.newest.send_if_modified(|known| {
@@ -147,7 +150,14 @@ impl Loop {
                     writes = taken.len(),
                     "the store could not commit"
                 );
-                self.reconnect().await;
+                if !self.broken
+                    && let Err(error) = self.reconnect().await
+                {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the store's writer cannot reconnect; the next write tries again"
+                    );
+                }
             }
         }
         for job in taken {
@@ -156,37 +166,34 @@ impl Loop {
     }
 
     /// Takes a fresh connection: nobody knows what an error left of the old one's transaction.
-    async fn reconnect(&mut self) {
-        match self.parts.place.connect_writer().await {
-            Ok(connection) => {
-                let old = std::mem::replace(&mut self.parts.connection, connection);
-                old.abandon().await;
-            }
-            Err(error) => tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the store's writer cannot reconnect; the next write tries again"
-            ),
+    async fn reconnect(&mut self) -> Result<(), sqlx::Error> {
+        self.broken = true;
+        let connection = self.parts.place.connect_writer().await?;
+        let old = std::mem::replace(&mut self.parts.connection, connection);
+        old.abandon().await;
+        self.broken = false;
+        Ok(())
+    }
+
+    /// A transaction, within the time that the engine gives it.
+    async fn bounded(&mut self, taken: &mut Vec<Box<dyn Job>>) -> Result<ChangeNumber, sqlx::Error> {
+        let Some(limit) = self.parts.place.longest_write() else {
+            return self.transact(taken).await;
+        };
+        match tokio::time::timeout(limit, self.transact(taken)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
         }
     }
 
-    /// Runs `first` and what else is queued, moving each to `taken`, and commits. An error means that nothing of it
-    /// was written.
-    async fn transact(
-        &mut self,
-        first: Box<dyn Job>,
-        taken: &mut Vec<Box<dyn Job>>,
-    ) -> Result<ChangeNumber, sqlx::Error> {
+    /// Runs the job in `taken` and what else is queued, moving each there, and commits. An error means that nothing
+    /// of it was written, or that nobody knows: the connection broke during the commit.
+    async fn transact(&mut self, taken: &mut Vec<Box<dyn Job>>) -> Result<ChangeNumber, sqlx::Error> {
         let opened = Instant::now();
         let mut newest = *self.parts.newest.borrow();
-        let mut next = Some(first);
+        self.begin().await?;
         let connection = &mut self.parts.connection;
-        if let Err(error) = begin(connection).await {
-            taken.extend(next);
-            return Err(error);
-        }
-        while let Some(job) = next.take() {
-            taken.push(job);
-            let Some(job) = taken.last_mut() else { break };
+        while let Some(job) = taken.last_mut() {
             let before = newest;
             query("SAVEPOINT own").execute(connection).await?;
             let tx = Tx {
@@ -205,12 +212,35 @@ impl Loop {
                 query("RELEASE SAVEPOINT own").execute(connection).await?;
                 newest = before;
             }
-            if taken.len() < MOST_TOGETHER && opened.elapsed() < LONGEST_OPEN {
-                next = self.jobs.try_recv().ok();
+            if taken.len() >= MOST_TOGETHER || opened.elapsed() >= LONGEST_OPEN {
+                break;
+            }
+            match self.jobs.try_recv() {
+                Ok(job) => taken.push(job),
+                Err(_) => break,
             }
         }
         query("COMMIT").execute(connection).await?;
         Ok(newest)
+    }
+
+    /// Opens a transaction. A server may have been away since the last one: nothing is lost yet, so a second try on a
+    /// fresh connection is safe.
+    async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        if self.broken {
+            self.reconnect().await?;
+        }
+        match (begin(&mut self.parts.connection).await, &self.parts.connection) {
+            (Err(error), Connection::Postgres(_)) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the store's writer lost its connection"
+                );
+                self.reconnect().await?;
+                begin(&mut self.parts.connection).await
+            }
+            (begun, _) => begun,
+        }
     }
 }
 

@@ -154,6 +154,22 @@ impl Server {
     /// When it cannot be made.
     #[must_use]
     pub fn database(&self) -> Database {
+        let (url, name) = self.make_database();
+        let mut drop = self.client("dropdb", &name);
+        drop.args(["--force", "--if-exists"]);
+        Database { url, drop }
+    }
+
+    /// The address of a new database that is there as long as the server.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn lasting_database(&self) -> String {
+        self.make_database().0
+    }
+
+    fn make_database(&self) -> (String, String) {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "test_{}_{}",
@@ -161,14 +177,9 @@ impl Server {
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
         run(&mut self.client("createdb", &name));
-        let mut drop = self.client("dropdb", &name);
-        drop.args(["--force", "--if-exists"]);
         // What stands for a directory in a URL's host is percent-encoded.
         let host = self.dir.display().to_string().replace('/', "%2F");
-        Database {
-            url: format!("postgres://postgres@{host}/{name}"),
-            drop,
-        }
+        (format!("postgres://postgres@{host}/{name}"), name)
     }
 
     fn client(&self, program: &str, database: &str) -> Command {

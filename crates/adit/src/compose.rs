@@ -66,6 +66,7 @@ async fn supervise(plan: &Plan, bootstrap: Bootstrap) -> Result<(), Failure> {
     });
     let dir = place.map_err(Failure::failed)?;
     let _lock = dir.claim().map_err(refused)?;
+    dir.refuse_half_restored().map_err(refused)?;
     // Of a process that was killed.
     RunFile::remove(&dir).map_err(Failure::failed)?;
 
@@ -100,10 +101,12 @@ async fn supervise(plan: &Plan, bootstrap: Bootstrap) -> Result<(), Failure> {
     stop(parts, &dir, plan, &mut signals).await
 }
 
-fn refused(error: DataDirError) -> Failure {
+/// A data directory that cannot be used, with what to try.
+pub(crate) fn refused(error: DataDirError) -> Failure {
     let hint = match &error {
         DataDirError::InUse { .. } => Some("stop that process, or use another --data-dir"),
         DataDirError::Foreign { .. } => Some("use another --data-dir, which Adit makes itself"),
+        DataDirError::HalfRestored { .. } => Some("run `adit restore FILE --force` again"),
         DataDirError::Nowhere | DataDirError::Damaged { .. } | DataDirError::Io { .. } => None,
     };
     let failure = Failure::failed(error);

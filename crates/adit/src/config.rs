@@ -14,7 +14,7 @@ mod value;
 
 pub(crate) use bootstrap::Bootstrap;
 pub(crate) use duration::GoDuration;
-pub(crate) use flags::{ServerFlags, UpFlags};
+pub(crate) use flags::{ServerFlags, StateFlags, UpFlags};
 pub(crate) use keys::Settings;
 pub(crate) use value::{GracePeriod, LogFormat, StoreUrl};
 

@@ -47,6 +47,12 @@ pub(crate) enum DataDirError {
         /// The directory.
         path: PathBuf,
     },
+    /// A restore into it stopped half way.
+    #[error("{path} is half restored", path = .path.display())]
+    HalfRestored {
+        /// The directory.
+        path: PathBuf,
+    },
     /// A file in it is not what it should be.
     #[error("{path} is damaged: {problem}", path = .path.display())]
     Damaged {
@@ -132,11 +138,20 @@ impl DataDir {
             fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(io_error("close", path))?;
         }
         let keys = self.keys();
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&keys)
-            .map_err(io_error("make", &keys))
+        private_dir(&keys).map_err(io_error("make", &keys))
+    }
+
+    /// Refuses a directory of which nobody knows whether it is old or new.
+    ///
+    /// # Errors
+    /// [`DataDirError::HalfRestored`]
+    pub(crate) fn refuse_half_restored(&self) -> Result<(), DataDirError> {
+        if self.path.join(MOVING).exists() {
+            return Err(DataDirError::HalfRestored {
+                path: self.path.clone(),
+            });
+        }
+        Ok(())
     }
 
     /// The directory itself, absolute.
@@ -147,6 +162,11 @@ impl DataDir {
     /// Whether it has been made.
     pub(crate) fn exists(&self) -> bool {
         self.path.join(lock::FILE_NAME).exists()
+    }
+
+    /// `adit.lock`, which the running process holds.
+    pub(crate) fn lock_file(&self) -> PathBuf {
+        self.path.join(lock::FILE_NAME)
     }
 
     /// `adit.db`, the embedded store.
@@ -179,6 +199,20 @@ impl DataDir {
         self.path.join("keys")
     }
 }
+
+/// Makes a directory for its owner alone, if it is missing.
+pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Makes durable what was made, moved or removed in a directory; `None` is the present one.
+pub(crate) fn sync_dir(path: Option<&Path>) -> io::Result<()> {
+    let path = path.filter(|path| !path.as_os_str().is_empty());
+    fs::File::open(path.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// What is in a data directory while a restore moves files to their places.
+pub(crate) const MOVING: &str = "restore.moving";
 
 fn io_error<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> DataDirError + use<'a> {
     move |cause| DataDirError::Io {

@@ -3,6 +3,7 @@
 //! Start with [`Command`], the commands. What they are told is in [`config`]; where they keep state in [`data_dir`].
 
 mod admin;
+mod backup;
 mod compose;
 mod config;
 mod conformance;
@@ -61,6 +62,10 @@ enum Command {
     Zone(admin::zone::ZoneArgs),
     /// Make, list, roll and delete API tokens
     Token(admin::token::TokenArgs),
+    /// Copy everything durable into one file, while Adit runs or not
+    Backup(backup::BackupArgs),
+    /// Make a data directory from a file of `adit backup`
+    Restore(backup::RestoreArgs),
     /// Print the `export` lines that point official tools here
     Env(Place),
     /// Print lines for /etc/hosts
@@ -152,6 +157,8 @@ fn run(command: Command, personality: Personality) -> Result<(), Failure> {
         Command::Account(args) => one_shot(admin::account::run(&args)),
         Command::Zone(args) => one_shot(admin::zone::run(&args)),
         Command::Token(args) => one_shot(admin::token::run(&args)),
+        Command::Backup(args) => one_shot(args.run()),
+        Command::Restore(args) => one_shot(args.run()),
         Command::Env(place) => environment::print(&place),
         Command::Hosts(place) => one_shot(hosts::print(&place)),
         Command::ManagementKey(args) => management_key::run(&args),

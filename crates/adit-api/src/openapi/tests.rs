@@ -109,7 +109,10 @@ fn calls_say_who_may_make_them_and_how_they_fail() {
                 );
                 assert!(fails("400") && fails("403"), "{}", endpoint.path);
             }
-            Access::Operator => assert!(fails("400") && fails("403"), "{}", endpoint.path),
+            Access::Operator => {
+                assert_eq!(operation["x-operator-only"], true);
+                assert!(fails("400") && fails("403"), "{}", endpoint.path);
+            }
             Access::Anyone => assert!(fails("400"), "{}", endpoint.path),
             Access::Public => assert_eq!(operation["security"], json!([])),
         }

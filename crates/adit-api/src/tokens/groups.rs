@@ -1,7 +1,7 @@
 //! What can be granted.
 
 use adit_core::{
-    permission::{PermissionGroup, Scope},
+    permission::PermissionGroup,
     port::{Page, PageRequest},
 };
 use schemars::JsonSchema;
@@ -52,17 +52,33 @@ impl TokenGroupView {
             id: group.id(),
             name: group.name(),
             scopes: [group.scope().as_str()],
-            category: category(group.scope()),
+            category: category(group),
             is_selectable: true,
         }
     }
 }
 
-const fn category(scope: Scope) -> &'static str {
-    match scope {
-        Scope::Account => "Account",
-        Scope::Zone => "Zone",
-        Scope::User => "User",
+/// The product it is about, in the words that the SDKs check.
+const fn category(group: PermissionGroup) -> &'static str {
+    use PermissionGroup as Group;
+    match group {
+        Group::ConnectorsWrite
+        | Group::ConnectorsRead
+        | Group::CloudflaredWrite
+        | Group::CloudflaredRead
+        | Group::WarpConnectorWrite
+        | Group::WarpConnectorRead
+        | Group::TunnelWrite
+        | Group::TunnelRead
+        | Group::NetworksWrite
+        | Group::NetworksRead => "cloudflare_one_and_zero_trust",
+        Group::ZoneWrite | Group::ZoneRead | Group::DnsWrite | Group::DnsRead => "dns_and_zones",
+        Group::AccountSettingsWrite
+        | Group::AccountSettingsRead
+        | Group::AccountApiTokensWrite
+        | Group::AccountApiTokensRead
+        | Group::ApiTokensWrite
+        | Group::ApiTokensRead => "account_and_billing",
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod bad_requests;
+mod fuzz;
 mod identity;
 mod lives;
 mod logs;

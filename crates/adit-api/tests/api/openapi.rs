@@ -61,3 +61,50 @@ async fn the_document_is_served_without_a_credential() {
     assert_eq!(answer.body, made);
     assert_eq!(made["openapi"], "3.1.0");
 }
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md");
+const TABLE: [&str; 2] = ["<!-- calls -->\n", "<!-- /calls -->\n"];
+
+/// Every call, in tables by what they are about.
+fn table(contract: &Contract) -> String {
+    let mut families = Vec::<(&str, String)>::new();
+    for (method, path, operation) in contract.calls() {
+        let family = operation["tags"][0].as_str().unwrap();
+        let groups = operation["x-permission-groups"].as_array();
+        let access = match (groups, operation["x-operator-only"] == true) {
+            (Some(groups), _) => {
+                let names: Vec<&str> = groups.iter().map(|group| group.as_str().unwrap()).collect();
+                names.join(", ")
+            }
+            (None, true) => "operator".to_owned(),
+            (None, false) if operation["security"].as_array().unwrap().is_empty() => "public".to_owned(),
+            (None, false) => "anyone".to_owned(),
+        };
+        let summary = operation["summary"].as_str().unwrap();
+        let line = format!("| `{method} {path}` | {summary} | {access} |\n");
+        match families.iter_mut().find(|(known, _)| *known == family) {
+            Some((_, lines)) => lines.push_str(&line),
+            None => families.push((family, line)),
+        }
+    }
+    let tables = families.iter().map(|(family, lines)| {
+        format!("\n### {family}\n\n| Call | Does | One of these groups |\n|---|---|---|\n{lines}")
+    });
+    tables.collect::<String>() + "\n"
+}
+
+#[test]
+fn the_page_for_operators_lists_every_call() {
+    let page = std::fs::read_to_string(PAGE).unwrap();
+    let (before, rest) = page.split_once(TABLE[0]).unwrap();
+    let (_, after) = rest.split_once(TABLE[1]).unwrap();
+    let fresh = [before, TABLE[0], &table(Contract::get()), TABLE[1], after].concat();
+    if std::env::var_os("ADIT_GENERATE").is_some() {
+        std::fs::write(PAGE, &fresh).unwrap();
+    } else {
+        assert!(
+            fresh == page,
+            "docs/api.md is stale: run this test with ADIT_GENERATE=1"
+        );
+    }
+}

@@ -5,6 +5,7 @@ mod api;
 mod client;
 mod contract;
 mod edges;
+mod place;
 mod redaction;
 mod server;
 
@@ -13,6 +14,7 @@ pub(crate) use api::Api;
 pub(crate) use client::{Client, account, request, tunnels};
 pub(crate) use contract::Contract;
 pub(crate) use edges::{Fault, ScriptedEdges};
+pub(crate) use place::Place;
 pub(crate) use redaction::redacted;
 pub(crate) use server::Server;
 

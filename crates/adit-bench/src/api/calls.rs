@@ -2,11 +2,17 @@
 
 use adit_core::{
     permission::Reach,
-    port::{Catalog as _, DnsRecordFilter, PageRequest, TunnelFilter, ZoneFilter},
+    port::{
+        ApiCredential, Catalog as _, DnsRecordFilter, Login as _, Networks as _, PageRequest, RouteFilter,
+        TunnelFilter, ZoneFilter,
+    },
 };
 use adit_model::{Timestamp, TunnelKey, TunnelStatus};
 
-use super::{Line, Population, Scale, Times, server::Api};
+use super::{
+    Line, Population, Scale, Times,
+    server::{Api, TOKEN},
+};
 use crate::say;
 
 /// The longest a call may take at the 99th percentile, in milliseconds.
@@ -26,6 +32,7 @@ enum Without {
     Tunnel(TunnelKey),
     Tunnels(Box<TunnelFilter>, PageRequest),
     Records(DnsRecordFilter),
+    Routes(RouteFilter),
     Zones,
 }
 
@@ -57,7 +64,7 @@ pub(super) async fn measure(api: &Api, population: &Population, scale: Scale) ->
         let (over_http, without) = (Times::sorted(over_http), Times::sorted(without));
         let ratio = match call.without {
             Without::Nothing | Without::Tunnel(_) => None,
-            Without::Tunnels(..) | Without::Records(_) | Without::Zones => {
+            Without::Tunnels(..) | Without::Records(_) | Without::Routes(_) | Without::Zones => {
                 Some(over_http.quantile_ms(0.5) / without.quantile_ms(0.5))
             }
         };
@@ -68,11 +75,14 @@ pub(super) async fn measure(api: &Api, population: &Population, scale: Scale) ->
     Ok(lines)
 }
 
+/// Runs the SQL of a call through the port, that of authentication included.
 async fn ask(api: &Api, without: &Without) -> anyhow::Result<()> {
+    api.store.authenticate(ApiCredential::Token(TOKEN)).await?;
     match without {
         Without::Nothing => {}
         Without::Tunnel(key) => drop(api.store.tunnel(*key).await?),
         Without::Tunnels(filter, page) => drop(api.store.tunnels(api.account, filter, *page).await?),
+        Without::Routes(filter) => drop(api.store.routes(api.account, filter, PAGE).await?),
         Without::Records(filter) => drop(api.store.dns_records(api.zone, filter, PAGE).await?),
         Without::Zones => drop(
             api.store
@@ -276,6 +286,18 @@ fn calls(api: &Api, population: &Population, scale: Scale) -> Vec<Call> {
             format!("/zones/{}/dns_records?per_page=100", api.zone),
             OTHER,
             Without::Records(DnsRecordFilter::default()),
+        ),
+        call(
+            "routes",
+            format!("/accounts/{}/teamnet/routes?per_page=100", api.account),
+            OTHER,
+            Without::Routes(RouteFilter::default()),
+        ),
+        call(
+            "route of an address",
+            format!("/accounts/{}/teamnet/routes/ip/10.7.9.1", api.account),
+            OTHER,
+            Without::Nothing,
         ),
     ]
 }

@@ -105,10 +105,16 @@ async fn create(connection: &mut SqliteConnection, account: &str) -> anyhow::Res
     .bind(&name)
     .fetch_one(&mut *connection)
     .await?;
+    let _: Option<Vec<u8>> = sqlx::query_scalar(
+        "SELECT virtual_network_id FROM virtual_networks WHERE account_id = $1 AND is_default AND deleted_at IS NULL",
+    )
+    .bind(account)
+    .fetch_optional(&mut *connection)
+    .await?;
     sqlx::query(
         "INSERT INTO tunnels (account_id, tunnel_id, name, config_source, config_version, sealed_secret,
-             created_at, ever_connected, inactive_since)
-         VALUES ($1, $2, $3, 'local', 0, $4, $5, FALSE, $5)",
+             created_at, ever_connected, inactive_since, kind)
+         VALUES ($1, $2, $3, 'local', 0, $4, $5, FALSE, $5, 'cfd_tunnel')",
     )
     .bind(account)
     .bind(id)
@@ -118,12 +124,14 @@ async fn create(connection: &mut SqliteConnection, account: &str) -> anyhow::Res
     .execute(&mut *connection)
     .await?;
     sqlx::query(
-        "INSERT INTO audit_log (at, account_id, actor, address, request_id, action, object)
-         VALUES ($1, $2, 'token:0123456789abcdef0123456789abcdef', '127.0.0.1', '0123456789abcdef', 'tunnel.create', $3)",
+        "INSERT INTO audit_log (at, account_id, actor, email, address, request_id, action, object, before, after)
+         VALUES ($1, $2, 'token:0123456789abcdef0123456789abcdef', NULL, '127.0.0.1', '0123456789abcdef',
+             'tunnel.create', $3, NULL, $4)",
     )
     .bind(at)
     .bind(account)
     .bind(format!("{id} {name}"))
+    .bind(json!({"name": name, "config_source": "local", "kind": "cfd_tunnel"}).to_string())
     .execute(&mut *connection)
     .await?;
     let number: i64 =

@@ -4,7 +4,8 @@ use std::{sync::Arc, time::SystemTime};
 
 use adit_core::port::{
     Actor, Catalog as _, CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, DnsRecordKind,
-    NewDnsRecord, NewTunnel, PageRequest, Presence as _, PresenceEvent, RecordSettings, TunnelFilter,
+    Networks as _, NewDnsRecord, NewRoute, NewTunnel, PageRequest, Presence as _, PresenceEvent,
+    RecordSettings, RouteComment, TunnelFilter,
 };
 use adit_model::{
     ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, Location, Timestamp, TransportProtocol,
@@ -32,12 +33,10 @@ pub(super) fn name(number: usize) -> String {
     format!("tunnel-{:02}-{number}", number * 7919 % 100)
 }
 
-pub(super) fn actor() -> Actor {
+fn actor() -> Actor {
     Actor {
-        name: "system".to_owned(),
-        email: None,
-        address: None,
         request_id: "0123456789abcdef0123456789abcdef".to_owned(),
+        ..Actor::system()
     }
 }
 
@@ -63,28 +62,34 @@ impl Population {
             tunnels.iter().filter(|(number, _)| number % 10 == 3),
             |(_, key)| {
                 let (store, key) = (Arc::clone(&api.store), *key);
-                async move { Ok(store.delete_tunnel(key, false, &actor()).await.map(drop)?) }
+                async move { Ok(store.delete_tunnel(key, true, &actor()).await.map(drop)?) }
             },
         )
         .await?;
 
-        say(&format!("{} routes", scale.routes));
+        say(&format!("{} routes, as many records", scale.routes));
         let last = tunnels.last().context("no tunnel")?.1;
         in_groups(0..scale.routes, |number| {
-            let (store, zone) = (Arc::clone(&api.store), api.zone);
-            let content = format!("{}.cfargotunnel.com", last.tunnel);
+            let (store, account, zone) = (Arc::clone(&api.store), api.account, api.zone);
             async move {
                 let record = NewDnsRecord {
                     kind: DnsRecordKind::Cname,
                     name: format!("host-{number}.bench.example").parse()?,
-                    content,
+                    content: format!("{}.cfargotunnel.com", last.tunnel),
                     proxied: true,
                     ttl: 1,
                     comment: String::new(),
                     tags: Vec::new(),
                     settings: RecordSettings::default(),
                 };
-                Ok(store.create_dns_record(zone, record, &actor()).await.map(drop)?)
+                store.create_dns_record(zone, record, &actor()).await?;
+                let route = NewRoute {
+                    network: format!("10.{}.{}.0/24", number / 256, number % 256).parse()?,
+                    tunnel: last.tunnel,
+                    virtual_network: None,
+                    comment: RouteComment::default(),
+                };
+                Ok(store.create_route(account, route, &actor()).await.map(drop)?)
             }
         })
         .await?;

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Line, edge::IdleEdge, http::Client};
 use crate::modes::{adit::clean, until::until};
 
-const TOKEN: &str = "adit-bench-0123456789-0123456789-0123456789";
+pub(super) const TOKEN: &str = "adit-bench-0123456789-0123456789-0123456789";
 const DOMAIN: &str = "bench.example";
 
 /// The API over a store, on loopback.

@@ -1,2 +1,2 @@
 -- 'cfd_tunnel' or 'warp_connector'. Names stay unique over both.
-ALTER TABLE tunnels ADD COLUMN kind TEXT NOT NULL DEFAULT 'cfd_tunnel';
+ALTER TABLE tunnels ADD COLUMN kind TEXT COLLATE "C" NOT NULL DEFAULT 'cfd_tunnel';

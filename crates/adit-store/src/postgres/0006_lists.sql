@@ -15,8 +15,7 @@ CREATE INDEX tunnels_by_name ON tunnels (account_id, name, kind, deleted_at);
 
 DROP INDEX connections_of_tunnel;
 CREATE INDEX connections_of_tunnel ON connections (account_id, tunnel_id, closed_at, opened_at);
-CREATE INDEX connections_lost ON connections (account_id, closed_at, tunnel_id, connector_id, connection_index)
-    WHERE closed_at IS NOT NULL;
+-- None begins with account_id and closed_at: SQLite would prefer it where a tunnel's connections are meant.
 
 -- How many tunnels an account has in each state. Kept by triggers, so that no way of writing a tunnel forgets it.
 CREATE TABLE tunnel_totals (

@@ -1,4 +1,5 @@
-//! Values of parameters. A missing one keeps its type, which PostgreSQL insists on.
+//! Values of parameters. A missing one keeps its type, which PostgreSQL insists on. A text's U+0000, which PostgreSQL
+//! cannot keep and SQLite ends texts at, becomes U+FFFD.
 
 use uuid::Uuid;
 
@@ -9,6 +10,16 @@ pub(crate) enum Value {
     Bytes(Option<Vec<u8>>),
     Flag(Option<bool>),
     Uuid(Option<Uuid>),
+}
+
+impl Value {
+    /// As either engine keeps it.
+    pub(super) fn storable(self) -> Self {
+        match &self {
+            Self::Text(Some(text)) if text.contains('\0') => Self::Text(Some(text.replace('\0', "\u{fffd}"))),
+            Self::Text(_) | Self::Number(_) | Self::Bytes(_) | Self::Flag(_) | Self::Uuid(_) => self,
+        }
+    }
 }
 
 macro_rules! value_from {

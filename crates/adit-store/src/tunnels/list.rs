@@ -8,7 +8,7 @@ use adit_model::{AccountId, Timestamp, TunnelId, TunnelKey};
 
 use super::{
     config_source, kind,
-    matching::{Prefix, given, lost, matching, missing_since},
+    matching::{MISSING, Prefix, given, matching, missing_since},
     total::total,
 };
 use crate::{
@@ -16,18 +16,19 @@ use crate::{
     engine::{Connection, Row},
     failure::Cause,
     row::{column, optional_time, parsed, time, tunnel_key},
-    sql::query,
+    sql::{Query, query},
 };
 
-/// A tunnel `t` with its status, `$1` being the time since which a lost connection counts.
-const TUNNEL: &str = concat!(
-    "SELECT t.*, (t.active_since IS NOT NULL AND EXISTS (
-        SELECT 1 FROM connections gone
-        WHERE gone.account_id = t.account_id AND gone.tunnel_id = t.tunnel_id AND gone.closed_at >= $1
-        AND",
-    lost!(),
-    ")) AS missing FROM tunnels t WHERE t.account_id = "
-);
+/// The tunnels of an account, each with what makes its status. Only connected ones are asked for more than their row.
+fn tunnels(account: AccountId, now: Timestamp) -> Query {
+    let [since, that] = MISSING;
+    query("SELECT t.*, (t.active_since IS NOT NULL AND ")
+        .push(since)
+        .push_bind(missing_since(now))
+        .push(that)
+        .push(") AS missing FROM tunnels t WHERE t.account_id = ")
+        .push_bind(account.to_string())
+}
 
 /// Part of an account's tunnels, newest first.
 pub(crate) async fn list(
@@ -44,25 +45,33 @@ pub(crate) async fn list(
             total,
         });
     }
-    // Few are sorted; many are met on the way through all of them in order. The sign keeps SQLite from that way.
-    let (prefix, order): (Prefix, _) = if total <= FEW && is_narrow(filter) {
-        (Prefix::Range, " ORDER BY +t.created_at DESC, t.tunnel_id LIMIT ")
-    } else {
-        (Prefix::Text, " ORDER BY t.created_at DESC, t.tunnel_id LIMIT ")
-    };
-    let tunnels = query(TUNNEL)
-        .bind(missing_since(now))
-        .push_bind(account.to_string());
-    let rows = matching(tunnels, account, filter, prefix, now)
-        .push(order)
-        .push_bind(i64::from(page.per_page))
-        .push(" OFFSET ")
-        .push_bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
+    let rows = page_of(account, filter, page, total, now)
         .fetch_all(&mut *connection)
         .await?;
     let mut items = rows.iter().map(tunnel).collect::<Result<Vec<_>, _>>()?;
     attach_connectors(connection, account, &mut items).await?;
     Ok(Page { items, total })
+}
+
+/// The statement for a page of a list that has `total` tunnels.
+fn page_of(
+    account: AccountId,
+    filter: &TunnelFilter,
+    page: PageRequest,
+    total: u64,
+    now: Timestamp,
+) -> Query {
+    // Few are sorted; many are met on the way through all of them in order. The sign keeps SQLite from that way.
+    let (prefix, order) = if total <= FEW && is_narrow(filter) {
+        (Prefix::Range, " ORDER BY +t.created_at DESC, t.tunnel_id LIMIT ")
+    } else {
+        (Prefix::Text, " ORDER BY t.created_at DESC, t.tunnel_id LIMIT ")
+    };
+    matching(tunnels(account, now), account, filter, prefix, now)
+        .push(order)
+        .push_bind(i64::from(page.per_page))
+        .push(" OFFSET ")
+        .push_bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
 }
 
 /// How many tunnels are sorted rather than met in order.
@@ -79,9 +88,7 @@ pub(crate) async fn find(
     key: TunnelKey,
     now: Timestamp,
 ) -> Result<Option<Tunnel>, Cause> {
-    let row = query(TUNNEL)
-        .bind(missing_since(now))
-        .push_bind(key.account.to_string())
+    let row = tunnels(key.account, now)
         .push(" AND t.tunnel_id = ")
         .push_bind(key.tunnel.uuid())
         .fetch_optional(&mut *connection)
@@ -129,4 +136,71 @@ fn tunnel(row: &Row) -> Result<Tunnel, Cause> {
         inactive_since,
         connectors: Vec::<ConnectorRecord>::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use adit_model::TunnelStatus;
+
+    use super::*;
+    use crate::{open::tests::empty, row::column};
+
+    const PAGE: PageRequest = PageRequest {
+        page: 1,
+        per_page: 100,
+    };
+
+    async fn plan(connection: &mut Connection, filter: &TunnelFilter, total: u64) -> String {
+        let now = Timestamp::from_unix_micros(0).unwrap();
+        let page = page_of(AccountId::random(), filter, PAGE, total, now);
+        let steps = page.explained().fetch_all(connection).await.unwrap();
+        let steps = steps.iter().map(|step| column::<&str>(step, "detail").unwrap());
+        steps.collect::<Vec<_>>().join("\n")
+    }
+
+    #[tokio::test]
+    async fn every_list_finds_its_index() {
+        let (mut connection, _directory) = empty().await;
+        let state = |status| TunnelFilter {
+            status: Some(status),
+            ..TunnelFilter::default()
+        };
+        let deleted = |deleted| TunnelFilter {
+            deleted: Some(deleted),
+            ..TunnelFilter::default()
+        };
+        let prefix = TunnelFilter {
+            include_prefix: Some("a".to_owned()),
+            ..TunnelFilter::default()
+        };
+        let name = TunnelFilter {
+            name: Some("a".to_owned()),
+            ..TunnelFilter::default()
+        };
+        let cases = [
+            (TunnelFilter::default(), u64::MAX, "tunnels_newest_first"),
+            (state(TunnelStatus::Inactive), u64::MAX, "tunnels_inactive"),
+            (state(TunnelStatus::Down), u64::MAX, "tunnels_down"),
+            (state(TunnelStatus::Healthy), u64::MAX, "tunnels_connected"),
+            (state(TunnelStatus::Degraded), 1, "tunnels_connected"),
+            (deleted(true), u64::MAX, "tunnels_gone"),
+            (deleted(false), u64::MAX, "tunnels_live"),
+            (
+                prefix.clone(),
+                FEW,
+                "tunnels_by_name (account_id=? AND name>? AND name<?)",
+            ),
+            (prefix, FEW + 1, "tunnels_newest_first"),
+            (name, 1, "tunnels_by_name (account_id=? AND name=?)"),
+        ];
+        for (filter, total, index) in cases {
+            let plan = plan(&mut connection, &filter, total).await;
+            assert!(plan.contains(index), "{filter:?}: {plan}");
+            let sorts = plan.contains("ORDER BY");
+            assert_eq!(sorts, total <= FEW && is_narrow(&filter), "{filter:?}: {plan}");
+            // A connected tunnel is asked for its own connections, not for all that ended lately.
+            let own = "connections_of_tunnel (account_id=? AND tunnel_id=? AND closed_at>?)";
+            assert!(plan.contains(own), "{filter:?}: {plan}");
+        }
+    }
 }

@@ -8,10 +8,13 @@ use adit_model::{AccountId, Timestamp, TunnelId, TunnelKind};
 
 use crate::sql::Query;
 
-/// A connection `gone` that ended since some time and whose connector, still live, has not got its index back.
-macro_rules! lost {
-    () => {
-        " EXISTS (
+/// Whether a connector of `t` with a live connection has an index that ended since a time, which comes between the two
+/// texts, and is not live again.
+pub(super) const MISSING: [&str; 2] = [
+    "EXISTS (
+        SELECT 1 FROM connections gone
+        WHERE gone.account_id = t.account_id AND gone.tunnel_id = t.tunnel_id AND gone.closed_at >= ",
+    " AND EXISTS (
             SELECT 1 FROM connections live
             WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
             AND live.connector_id = gone.connector_id AND live.closed_at IS NULL)
@@ -19,18 +22,7 @@ macro_rules! lost {
             SELECT 1 FROM connections live
             WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
             AND live.connector_id = gone.connector_id AND live.closed_at IS NULL
-            AND live.connection_index = gone.connection_index)"
-    };
-}
-
-pub(super) use lost;
-
-/// The tunnels of an account that lost a connection. They are few, so a list is better filtered by this set than by
-/// asking for each tunnel.
-const LOST: [&str; 3] = [
-    "(SELECT gone.tunnel_id FROM connections gone WHERE gone.account_id = ",
-    " AND gone.closed_at >= ",
-    concat!(" AND", lost!(), ")"),
+            AND live.connection_index = gone.connection_index))",
 ];
 
 /// How a prefix is looked for.
@@ -108,15 +100,9 @@ pub(super) fn matching(
             " AND t.active_since IS NULL",
         ));
     if facts.missing.is_some() {
-        let [of_account, since, that] = LOST;
+        let [since, that] = MISSING;
         query = query
-            .push(either(
-                facts.missing,
-                " AND t.tunnel_id IN ",
-                " AND t.tunnel_id NOT IN ",
-            ))
-            .push(of_account)
-            .push_bind(account.to_string())
+            .push(either(facts.missing, " AND ", " AND NOT "))
             .push(since)
             .push_bind(missing_since(now))
             .push(that);

@@ -4,24 +4,41 @@ use super::*;
 
 /// A writer on a database with one table, and a reader beside it.
 struct Bench {
-    _directory: tempfile::TempDir,
     writer: Writer,
     reader: crate::engine::Pool,
     owner: JoinSet<()>,
+    _keep: Box<dyn std::any::Any>,
 }
 
 impl Bench {
-    async fn new() -> Self {
+    async fn sqlite() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("adit.db");
-        let place = Place::Sqlite(file);
+        let place = Place::Sqlite(directory.path().join("adit.db"));
+        let notes = "CREATE TABLE notes (id INTEGER PRIMARY KEY,
+                 parent INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)";
+        Self::at(place, notes, directory).await
+    }
+
+    /// None where there is no PostgreSQL.
+    async fn postgres(test: &str) -> Option<Self> {
+        let server = match adit_testing::postgres::shared() {
+            Ok(server) => server,
+            Err(reason) => {
+                adit_testing::skip(test, reason);
+                return None;
+            }
+        };
+        let database = server.database();
+        let place = Place::parse(database.url()).ok()?;
+        let notes = "CREATE TABLE notes (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+                 parent BIGINT REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)";
+        Some(Self::at(place, notes, database).await)
+    }
+
+    async fn at(place: Place, notes: &'static str, keep: impl std::any::Any) -> Self {
         place.prepare().unwrap();
         let mut connection = place.connect_writer().await.unwrap();
-        for table in [
-            "CREATE TABLE parents (id INTEGER PRIMARY KEY)",
-            "CREATE TABLE notes (id INTEGER PRIMARY KEY,
-                 parent INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)",
-        ] {
+        for table in ["CREATE TABLE parents (id BIGINT PRIMARY KEY)", notes] {
             query(table).execute(&mut connection).await.unwrap();
         }
         let reader = place.connect_readers().await.unwrap();
@@ -37,10 +54,10 @@ impl Bench {
         };
         let writer = Writer::start(parts, &mut owner);
         Self {
-            _directory: directory,
             writer,
             reader,
             owner,
+            _keep: Box::new(keep),
         }
     }
 
@@ -64,9 +81,7 @@ async fn count(connection: &mut Connection) -> sqlx::Result<i64> {
     query("SELECT COUNT(*) FROM notes").scalar(connection).await
 }
 
-#[tokio::test]
-async fn writes_that_queue_up_share_a_transaction() {
-    let bench = Bench::new().await;
+async fn writes_that_queue_up_share_a_transaction(bench: Bench) {
     let mut work = JoinSet::new();
     for _ in 0..200 {
         let (writer, reader) = (bench.writer.clone(), bench.reader.clone());
@@ -95,9 +110,7 @@ async fn writes_that_queue_up_share_a_transaction() {
     assert_eq!(bench.committed().await, 200);
 }
 
-#[tokio::test]
-async fn a_refused_write_is_undone_alone() {
-    let bench = Bench::new().await;
+async fn a_refused_write_is_undone_alone(bench: Bench) {
     let refused = bench.writer.write::<(), CatalogError, _>("add and refuse", |tx| {
         Box::pin(async move {
             query("INSERT INTO notes (parent) VALUES (NULL)")
@@ -113,9 +126,7 @@ async fn a_refused_write_is_undone_alone() {
     assert_eq!(bench.committed().await, 1);
 }
 
-#[tokio::test]
-async fn a_commit_that_fails_is_told_to_every_caller_and_the_writer_goes_on() {
-    let bench = Bench::new().await;
+async fn a_commit_that_fails_is_told_to_every_caller_and_the_writer_goes_on(bench: Bench) {
     // The missing parent is noticed at the commit.
     let orphan = bench.run("INSERT INTO notes (parent) VALUES (7)");
     let innocent = bench.run("INSERT INTO notes (parent) VALUES (NULL)");
@@ -136,9 +147,7 @@ async fn a_commit_that_fails_is_told_to_every_caller_and_the_writer_goes_on() {
     assert_eq!(bench.committed().await, acknowledged + 1);
 }
 
-#[tokio::test]
-async fn a_transaction_that_ends_behind_the_drivers_back_is_told_and_survived() {
-    let bench = Bench::new().await;
+async fn a_transaction_that_ends_behind_the_drivers_back_is_told_and_survived(bench: Bench) {
     // What SQLite does by itself when the disk is full.
     bench.run("ROLLBACK").await.unwrap_err();
     bench
@@ -148,9 +157,7 @@ async fn a_transaction_that_ends_behind_the_drivers_back_is_told_and_survived() 
     assert_eq!(bench.committed().await, 1);
 }
 
-#[tokio::test]
-async fn a_stopped_writer_finishes_what_is_queued_and_refuses_the_rest() {
-    let mut bench = Bench::new().await;
+async fn a_stopped_writer_finishes_what_is_queued_and_refuses_the_rest(mut bench: Bench) {
     let queued: Vec<_> = (0..10)
         .map(|_| bench.run("INSERT INTO notes (parent) VALUES (NULL)"))
         .collect();
@@ -170,4 +177,33 @@ async fn a_stopped_writer_finishes_what_is_queued_and_refuses_the_rest() {
         .unwrap_err();
     while bench.owner.join_next().await.is_some() {}
     assert_eq!(bench.committed().await, 10);
+}
+
+/// Each of these tests on both engines.
+macro_rules! on_both_engines {
+    ($($test:ident)+) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(super::Bench::sqlite().await).await;
+            })+
+        }
+
+        mod postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                if let Some(bench) = super::Bench::postgres(stringify!($test)).await {
+                    super::$test(bench).await;
+                }
+            })+
+        }
+    };
+}
+
+on_both_engines! {
+    writes_that_queue_up_share_a_transaction
+    a_refused_write_is_undone_alone
+    a_commit_that_fails_is_told_to_every_caller_and_the_writer_goes_on
+    a_transaction_that_ends_behind_the_drivers_back_is_told_and_survived
+    a_stopped_writer_finishes_what_is_queued_and_refuses_the_rest
 }

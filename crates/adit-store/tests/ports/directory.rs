@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Home, actor, new_tunnel, route};
+use crate::support::{Home, actor, home, new_tunnel, route};
 use adit_core::port::{Change, ChangeNumber, Changes, HostRoute};
 use adit_model::{AccountId, TunnelId, TunnelKey};
 use adit_store::StoreOptions;
@@ -16,7 +16,7 @@ async fn since(home: &Home, after: ChangeNumber) -> (Vec<Change>, ChangeNumber) 
 
 #[tokio::test]
 async fn a_snapshot_holds_tunnels_and_routes_and_the_number_to_go_on_from() {
-    let home = Home::new().await;
+    let home = home!();
     let (live, deleted) = (home.tunnel("live").await, home.tunnel("deleted").await);
     home.publish("a.adit.localhost", live.key.tunnel).await;
     home.publish("*.adit.localhost", deleted.key.tunnel).await;
@@ -49,7 +49,7 @@ async fn a_snapshot_holds_tunnels_and_routes_and_the_number_to_go_on_from() {
 
 #[tokio::test]
 async fn a_record_leads_to_tunnels_of_its_own_account_only() {
-    let home = Home::new().await;
+    let home = home!();
     let stranger = AccountId::random();
     home.store
         .create_account(stranger, "Other".to_owned())
@@ -77,7 +77,7 @@ async fn a_record_leads_to_tunnels_of_its_own_account_only() {
 
 #[tokio::test]
 async fn changes_to_a_record_change_its_route() {
-    let home = Home::new().await;
+    let home = home!();
     let (one, two) = (home.tunnel("one").await.key, home.tunnel("two").await.key);
     let pattern = |host: &str| host.parse().unwrap();
     let create = route("a.adit.localhost", one.tunnel);
@@ -128,7 +128,7 @@ async fn changes_to_a_record_change_its_route() {
 
 #[tokio::test]
 async fn a_reader_waits_until_something_happens() {
-    let home = Home::new().await;
+    let home = home!();
     let after = home.catalog().change_number().await.unwrap();
     let directory = home.directory();
     let mut waiting = tokio::task::JoinSet::new();
@@ -146,7 +146,7 @@ async fn a_reader_waits_until_something_happens() {
 
 #[tokio::test]
 async fn a_cancelled_reader_loses_nothing() {
-    let home = Home::new().await;
+    let home = home!();
     let after = home.catalog().change_number().await.unwrap();
     let cancelled = tokio::time::timeout(Duration::from_millis(20), home.directory().changes(after)).await;
     assert!(cancelled.is_err());
@@ -156,7 +156,7 @@ async fn a_cancelled_reader_loses_nothing() {
 
 #[tokio::test]
 async fn a_thing_that_changed_often_is_told_once_in_its_present_state() {
-    let home = Home::new().await;
+    let home = home!();
     let after = home.catalog().change_number().await.unwrap();
     let first = home.tunnel("first").await;
     let second = home.tunnel("second").await;
@@ -175,11 +175,10 @@ async fn a_thing_that_changed_often_is_told_once_in_its_present_state() {
 
 #[tokio::test]
 async fn a_reader_that_lags_behind_what_is_kept_must_take_a_snapshot() {
-    let home = Home::with(StoreOptions {
+    let home = home!(StoreOptions {
         changes_kept: 4,
         ..StoreOptions::default()
-    })
-    .await;
+    });
     let start = home.catalog().change_number().await.unwrap();
     for number in 0..9 {
         home.tunnel(&format!("t{number}")).await;
@@ -203,7 +202,7 @@ async fn a_reader_that_lags_behind_what_is_kept_must_take_a_snapshot() {
 
 #[tokio::test]
 async fn a_long_history_is_told_in_bounded_parts_and_leads_to_the_snapshot() {
-    let home = Home::new().await;
+    let home = home!();
     let mut work = tokio::task::JoinSet::new();
     for number in 0..1200 {
         let (catalog, new) = (home.catalog(), home.new_tunnel(&format!("t{number}")));
@@ -228,7 +227,7 @@ async fn a_long_history_is_told_in_bounded_parts_and_leads_to_the_snapshot() {
 
 #[tokio::test]
 async fn numbers_rise_over_restarts() {
-    let home = Home::new().await;
+    let home = home!();
     let before = home.tunnel("one").await;
     let number = home.catalog().change_number().await.unwrap();
     let home = home.reopen().await;
@@ -238,7 +237,7 @@ async fn numbers_rise_over_restarts() {
 
 #[tokio::test]
 async fn closing_the_store_ends_the_wait() {
-    let home = Home::new().await;
+    let home = home!();
     let (directory, after) = (home.directory(), home.catalog().change_number().await.unwrap());
     let mut waiting = tokio::task::JoinSet::new();
     waiting.spawn(async move { directory.changes(after).await });

@@ -6,18 +6,18 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{ALL, Home, actor, keys, new_tunnel, set_up};
+use crate::support::{ALL, actor, home, keys, new_tunnel, set_up};
 use adit_core::port::{Catalog as _, CatalogError, Change, ChangeNumber, Changes, TunnelFilter};
 use adit_model::{AccountId, ConnectorId, TunnelKey};
 use adit_store::{OpenError, Store, StoreKeys, StoreOptions, Swept};
 
-const CHILD: &str = "ADIT_STORE_TEST_FILE";
+const CHILD: &str = "ADIT_STORE_TEST_ADDRESS";
 
 /// Not a test by itself: the process that the next test kills.
 #[tokio::test]
 async fn a_process_writes_until_it_is_killed() {
-    let Ok(file) = std::env::var(CHILD) else { return };
-    let store = Store::open(&file, &keys(), StoreOptions::default())
+    let Ok(address) = std::env::var(CHILD) else { return };
+    let store = Store::open(&address, &keys(), StoreOptions::default())
         .await
         .unwrap();
     let account = store
@@ -42,15 +42,15 @@ async fn a_process_writes_until_it_is_killed() {
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_a_kill() {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("adit.db");
+    let home = home!();
+    home.store.close().await;
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "durability::a_process_writes_until_it_is_killed",
+            "ports::durability::a_process_writes_until_it_is_killed",
             "--nocapture",
         ])
-        .env(CHILD, &file)
+        .env(CHILD, home.address())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -72,11 +72,9 @@ async fn what_was_acknowledged_survives_a_kill() {
         acknowledged.len()
     );
 
-    let store = Store::open(file.to_str().unwrap(), &keys(), StoreOptions::default())
-        .await
-        .unwrap();
+    let home = home.reopen().await;
     for key in acknowledged {
-        let found = store.tunnel(key).await.unwrap();
+        let found = home.store.tunnel(key).await.unwrap();
         assert!(found.is_some(), "{key:?} was lost");
     }
 }
@@ -92,7 +90,7 @@ fn parsed(line: &str) -> Option<TunnelKey> {
 
 #[tokio::test]
 async fn sixty_four_writers_share_transactions_and_a_refused_one_harms_nobody() {
-    let home = Home::new().await;
+    let home = home!();
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..64 {
         let (catalog, account) = (home.catalog(), home.account);
@@ -125,7 +123,7 @@ async fn sixty_four_writers_share_transactions_and_a_refused_one_harms_nobody() 
 
 #[tokio::test]
 async fn a_thousand_tunnels_are_made_at_once() {
-    let home = Home::new().await;
+    let home = home!();
     let start = std::time::Instant::now();
     let mut work = tokio::task::JoinSet::new();
     for number in 0..1000 {
@@ -144,7 +142,7 @@ async fn a_thousand_tunnels_are_made_at_once() {
 
 #[tokio::test]
 async fn a_caller_that_gives_up_undoes_nothing() {
-    let home = Home::new().await;
+    let home = home!();
     let mut work = tokio::task::JoinSet::new();
     let (catalog, new) = (home.catalog(), home.new_tunnel("first"));
     work.spawn(async move { catalog.create_tunnel(new, &actor()).await });
@@ -163,15 +161,9 @@ async fn a_caller_that_gives_up_undoes_nothing() {
 
 #[tokio::test]
 async fn another_secrets_key_is_refused_by_name() {
-    let home = Home::new().await;
+    let home = home!();
     home.store.close().await;
-    let file = home.file();
-    let opened = Store::open(
-        file.to_str().unwrap(),
-        &StoreKeys::new([1; 32]),
-        StoreOptions::default(),
-    )
-    .await;
+    let opened = Store::open(&home.address(), &StoreKeys::new([1; 32]), StoreOptions::default()).await;
     let Err(error) = opened else {
         panic!("the wrong key was taken")
     };
@@ -182,14 +174,14 @@ async fn another_secrets_key_is_refused_by_name() {
 
 #[tokio::test]
 async fn a_newer_schema_is_refused_and_left_alone() {
-    let home = Home::new().await;
+    let home = home!();
     home.store.close().await;
     home.tamper(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
          VALUES (999, 'from the future', TRUE, x'00', 0)",
     )
     .await;
-    let opened = Store::open(home.file().to_str().unwrap(), &keys(), StoreOptions::default()).await;
+    let opened = Store::open(&home.address(), &keys(), StoreOptions::default()).await;
     let Err(error) = opened else {
         panic!("a newer schema was taken")
     };
@@ -198,36 +190,8 @@ async fn a_newer_schema_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_refused() {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("adit.db");
-    std::fs::write(
-        &file,
-        "this is no database, but it is long enough to look at".repeat(100),
-    )
-    .unwrap();
-    let opened = Store::open(file.to_str().unwrap(), &keys(), StoreOptions::default()).await;
-    assert!(matches!(opened, Err(OpenError::Database { .. })));
-    let nowhere = directory.path().join("missing/adit.db");
-    let opened = Store::open(nowhere.to_str().unwrap(), &keys(), StoreOptions::default()).await;
-    assert!(matches!(opened, Err(OpenError::Database { .. })));
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn the_files_are_their_owners_alone() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let home = Home::new().await;
-    for entry in std::fs::read_dir(home.directory.path()).unwrap() {
-        let entry = entry.unwrap();
-        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode, 0o600, "{}", entry.path().display());
-    }
-}
-
-#[tokio::test]
 async fn a_damaged_row_is_an_error_that_names_its_column() {
-    let home = Home::new().await;
+    let home = home!();
     let (good, bad) = (home.tunnel("good").await, home.tunnel("bad").await);
     for (statement, column) in [
         ("UPDATE tunnels SET name = '' WHERE name = 'bad'", "name"),
@@ -254,7 +218,7 @@ async fn a_damaged_row_is_an_error_that_names_its_column() {
 
 #[tokio::test]
 async fn a_damaged_tunnel_does_not_keep_the_others_from_the_edges() {
-    let home = Home::new().await;
+    let home = home!();
     let (good, bad) = (home.tunnel("good").await, home.tunnel("bad").await);
     home.publish("a.adit.localhost", good.key.tunnel).await;
     home.publish("b.adit.localhost", good.key.tunnel).await;
@@ -274,7 +238,7 @@ async fn a_damaged_tunnel_does_not_keep_the_others_from_the_edges() {
 
 #[tokio::test]
 async fn a_damaged_change_history_sends_readers_to_the_snapshot() {
-    let home = Home::new().await;
+    let home = home!();
     home.tunnel("blog").await;
     home.tamper("UPDATE changes SET host = '..'").await;
     let changes = home.directory().changes(ChangeNumber(0)).await.unwrap();
@@ -286,7 +250,7 @@ async fn a_damaged_change_history_sends_readers_to_the_snapshot() {
 #[tokio::test]
 async fn a_sweep_removes_what_is_past_its_retention_and_tells_the_edges() {
     let day = Duration::from_secs(24 * 60 * 60);
-    let home = Home::new().await;
+    let home = home!();
     let (old, live) = (home.tunnel("old").await, home.tunnel("live").await);
     home.publish("old.adit.localhost", old.key.tunnel).await;
     let ended = home.connect(live.key, ConnectorId::random(), 0);

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use adit_core::port::{PageRequest, Tunnel, TunnelFilter};
 use adit_model::{ConnectorId, TunnelStatus};
-use adit_store::StoreOptions;
 
-use crate::support::{ALL, Home};
+use crate::support::{ALL, Home, home};
 
 const STATES: [Option<TunnelStatus>; 5] = [
     None,
@@ -64,7 +63,7 @@ async fn every_state_is_told_alike(home: &Home) {
 
 #[tokio::test]
 async fn totals_are_those_of_the_rows_whatever_happens_to_tunnels() {
-    let home = Home::with(StoreOptions::default()).await;
+    let home = home!();
     every_state_is_told_alike(&home).await;
     let mut tunnels = Vec::new();
     for number in 0..8 {

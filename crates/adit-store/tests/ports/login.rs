@@ -1,6 +1,6 @@
 //! Set-up and credentials.
 
-use crate::support::{EMAIL, Home, KEY, TOKEN, actor, set_up};
+use crate::support::{EMAIL, Home, KEY, TOKEN, actor, home, set_up};
 use adit_core::port::{ApiCredential, Catalog, LoginCredential, TokenOwner};
 use adit_model::AccountId;
 use adit_store::{ApiTokenValue, Bootstrap, UserKey, ZoneError};
@@ -21,7 +21,7 @@ async fn key(home: &Home, email: &str, key: &str) -> Option<LoginCredential> {
 
 #[tokio::test]
 async fn a_credential_is_its_owners_and_nobody_elses() {
-    let home = Home::new().await;
+    let home = home!();
     let Some(LoginCredential::Token(found)) = token(&home, TOKEN).await else {
         panic!("the token is unknown")
     };
@@ -45,30 +45,8 @@ async fn a_credential_is_its_owners_and_nobody_elses() {
 }
 
 #[tokio::test]
-async fn no_credential_lies_readable_in_the_files() {
-    let home = Home::new().await;
-    let tunnel = home.tunnel("blog").await;
-    let secret = home.catalog().tunnel_secret(tunnel.key).await.unwrap();
-    for entry in std::fs::read_dir(home.directory.path()).unwrap() {
-        let path = entry.unwrap().path();
-        let content = std::fs::read(&path).unwrap();
-        for credential in [
-            TOKEN.as_bytes(),
-            KEY.as_bytes(),
-            secret.expose(),
-            secret.digest().as_bytes(),
-        ] {
-            let found = content
-                .windows(credential.len())
-                .any(|window| window == credential);
-            assert!(!found, "{} holds a credential", path.display());
-        }
-    }
-}
-
-#[tokio::test]
 async fn a_later_start_finds_what_the_first_one_made() {
-    let home = Home::new().await;
+    let home = home!();
     assert_eq!(home.store.first_account().await.unwrap(), Some(home.account));
     let home = home.reopen().await;
     let again = home.store.bootstrap(set_up(AccountId::random())).await.unwrap();
@@ -89,7 +67,7 @@ async fn a_later_start_finds_what_the_first_one_made() {
 
 #[tokio::test]
 async fn a_later_start_with_other_values_replaces_credentials_and_adds_a_zone() {
-    let home = Home::new().await;
+    let home = home!();
     let value = ApiTokenValue::generate();
     let other = Bootstrap {
         domain: "example.com".parse().unwrap(),
@@ -126,7 +104,7 @@ async fn a_later_start_with_other_values_replaces_credentials_and_adds_a_zone() 
 
 #[tokio::test]
 async fn an_account_may_have_further_tokens() {
-    let home = Home::new().await;
+    let home = home!();
     let value = ApiTokenValue::generate();
     let create = async |account, value: &ApiTokenValue| {
         let created = home
@@ -153,7 +131,7 @@ async fn an_account_may_have_further_tokens() {
 
 #[tokio::test]
 async fn the_store_can_be_asked_who_it_is() {
-    let home = Home::new().await;
+    let home = home!();
     let (node, boot) = (home.store.node(), home.store.boot());
     let home = home.reopen().await;
     assert_eq!(home.store.node(), node);

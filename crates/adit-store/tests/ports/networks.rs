@@ -17,7 +17,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use crate::support::{ALL, Home, actor};
+use crate::support::{ALL, Home, actor, home};
 
 fn network(text: &str) -> Network {
     text.parse().unwrap()
@@ -71,7 +71,7 @@ fn any_network() -> impl Strategy<Value = Network> {
 
 #[tokio::test]
 async fn the_store_finds_networks_as_a_naive_model_does() {
-    let home = Home::new().await;
+    let home = home!();
     let tunnel = home.tunnel("blog").await.key.tunnel;
     let mut runner = TestRunner::new_with_rng(
         Config::default(),
@@ -137,7 +137,7 @@ async fn the_store_finds_networks_as_a_naive_model_does() {
 
 #[tokio::test]
 async fn an_account_older_than_its_virtual_networks_gets_them_when_they_are_needed() {
-    let home = Home::new().await;
+    let home = home!();
     let tunnel = home.tunnel("blog").await.key.tunnel;
     home.tamper("DELETE FROM virtual_networks").await;
     home.tamper("DELETE FROM subnets").await;
@@ -156,7 +156,7 @@ async fn an_account_older_than_its_virtual_networks_gets_them_when_they_are_need
 
 #[tokio::test]
 async fn reading_makes_what_an_account_starts_with_once() {
-    let home = Home::new().await;
+    let home = home!();
     let other = AccountId::random();
     home.store
         .create_account(other, "Other".to_owned())
@@ -175,7 +175,7 @@ async fn reading_makes_what_an_account_starts_with_once() {
 
 #[tokio::test]
 async fn a_new_default_displaces_the_old_one() {
-    let home = Home::new().await;
+    let home = home!();
     let [(old, true)] = home.virtual_networks().await[..] else {
         panic!("no default")
     };
@@ -195,7 +195,7 @@ async fn a_new_default_displaces_the_old_one() {
 
 #[tokio::test]
 async fn routes_keep_their_tunnel_or_go_with_it() {
-    let home = Home::new().await;
+    let home = home!();
     let key = home.tunnel("blog").await.key;
     let route = home.add_route(key.tunnel, network("10.0.0.0/8")).await.unwrap();
     let hostname = NewHostnameRoute {
@@ -241,14 +241,13 @@ async fn routes_keep_their_tunnel_or_go_with_it() {
 
 #[tokio::test]
 async fn deleted_networks_are_swept_and_live_ones_are_not() {
-    let home = Home::with(StoreOptions {
+    let home = home!(StoreOptions {
         retention: Retention {
             deleted_tunnels: Duration::from_secs(60),
             ..Retention::default()
         },
         ..StoreOptions::default()
-    })
-    .await;
+    });
     let key = home.tunnel("blog").await.key;
     let gone = home.add_route(key.tunnel, network("10.0.0.0/8")).await.unwrap();
     let kept = home.add_route(key.tunnel, network("10.0.0.0/16")).await.unwrap();
@@ -275,7 +274,7 @@ async fn deleted_networks_are_swept_and_live_ones_are_not() {
 
 #[tokio::test]
 async fn pages_of_routes_are_newest_first_and_total() {
-    let home = Home::new().await;
+    let home = home!();
     let tunnel = home.tunnel("blog").await.key.tunnel;
     for third in 0..7_u8 {
         // All equally old: the order is total all the same.

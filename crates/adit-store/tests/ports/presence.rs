@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{ALL, Home, opened, wait_for};
+use crate::support::{ALL, home, opened, wait_for};
 use adit_core::port::{ConnectionClosed, PresenceEvent, TunnelFilter};
 use adit_model::{ConnectionId, ConnectorId, TunnelId, TunnelKey, TunnelStatus};
 
@@ -10,7 +10,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn a_reported_connection_shows_at_its_tunnel() {
-    let home = Home::new().await;
+    let home = home!();
     let (tunnel, first, second) = (
         home.tunnel("blog").await.key,
         ConnectorId::random(),
@@ -55,7 +55,7 @@ async fn a_reported_connection_shows_at_its_tunnel() {
 
 #[tokio::test]
 async fn a_list_can_ask_for_what_was_connected_at_a_moment() {
-    let home = Home::new().await;
+    let home = home!();
     let before = home.hands.now();
     home.hands.turn(SECOND);
     let (tunnel, idle) = (home.tunnel("blog").await.key, home.tunnel("idle").await.key);
@@ -99,7 +99,7 @@ async fn a_list_can_ask_for_what_was_connected_at_a_moment() {
 
 #[tokio::test]
 async fn a_tunnel_goes_from_healthy_to_degraded_to_down() {
-    let home = Home::new().await;
+    let home = home!();
     let (tunnel, connector) = (home.tunnel("blog").await.key, ConnectorId::random());
     let one = home.connect(tunnel, connector, 0);
     let two = home.connect(tunnel, connector, 1);
@@ -156,7 +156,7 @@ async fn a_tunnel_goes_from_healthy_to_degraded_to_down() {
 
 #[tokio::test]
 async fn a_connector_that_left_does_not_degrade_the_others() {
-    let home = Home::new().await;
+    let home = home!();
     let tunnel = home.tunnel("blog").await.key;
     home.connect(tunnel, ConnectorId::random(), 0);
     let other = home.connect(tunnel, ConnectorId::random(), 0);
@@ -170,7 +170,7 @@ async fn a_connector_that_left_does_not_degrade_the_others() {
 
 #[tokio::test]
 async fn nothing_reported_is_lost_when_the_store_closes() {
-    let home = Home::new().await;
+    let home = home!();
     let (tunnel, brief) = (home.tunnel("many").await.key, home.tunnel("brief").await.key);
     for _ in 0..150 {
         let connector = ConnectorId::random();
@@ -194,7 +194,7 @@ async fn nothing_reported_is_lost_when_the_store_closes() {
 
 #[tokio::test]
 async fn a_connection_that_came_and_went_unseen_leaves_the_tunnel_down() {
-    let home = Home::new().await;
+    let home = home!();
     let tunnel = home.tunnel("blog").await.key;
     home.hands.turn(SECOND);
     let closed = home.connect(tunnel, ConnectorId::random(), 0);
@@ -207,7 +207,7 @@ async fn a_connection_that_came_and_went_unseen_leaves_the_tunnel_down() {
 
 #[tokio::test]
 async fn connections_of_an_earlier_run_count_as_closed() {
-    let home = Home::new().await;
+    let home = home!();
     let tunnel = home.tunnel("blog").await.key;
     home.connect(tunnel, ConnectorId::random(), 0);
     home.wait_for_connections(tunnel, 1).await;
@@ -228,7 +228,7 @@ async fn connections_of_an_earlier_run_count_as_closed() {
 
 #[tokio::test]
 async fn news_of_an_unknown_tunnel_is_dropped_and_does_not_hold_up_other_news() {
-    let home = Home::new().await;
+    let home = home!();
     let known = home.tunnel("blog").await.key;
     let unknown = TunnelKey {
         tunnel: TunnelId::random(),
@@ -243,7 +243,7 @@ async fn news_of_an_unknown_tunnel_is_dropped_and_does_not_hold_up_other_news() 
 
 #[tokio::test]
 async fn a_peers_texts_are_bounded_and_its_odd_characters_harmless() {
-    let home = Home::new().await;
+    let home = home!();
     let tunnel = home.tunnel("blog").await.key;
     let mut news = opened(tunnel, ConnectorId::random(), 255, home.hands.now());
     news.connector.version = "v\0'\n".to_owned() + &"é".repeat(500);
@@ -258,7 +258,7 @@ async fn a_peers_texts_are_bounded_and_its_odd_characters_harmless() {
 
 #[tokio::test]
 async fn an_event_reported_twice_counts_once() {
-    let home = Home::new().await;
+    let home = home!();
     let tunnel = home.tunnel("blog").await.key;
     let news = PresenceEvent::Opened(Box::new(opened(
         tunnel,
@@ -277,9 +277,13 @@ async fn an_event_reported_twice_counts_once() {
 
 #[tokio::test]
 async fn news_that_cannot_be_written_is_kept_until_it_can() {
-    let home = Home::new().await;
+    let home = home!();
     let tunnel = home.tunnel("blog").await.key;
-    home.tamper("CREATE TRIGGER full BEFORE INSERT ON connections BEGIN SELECT RAISE(ABORT, 'full'); END")
+    home.place
+        .run(
+            "CREATE TRIGGER full BEFORE INSERT ON connections BEGIN SELECT RAISE(ABORT, 'full'); END",
+            "ALTER TABLE connections ADD CONSTRAINT disk_full CHECK (false) NOT VALID",
+        )
         .await;
     let reads = home.hands.reads();
     home.connect(tunnel, ConnectorId::random(), 0);
@@ -288,13 +292,18 @@ async fn news_that_cannot_be_written_is_kept_until_it_can() {
     })
     .await;
     home.connect(tunnel, ConnectorId::random(), 0);
-    home.tamper("DROP TRIGGER full").await;
+    home.place
+        .run(
+            "DROP TRIGGER full",
+            "ALTER TABLE connections DROP CONSTRAINT disk_full",
+        )
+        .await;
     home.wait_for_connections(tunnel, 2).await;
 }
 
 #[tokio::test]
 async fn a_tunnel_that_is_deleted_while_connected_is_down_at_once_and_stays_so() {
-    let home = Home::new().await;
+    let home = home!();
     let tunnel = home.tunnel("blog").await.key;
     let closed = home.connect(tunnel, ConnectorId::random(), 0);
     home.wait_for_connections(tunnel, 1).await;
@@ -320,7 +329,7 @@ async fn a_tunnel_that_is_deleted_while_connected_is_down_at_once_and_stays_so()
 
 #[tokio::test]
 async fn a_connector_runs_since_its_earliest_connection_in_whatever_order_the_news_came() {
-    let home = Home::new().await;
+    let home = home!();
     let (tunnel, connector) = (home.tunnel("blog").await.key, ConnectorId::random());
     let first = home.hands.now();
     let mut later = opened(tunnel, connector, 1, home.hands.turn(Duration::from_secs(3)));

@@ -6,7 +6,7 @@ use adit_core::port::{
 };
 use adit_model::{ConnectorId, HostPattern, TunnelId, TunnelKey, TunnelSecret};
 
-use crate::support::{Home, actor, route};
+use crate::support::{Home, actor, home, route};
 
 const HOST: &str = "amber-river-fox.adit.localhost";
 
@@ -30,7 +30,7 @@ async fn after(home: &Home, seconds: u64) -> usize {
 
 #[tokio::test]
 async fn a_quick_tunnel_is_a_route_of_an_account_of_its_own() {
-    let home = Home::new().await;
+    let home = home!();
     let before = home.directory().snapshot().await.unwrap().1;
     let (tunnel, change) = quick(&home, HOST).await.unwrap();
     let route = HostRoute {
@@ -61,7 +61,7 @@ async fn a_quick_tunnel_is_a_route_of_an_account_of_its_own() {
 
 #[tokio::test]
 async fn a_host_name_has_one_owner_and_there_are_only_so_many() {
-    let home = Home::new().await;
+    let home = home!();
     home.publish("shop.adit.localhost", TunnelId::random()).await;
     let taken = quick(&home, "shop.adit.localhost").await;
     assert!(matches!(taken, Err(QuickTunnelError::HostTaken)), "{taken:?}");
@@ -84,7 +84,7 @@ async fn a_host_name_has_one_owner_and_there_are_only_so_many() {
 
 #[tokio::test]
 async fn one_that_nobody_connects_goes_after_two_minutes_without_a_trace() {
-    let home = Home::new().await;
+    let home = home!();
     let (tunnel, change) = quick(&home, HOST).await.unwrap();
     assert_eq!(after(&home, 119).await, 0);
     assert_eq!(after(&home, 1).await, 1);
@@ -101,7 +101,7 @@ async fn one_that_nobody_connects_goes_after_two_minutes_without_a_trace() {
 
 #[tokio::test]
 async fn one_in_use_stays_and_goes_five_minutes_after_its_last_connection() {
-    let home = Home::new().await;
+    let home = home!();
     let (tunnel, _) = quick(&home, HOST).await.unwrap();
     home.hands.turn(Duration::from_secs(60));
     let closed = home.connect(tunnel, ConnectorId::random(), 0);
@@ -123,7 +123,7 @@ async fn one_in_use_stays_and_goes_five_minutes_after_its_last_connection() {
 
 #[tokio::test]
 async fn a_restart_gives_connectors_time_to_come_back() {
-    let home = Home::new().await;
+    let home = home!();
     let (tunnel, _) = quick(&home, HOST).await.unwrap();
     home.connect(tunnel, ConnectorId::random(), 0);
     home.wait_for_connections(tunnel, 1).await;
@@ -135,7 +135,7 @@ async fn a_restart_gives_connectors_time_to_come_back() {
 
 #[tokio::test]
 async fn one_that_an_operator_deletes_gives_its_name_back() {
-    let home = Home::new().await;
+    let home = home!();
     let (tunnel, _) = quick(&home, HOST).await.unwrap();
     home.delete(tunnel).await;
     assert_eq!(after(&home, 1).await, 1);

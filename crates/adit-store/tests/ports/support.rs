@@ -1,7 +1,6 @@
-//! A store in a directory of its own, with a clock that tests turn.
+//! A store in a place of its own, with a clock that tests turn.
 
 use std::{
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicUsize, Ordering},
@@ -21,7 +20,8 @@ use adit_model::{
 use adit_store::{
     ApiTokenValue, Bootstrap, BootstrapOutcome, Clock, Store, StoreKeys, StoreOptions, UserKey,
 };
-use sqlx::{Connection as _, SqliteConnection};
+
+use crate::place::Place;
 
 pub(crate) const TOKEN: &str = "adit-test-token-0123456789-0123456789-ABC";
 pub(crate) const EMAIL: &str = "user@example.com";
@@ -67,9 +67,23 @@ impl Hands {
     }
 }
 
+/// A [`Home`] of the test's own; where its engine is missing, the test says so and ends.
+macro_rules! home {
+    () => {
+        $crate::support::home!(adit_store::StoreOptions::default())
+    };
+    ($options:expr) => {
+        match crate::support::Home::make($options).await {
+            Some(home) => home,
+            None => return,
+        }
+    };
+}
+pub(crate) use home;
+
 /// A store that was set up.
 pub(crate) struct Home {
-    pub(crate) directory: tempfile::TempDir,
+    pub(crate) place: Place,
     pub(crate) hands: Hands,
     pub(crate) store: Arc<Store>,
     pub(crate) account: AccountId,
@@ -91,57 +105,48 @@ pub(crate) fn set_up(account: AccountId) -> Bootstrap {
 }
 
 impl Home {
-    pub(crate) async fn new() -> Self {
-        Self::with(StoreOptions::default()).await
-    }
-
-    pub(crate) async fn with(options: StoreOptions) -> Self {
-        let (directory, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    /// A new one. None if there is no such engine here, which is said in the name of the test that asks.
+    pub(crate) async fn make(options: StoreOptions) -> Option<Self> {
+        let place = match Place::make() {
+            Ok(place) => place,
+            Err(reason) => {
+                // A test's thread has its name.
+                let thread = std::thread::current();
+                adit_testing::skip(thread.name().unwrap_or("a test of the store"), reason);
+                return None;
+            }
+        };
+        let hands = Hands::new();
         let options = StoreOptions {
             clock: hands.clock(),
             ..options
         };
-        let file = directory.path().join("adit.db");
-        let store = Store::open(file.to_str().unwrap(), &keys(), options)
-            .await
-            .unwrap();
+        let store = Store::open(&place.address(), &keys(), options).await.unwrap();
         let BootstrapOutcome { account, zone, .. } =
             store.bootstrap(set_up(AccountId::random())).await.unwrap();
-        Self {
-            directory,
+        Some(Self {
+            place,
             hands,
             store: Arc::new(store),
             account,
             zone,
-        }
+        })
     }
 
-    /// Runs a statement beside the store, as a damaged disk or a careless operator would.
-    pub(crate) async fn tamper(&self, statement: &'static str) {
-        let mut connection = self.raw().await;
-        sqlx::query(statement).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
+    /// Runs a statement beside the store, as a damaged disk or a careless operator would. A literal of bytes is
+    /// written as in SQLite.
+    pub(crate) async fn tamper(&self, statement: &str) {
+        let postgres = statement.replace("x'", "'\\x");
+        self.place.run(statement, &postgres).await;
     }
 
     /// The first column of a query beside the store.
     pub(crate) async fn texts(&self, query: &'static str) -> Vec<String> {
-        let mut connection = self.raw().await;
-        let texts = sqlx::query_scalar(query)
-            .fetch_all(&mut connection)
-            .await
-            .unwrap();
-        connection.close().await.unwrap();
-        texts
+        self.place.texts(query).await
     }
 
-    async fn raw(&self) -> SqliteConnection {
-        SqliteConnection::connect(self.file().to_str().unwrap())
-            .await
-            .unwrap()
-    }
-
-    pub(crate) fn file(&self) -> PathBuf {
-        self.directory.path().join("adit.db")
+    pub(crate) fn address(&self) -> String {
+        self.place.address()
     }
 
     /// Closes the store and opens it again, as a restart does.
@@ -151,9 +156,7 @@ impl Home {
             clock: self.hands.clock(),
             ..StoreOptions::default()
         };
-        let store = Store::open(self.file().to_str().unwrap(), &keys(), options)
-            .await
-            .unwrap();
+        let store = Store::open(&self.address(), &keys(), options).await.unwrap();
         Self {
             store: Arc::new(store),
             ..self

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{ALL, Home, actor, new_tunnel};
+use crate::support::{ALL, Home, actor, home, new_tunnel};
 use adit_core::port::{CatalogError, PageRequest, Tunnel, TunnelFilter};
 use adit_model::{AccountId, TunnelId, TunnelKey, TunnelStatus};
 
@@ -18,7 +18,7 @@ async fn listed(home: &Home, filter: TunnelFilter) -> Vec<String> {
 
 #[tokio::test]
 async fn a_new_tunnel_is_inactive_since_it_was_made_and_keeps_its_secret() {
-    let home = Home::new().await;
+    let home = home!();
     let made = home.tunnel("blog").await;
     assert_eq!(made.status, TunnelStatus::Inactive);
     assert_eq!(
@@ -34,7 +34,7 @@ async fn a_new_tunnel_is_inactive_since_it_was_made_and_keeps_its_secret() {
 
 #[tokio::test]
 async fn a_name_is_unique_among_the_live_tunnels_of_an_account() {
-    let home = Home::new().await;
+    let home = home!();
     let first = home.tunnel("blog").await;
     assert!(
         matches!(home.create("blog").await, Err(CatalogError::NameTaken(name)) if name.as_str() == "blog")
@@ -56,7 +56,7 @@ async fn a_name_is_unique_among_the_live_tunnels_of_an_account() {
 
 #[tokio::test]
 async fn one_uuid_may_name_a_tunnel_in_each_of_two_accounts() {
-    let home = Home::new().await;
+    let home = home!();
     let (other, id) = (AccountId::random(), TunnelId::random());
     home.store
         .create_account(other, "Other".to_owned())
@@ -95,7 +95,7 @@ async fn one_uuid_may_name_a_tunnel_in_each_of_two_accounts() {
 
 #[tokio::test]
 async fn a_deleted_tunnel_is_still_found_and_gives_no_secret() {
-    let home = Home::new().await;
+    let home = home!();
     let made = home.tunnel("blog").await;
     home.delete(made.key).await;
     let deleted_at = home.get(made.key).await.deleted_at;
@@ -123,7 +123,7 @@ async fn a_deleted_tunnel_is_still_found_and_gives_no_secret() {
 
 #[tokio::test]
 async fn another_account_cannot_reach_a_tunnel() {
-    let home = Home::new().await;
+    let home = home!();
     let made = home.tunnel("blog").await;
     let theirs = TunnelKey {
         account: AccountId::random(),
@@ -142,7 +142,7 @@ async fn another_account_cannot_reach_a_tunnel() {
 
 #[tokio::test]
 async fn a_list_is_newest_first_and_ends_with_an_empty_page() {
-    let home = Home::new().await;
+    let home = home!();
     for name in ["one", "two", "three"] {
         home.tunnel(name).await;
     }
@@ -164,7 +164,7 @@ async fn a_list_is_newest_first_and_ends_with_an_empty_page() {
 
 #[tokio::test]
 async fn every_filter_narrows_the_list() {
-    let home = Home::new().await;
+    let home = home!();
     let web = home.tunnel("web-1").await;
     let gone = home.tunnel("web-2").await;
     home.tunnel("Web_3").await;
@@ -314,7 +314,7 @@ async fn every_filter_narrows_the_list() {
 
 #[tokio::test]
 async fn hostile_texts_in_filters_only_match_nothing() {
-    let home = Home::new().await;
+    let home = home!();
     home.tunnel("blog").await;
     for text in ["'; DROP TABLE tunnels; --", "\0", "b\0", "😀", "_log", "b%"] {
         for filter in [

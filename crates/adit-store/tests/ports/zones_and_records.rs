@@ -1,6 +1,6 @@
 //! Zones and DNS records, through the catalogue's port.
 
-use crate::support::{ALL, Home, actor, route};
+use crate::support::{ALL, actor, home, route};
 use adit_core::permission::{Policy, Reach, ZONE_READ};
 use adit_core::port::{
     CatalogError, Comparison, DnsRecordFilter, DnsRecordKind, NewDnsRecord, PageRequest, RecordSettings,
@@ -29,7 +29,7 @@ fn address(name: &str, content: &str) -> NewDnsRecord {
 
 #[tokio::test]
 async fn a_zone_above_below_or_equal_to_another_accounts_is_refused() {
-    let home = Home::new().await;
+    let home = home!();
     let other = AccountId::random();
     home.store
         .create_account(other, "Other".to_owned())
@@ -73,7 +73,7 @@ async fn a_zone_above_below_or_equal_to_another_accounts_is_refused() {
 
 #[tokio::test]
 async fn zones_are_found_by_id_name_and_account() {
-    let home = Home::new().await;
+    let home = home!();
     home.hands.turn(std::time::Duration::from_secs(1));
     let second = home
         .store
@@ -119,7 +119,7 @@ async fn zones_are_found_by_id_name_and_account() {
 
 #[tokio::test]
 async fn a_record_is_made_changed_and_removed() {
-    let home = Home::new().await;
+    let home = home!();
     let catalog = home.catalog();
     let new = address("shop.adit.localhost", "192.0.2.1");
     let (made, _) = catalog
@@ -161,7 +161,7 @@ async fn a_record_is_made_changed_and_removed() {
 
 #[tokio::test]
 async fn a_name_has_one_record_and_lies_in_its_zone() {
-    let home = Home::new().await;
+    let home = home!();
     let catalog = home.catalog();
     let deep = home
         .store
@@ -198,7 +198,7 @@ async fn a_name_has_one_record_and_lies_in_its_zone() {
 
 #[tokio::test]
 async fn records_are_listed_by_name_and_filtered() {
-    let home = Home::new().await;
+    let home = home!();
     let (catalog, tunnel) = (home.catalog(), TunnelId::random());
     for name in ["c", "a", "b"] {
         let new = address(&format!("{name}.adit.localhost"), "192.0.2.1");
@@ -264,7 +264,7 @@ async fn records_are_listed_by_name_and_filtered() {
 
 #[tokio::test]
 async fn every_change_leaves_its_audit_record_and_a_refused_one_none() {
-    let home = Home::new().await;
+    let home = home!();
     let tunnel = home.tunnel("blog").await;
     assert!(home.create("blog").await.is_err());
     let new = route("a.adit.localhost", tunnel.key.tunnel);

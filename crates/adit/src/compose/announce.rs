@@ -135,6 +135,7 @@ mod tests {
                 metrics: None,
             },
             demo_url: demo_url.map(str::to_owned),
+            store: None,
             advertised: Advertised::default(),
         };
         let dir = DataDir::locate(Some(Path::new("/d")), Role::Up, |_| None).unwrap();

@@ -25,7 +25,7 @@ use crate::{
     data_dir::{
         DataDir,
         file::write_private,
-        run_file::{Advertised, Listeners, RunFile},
+        run_file::{Advertised, Listeners, RunFile, StorePlace},
     },
     failure::Failure,
     recorder,
@@ -120,7 +120,7 @@ async fn assemble(
     progress.waits_for("the store");
     let store = Arc::new(
         Store::open(
-            &store_address(settings, dir),
+            &store_url(settings, dir).address(),
             &keys.store,
             store_options(settings),
         )
@@ -197,7 +197,7 @@ async fn assemble(
         None => None,
     };
     let demo_url = demo.as_ref().map(Demo::url);
-    let run = run_file(settings, outcome.account, listeners, demo_url);
+    let run = run_file(settings, dir, outcome.account, listeners, demo_url);
     run.write(dir)?;
     Ok(Parts {
         store,
@@ -210,12 +210,9 @@ async fn assemble(
     })
 }
 
-fn store_address(settings: &Settings, dir: &DataDir) -> String {
-    let path = match &settings.store_url {
-        Some(StoreUrl::Sqlite(path)) => path.clone(),
-        None => dir.database(),
-    };
-    format!("sqlite:{}", path.display())
+fn store_url(settings: &Settings, dir: &DataDir) -> StoreUrl {
+    let url = settings.store_url.clone();
+    url.unwrap_or_else(|| StoreUrl::Sqlite(dir.database()))
 }
 
 fn store_options(settings: &Settings) -> StoreOptions {
@@ -309,6 +306,7 @@ fn listeners(edge: &Edge, api: &TcpListener, metrics: &TcpListener) -> anyhow::R
 
 fn run_file(
     settings: &Settings,
+    dir: &DataDir,
     account: AccountId,
     listeners: Listeners,
     demo_url: Option<String>,
@@ -321,6 +319,7 @@ fn run_file(
         account_id: account,
         listeners,
         demo_url,
+        store: Some(StorePlace::of(&store_url(settings, dir))),
         advertised: Advertised {
             api: settings.api_public_url.as_ref().map(|url| url.0.clone()),
             edge: settings.edge_advertise.as_ref().map(ToString::to_string),

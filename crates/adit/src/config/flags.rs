@@ -1,6 +1,6 @@
 //! The keys as flags of the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, builder::ValueParser};
 
@@ -27,6 +27,36 @@ pub(crate) struct ServerFlags {
     /// Whether to serve nothing but the API, for the test suites of the official SDKs. A flag alone, so that no
     /// file or variable turns it on unseen.
     pub(crate) conformance: bool,
+}
+
+/// The flags of commands that work on the state of an Adit, running or not.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StateFlags {
+    texts: FlagTexts,
+    config: Option<PathBuf>,
+}
+
+/// The keys that those commands need.
+const OF_STATE: [&str; 2] = ["data_dir", "store.url"];
+
+impl StateFlags {
+    /// The settings as `adit up` would take them from the same flags, variables and file.
+    ///
+    /// # Errors
+    /// As [`ConfigError`] says.
+    pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
+        Settings::load(
+            Role::Up,
+            self.texts.clone(),
+            |name| std::env::var_os(name),
+            self.config.as_ref(),
+        )
+    }
+
+    /// The configuration file.
+    pub(crate) fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
 }
 
 impl UpFlags {
@@ -101,11 +131,37 @@ fn config_flag() -> Arg {
 fn texts(matches: &ArgMatches) -> FlagTexts {
     KEYS.iter()
         .filter_map(|key| {
-            matches
-                .get_one::<String>(key.name)
-                .map(|text| (key.name, text.clone()))
+            // Some commands have some of the flags.
+            let text = matches.try_get_one::<String>(key.name).ok().flatten()?;
+            Some((key.name, text.clone()))
         })
         .collect()
+}
+
+impl Args for StateFlags {
+    fn augment_args(command: Command) -> Command {
+        let flags = key_flags(Role::Up).into_iter();
+        let flags = flags.filter(|flag| OF_STATE.contains(&flag.get_id().as_str()));
+        command.args(flags).arg(config_flag())
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for StateFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self {
+            texts: texts(matches),
+            config: matches.get_one("config").cloned(),
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 impl Args for UpFlags {

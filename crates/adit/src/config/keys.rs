@@ -147,7 +147,7 @@ keys! {
     "private_proxy.listen" "ADDR" private_proxy_listen: Option<SocketAddr> = Fallback::Unset; later,
     /// Networks that private routes may reach although they are local, comma-separated
     "private.allow" "CIDR,…" private_allow: Vec<IpNet> = Fallback::Both(""); later,
-    /// The database: sqlite:PATH [default: sqlite:<data_dir>/adit.db]
+    /// The database: sqlite:PATH or postgres://USER@HOST/NAME [default: sqlite:<data_dir>/adit.db]
     "store.url" "URL" store_url: Option<StoreUrl> = Fallback::Unset,
     /// Proxies in front whose X-Forwarded-For is believed, comma-separated
     "trusted_proxies" "CIDR,…" trusted_proxies: Vec<IpNet> = Fallback::Both(""),

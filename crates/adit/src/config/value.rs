@@ -204,10 +204,12 @@ impl Setting for PublicUrl {
 }
 
 /// Where the state is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum StoreUrl {
     /// A SQLite file.
     Sqlite(PathBuf),
+    /// A database of PostgreSQL, whose URL may hold a password.
+    Postgres(String),
 }
 
 impl Setting for StoreUrl {
@@ -217,8 +219,29 @@ impl Setting for StoreUrl {
             Some(("sqlite", path)) if !path.is_empty() => {
                 Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).into()))
             }
-            Some(("postgres" | "postgresql", _)) => Err("PostgreSQL is not in this version".to_owned()),
-            _ => Err("a store is sqlite:PATH".to_owned()),
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+                Ok(Self::Postgres(text.to_owned()))
+            }
+            _ => Err("a store is sqlite:PATH or postgres://USER@HOST/DATABASE".to_owned()),
+        }
+    }
+}
+
+impl StoreUrl {
+    /// The address as the store takes it.
+    pub(crate) fn address(&self) -> String {
+        match self {
+            Self::Sqlite(path) => format!("sqlite:{}", path.display()),
+            Self::Postgres(url) => url.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
+            Self::Postgres(_) => f.write_str("Postgres([redacted])"),
         }
     }
 }
@@ -313,8 +336,18 @@ mod tests {
 
     #[test]
     fn a_store_url_is_never_quoted() {
-        let problem = StoreUrl::parse("mysql://user:hunter2@host/db").unwrap_err();
-        assert!(!problem.contains("hunter2"));
+        for bad in [
+            "mysql://user:hunter2@host/db",
+            "postgres:user:hunter2@host",
+            "sqlite:",
+            "",
+        ] {
+            let problem = StoreUrl::parse(bad).unwrap_err();
+            assert!(!problem.contains("hunter2"), "{problem}");
+        }
+        let postgres = StoreUrl::parse("postgres://user:hunter2@host/db").unwrap();
+        assert!(!format!("{postgres:?}").contains("hunter2"));
+        assert_eq!(postgres.address(), "postgres://user:hunter2@host/db");
         assert_eq!(
             StoreUrl::parse("sqlite:///a/b.db"),
             Ok(StoreUrl::Sqlite("/a/b.db".into()))

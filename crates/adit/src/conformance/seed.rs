@@ -5,15 +5,20 @@
 
 use std::time::{Duration, SystemTime};
 
-use adit_core::networks::{Family, SubnetKind};
-use adit_core::port::{
-    Actor, Catalog, ConnectionOpened, ConnectorInfo, DnsRecordKind, Networks, NewDnsRecord, NewHostnameRoute,
-    NewRoute, NewSubnet, NewTunnel, NewVirtualNetwork, Presence, PresenceEvent, RecordSettings, SubnetChange,
-    SubnetSelector,
+use adit_core::{
+    networks::{Family, SubnetKind},
+    permission::{AddressRule, Choice, Effect, PermissionGroup, Policy, Resource},
+    port::{
+        Actor, ApiCredential, ApiTokens, Catalog, ConnectionOpened, ConnectorInfo, DnsRecordKind, Login,
+        LoginCredential, Networks, NewDnsRecord, NewHostnameRoute, NewRoute, NewSubnet, NewTunnel,
+        NewVirtualNetwork, Presence, PresenceEvent, RecordSettings, SubnetChange, SubnetSelector, TokenOwner,
+        TokenTerms,
+    },
 };
 use adit_model::{
-    AccountId, ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, Hostname, Location, RecordId,
-    Timestamp, TransportProtocol, TunnelId, TunnelKey, TunnelKind, TunnelSecret, VirtualNetworkId, ZoneId,
+    AccountId, ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, Hostname, Location, PolicyId,
+    RecordId, Timestamp, TransportProtocol, TunnelId, TunnelKey, TunnelKind, TunnelSecret, VirtualNetworkId,
+    ZoneId,
 };
 use adit_store::{ApiTokenValue, Bootstrap, Ids, Store, UserKey};
 use anyhow::Context;
@@ -28,6 +33,8 @@ const ACCOUNT: &str = "699d98642c564d2e855e9661899b7252";
 const OTHER: &str = "023e105f4ecef8ad9ca31a8372d0c353";
 /// The id of tunnel, route, virtual network, subnet and route of a host name.
 const OBJECT: &str = "f70ff985-a4ef-4643-bbbc-4a0ed4fc8415";
+/// The id of the API token.
+const TOKEN: &str = "ed17574386854bf78a67040be0a770b0";
 /// The connector that suites ask for, and to which a site fails over.
 const CONNECTOR: &str = "1bedc50d-42b3-473c-b108-ff3d10c0d925";
 /// The connector that is active until then.
@@ -77,6 +84,9 @@ pub(super) async fn fill(store: &Store, ids: &Ids, domain: &Hostname, suite: &st
     if suite.contains("networks/") {
         seed.networks().await?;
     }
+    if suite.contains("token") {
+        seed.token().await?;
+    }
     Ok(())
 }
 
@@ -110,6 +120,39 @@ impl Seed<'_> {
             settings: RecordSettings::default(),
         };
         self.store.create_dns_record(zone, new, &self.actor).await?;
+        Ok(())
+    }
+
+    /// A token of the user or of the account, whichever the suite speaks of.
+    async fn token(&self) -> anyhow::Result<()> {
+        let owner = if self.suite.starts_with("user/") {
+            let key = ApiCredential::Key {
+                email: EMAIL,
+                key: KEY,
+            };
+            match self.store.authenticate(key).await? {
+                Some(LoginCredential::User(user)) => TokenOwner::User(user),
+                Some(LoginCredential::Token(_)) | None => anyhow::bail!("the user was not made"),
+            }
+        } else {
+            TokenOwner::Account(self.other)
+        };
+        let policy = Policy {
+            id: PolicyId::random(),
+            effect: Effect::Allow,
+            groups: vec![PermissionGroup::TunnelRead],
+            resources: vec![Resource::Account(Choice::Only(self.other))],
+        };
+        let terms = TokenTerms {
+            name: "seeded".to_owned(),
+            disabled: false,
+            policies: vec![policy],
+            addresses: AddressRule::default(),
+            not_before: None,
+            expires_at: None,
+        };
+        self.ids.announce(TOKEN.parse()?);
+        self.store.create_token(owner, terms, &self.actor).await?;
         Ok(())
     }
 

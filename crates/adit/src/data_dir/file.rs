@@ -1,13 +1,13 @@
 //! Files that are there whole or not at all, even after a power cut.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, OpenOptions},
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
-use super::{DataDirError, io_error};
+use super::{DataDirError, io_error, sync_dir};
 
 /// Writes a file beside its place, makes it durable and moves it there. Its owner alone may read it.
 ///
@@ -25,9 +25,7 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<(), DataDirEr
     }
     // The move itself is durable only with the directory.
     let dir = path.parent().unwrap_or(Path::new("."));
-    File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(io_error("write", dir))
+    sync_dir(Some(dir)).map_err(io_error("write", dir))
 }
 
 fn write_new(path: &Path, content: &[u8]) -> Result<(), DataDirError> {

@@ -1,11 +1,16 @@
 //! `run.json`: who runs here and where they listen.
 
-use std::{fs, io, net::SocketAddr, path::Path};
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use adit_model::{AccountId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{DataDir, DataDirError, file, io_error};
+use crate::config::StoreUrl;
 
 /// What the running process says of itself. Written after every listener is open, removed at a clean stop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,9 +29,43 @@ pub(crate) struct RunFile {
     pub(crate) listeners: Listeners,
     /// Where the demo tunnel answers.
     pub(crate) demo_url: Option<String>,
+    /// Where the state is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) store: Option<StorePlace>,
     /// What clients and connectors are told instead of the listeners' addresses.
     #[serde(default, skip_serializing_if = "Advertised::is_empty")]
     pub(crate) advertised: Advertised,
+}
+
+/// Where the state is, without what is secret about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StorePlace {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+    /// A database of PostgreSQL.
+    Postgres,
+}
+
+impl StorePlace {
+    /// As the running process was told.
+    pub(crate) fn of(url: &StoreUrl) -> Self {
+        match url {
+            // Another process may have another working directory.
+            StoreUrl::Sqlite(path) => {
+                Self::Sqlite(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+            }
+            StoreUrl::Postgres(_) => Self::Postgres,
+        }
+    }
+
+    /// A URL of the same engine; for SQLite, which has no secrets in it, the same one.
+    pub(crate) fn url(self) -> StoreUrl {
+        match self {
+            Self::Sqlite(path) => StoreUrl::Sqlite(path),
+            Self::Postgres => StoreUrl::Postgres("postgres://".to_owned()),
+        }
+    }
 }
 
 /// Where the process listens.
@@ -136,6 +175,7 @@ mod tests {
                 metrics: Some(address(9464)),
             },
             demo_url: None,
+            store: Some(StorePlace::Sqlite("/d/adit.db".into())),
             advertised: Advertised::default(),
         };
         run.write(&dir).unwrap();
@@ -145,7 +185,7 @@ mod tests {
                 r#"{"pid":1,"version":"0.1.0","started_at":"2025-02-18T22:41:43.534395Z","domain":"adit.localhost","#,
                 r#""account_id":"699d98642c564d2e855e9661899b7252","listeners":{"api":"127.0.0.1:8787","#,
                 r#""edge":"127.0.0.1:7844","http":"127.0.0.1:8080","https":"127.0.0.1:8443","metrics":"127.0.0.1:9464"},"#,
-                r#""demo_url":null}"#,
+                r#""demo_url":null,"store":{"sqlite":"/d/adit.db"}}"#,
                 "\n"
             )
         );

@@ -26,11 +26,13 @@ pub(crate) const DOMAIN: &str = "adit.localhost";
 const TOKEN: &str = "0123456789abcdefghijABCDEFGHIJ0123456789";
 const ACCOUNT: &str = "699d98642c564d2e855e9661899b7252";
 
-/// `adit up` with ports of its own.
+/// `adit up` or `adit server` with ports of its own.
 pub(crate) struct Server {
     pub(crate) process: Process,
     pub(crate) data: PathBuf,
     run: Value,
+    /// The command and its flags besides data directory and ports.
+    words: Vec<String>,
     _dir: TempDir,
 }
 
@@ -48,16 +50,22 @@ impl Server {
     }
 
     pub(crate) async fn start_with(extra: &[&str]) -> Self {
-        let dir = TempDir::new().unwrap();
+        Self::start_in(TempDir::new().unwrap(), &[&["up"], extra].concat()).await
+    }
+
+    /// Starts it with the data directory `data` in `dir`, new or not.
+    pub(crate) async fn start_in(dir: TempDir, words: &[&str]) -> Self {
         let data = dir.path().join("data");
         let any = "127.0.0.1:0".parse().unwrap();
-        let process = spawn(&data, [any; 5], extra);
+        let words: Vec<String> = words.iter().copied().map(str::to_owned).collect();
+        let process = spawn(&data, [any; 5], &words);
         process.line("ready").await;
         let run = serde_json::from_slice(&std::fs::read(data.join("run.json")).unwrap()).unwrap();
         Self {
             process,
             data,
             run,
+            words,
             _dir: dir,
         }
     }
@@ -67,8 +75,13 @@ impl Server {
         self.process.kill().await;
         // What is measured is how the others take an absence of this length.
         tokio::time::sleep(away).await;
+        self.start_again().await;
+    }
+
+    /// Starts it, which has ended, on the same ports and data.
+    pub(crate) async fn start_again(&mut self) {
         let ports = ["api", "edge", "http", "https", "metrics"].map(|name| self.listener(name));
-        self.process = spawn(&self.data, ports, &["--no-demo"]);
+        self.process = spawn(&self.data, ports, &self.words);
         self.process.line("ready").await;
     }
 
@@ -202,9 +215,9 @@ impl Server {
     }
 }
 
-fn spawn(data: &Path, [api, edge, http, https, metrics]: [SocketAddr; 5], extra: &[&str]) -> Process {
+fn spawn(data: &Path, [api, edge, http, https, metrics]: [SocketAddr; 5], words: &[String]) -> Process {
     let mut command = Command::new(ADIT);
-    command.arg("up").arg("--data-dir").arg(data);
+    command.args(words).arg("--data-dir").arg(data);
     for (flag, address) in [
         ("--api-listen", api),
         ("--edge-listen", edge),
@@ -215,10 +228,9 @@ fn spawn(data: &Path, [api, edge, http, https, metrics]: [SocketAddr; 5], extra:
         command.arg(flag).arg(address.to_string());
     }
     command
-        .args(extra)
         .env("ADIT_BOOTSTRAP_API_TOKEN", TOKEN)
         .env("ADIT_BOOTSTRAP_ACCOUNT_ID", ACCOUNT);
-    Process::spawn("adit up", command)
+    Process::spawn("adit", command)
 }
 
 /// `adit tunnel run`.

@@ -1,4 +1,4 @@
-//! An API over a real store in a directory of its own.
+//! An API over a real store in a place of its own.
 
 use std::{ops::Deref, sync::Arc, time::SystemTime};
 
@@ -16,9 +16,8 @@ use adit_model::{
 };
 use adit_store::{Bootstrap, Store, StoreKeys, StoreOptions, UserKey};
 use adit_wire::management_token::{ManagementKey, ManagementKeys, ManagementVerifier};
-use tempfile::TempDir;
 
-use super::{ACCOUNT, Client, EMAIL, KEY, OTHER_ACCOUNT, OTHER_TOKEN, ScriptedEdges, TOKEN};
+use super::{ACCOUNT, Client, EMAIL, KEY, OTHER_ACCOUNT, OTHER_TOKEN, Place, ScriptedEdges, TOKEN};
 
 /// The API, its store with two accounts of one zone each, and its edges. Asks with the first account's token.
 pub(crate) struct Api {
@@ -32,15 +31,14 @@ pub(crate) struct Api {
     pub(crate) other_zone_id: ZoneId,
     /// The account's token.
     pub(crate) token_id: ApiTokenId,
-    _directory: TempDir,
+    _place: Place,
 }
 
 impl Api {
     pub(crate) async fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("adit.db");
+        let place = Place::new();
         let keys = StoreKeys::new([42; 32]);
-        let store = Store::open(file.to_str().unwrap(), &keys, StoreOptions::default())
+        let store = Store::open(&place.address(), &keys, StoreOptions::default())
             .await
             .unwrap();
         let bootstrap = Bootstrap {
@@ -71,7 +69,7 @@ impl Api {
             zone_id: made.zone,
             other_zone_id,
             token_id: made.api_token,
-            _directory: directory,
+            _place: place,
         }
     }
 

@@ -1,0 +1,12 @@
+//! What holds on every engine. `crate::place` makes the databases of the one that is tested.
+
+mod directory;
+mod durability;
+mod lists;
+mod login;
+mod networks;
+mod presence;
+mod quick_tunnels;
+pub(crate) mod support;
+mod tunnels;
+mod zones_and_records;

@@ -1,0 +1,182 @@
+//! `adit backup FILE` and `adit restore FILE`: everything durable in one file.
+//!
+//! What is in the file is in [`manifest`]; [`archive`] writes it and reads it back, trusting nothing in it; `restore`
+//! puts it in place. A database of PostgreSQL is not in it: its own tools copy that.
+
+mod archive;
+mod manifest;
+mod restore;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use adit_model::Timestamp;
+use adit_store::copy_database;
+use anyhow::Context;
+
+pub(crate) use self::restore::RestoreArgs;
+use self::{
+    archive::Source,
+    manifest::{Kept, Name},
+};
+use crate::{
+    config::{Role, StateFlags, StoreUrl},
+    data_dir::{DataDir, run_file::RunFile, sync_dir},
+    failure::Failure,
+    output,
+};
+
+/// What to back up, and where to.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct BackupArgs {
+    /// The file to write; it is as secret as the data directory
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Replace FILE if it exists
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    state: StateFlags,
+}
+
+impl BackupArgs {
+    /// Writes the backup. The server may run.
+    ///
+    /// # Errors
+    /// Says what could not be read or written; FILE is then as it was.
+    pub(crate) async fn run(&self) -> Result<(), Failure> {
+        let settings = self.state.settings()?;
+        let dir = locate(settings.data_dir.as_deref())?;
+        if !dir.exists() {
+            let sentence = format!("{} is no data directory of Adit", dir.path().display());
+            return Err(Failure::because(sentence).hint("name another with --data-dir"));
+        }
+        if !self.force && self.file.symlink_metadata().is_ok() {
+            let sentence = format!("{} exists already", self.file.display());
+            return Err(Failure::because(sentence).hint("name another file, or add --force"));
+        }
+        let url = store_url(settings.store_url, &dir)?;
+        let work = Partial::beside(&self.file);
+        let written = write(&work, &dir, &url, self.state.config()).await;
+        let kept = written
+            .and_then(|kept| {
+                fs::rename(&work.archive, &self.file)?;
+                sync_dir(self.file.parent())?;
+                Ok(kept)
+            })
+            .with_context(|| {
+                format!(
+                    "cannot back up {} to {}",
+                    dir.path().display(),
+                    self.file.display()
+                )
+            })
+            .map_err(Failure::failed)?;
+        let what = match kept {
+            Kept::Sqlite { schema } => format!("database (schema {schema}), keys and certificates"),
+            Kept::Postgres => "keys and certificates, NOT the database".to_owned(),
+        };
+        output::result(&format!("backed up to {}: {what}\n", self.file.display()))?;
+        if kept == Kept::Postgres {
+            output::note(
+                "the database is PostgreSQL's: copy it with `pg_dump --format=custom`, and keep both copies together",
+            );
+        }
+        Ok(())
+    }
+}
+
+async fn write(work: &Partial, dir: &DataDir, url: &StoreUrl, config: Option<&Path>) -> anyhow::Result<Kept> {
+    work.clear()?;
+    let mut sources = Vec::new();
+    let mut add = |name: Option<Name>, path: PathBuf| -> anyhow::Result<()> {
+        let name =
+            name.with_context(|| format!("{} has a name that is not one of Adit's", path.display()))?;
+        sources.push(Source { name, path });
+        Ok(())
+    };
+    let kept = match url {
+        StoreUrl::Sqlite(file) => {
+            let schema = copy_database(file, &work.database).await?;
+            add(Name::parse(manifest::DATABASE), work.database.clone())?;
+            Kept::Sqlite { schema }
+        }
+        StoreUrl::Postgres(_) => Kept::Postgres,
+    };
+    for path in [dir.ca_certificate(), dir.login_certificate()] {
+        add(
+            path.file_name().and_then(|name| Name::parse(name.to_str()?)),
+            path,
+        )?;
+    }
+    let keys = fs::read_dir(dir.keys()).with_context(|| format!("cannot read {}", dir.keys().display()))?;
+    for entry in keys {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        // A key that is being written has a name of its own until it is whole.
+        if name.is_some_and(|name| name.ends_with(".new")) {
+            continue;
+        }
+        add(name.and_then(|name| Name::parse(&format!("keys/{name}"))), path)?;
+    }
+    if let Some(path) = config {
+        add(Name::parse(manifest::CONFIG), path.to_owned())?;
+    }
+    sources.sort_by(|one, other| one.name.cmp(&other.name));
+    archive::write(&work.archive, kept, Timestamp::from(SystemTime::now()), &sources)?;
+    Ok(kept)
+}
+
+/// Where the state is: as told now, or as the running server says, or in the data directory.
+fn store_url(told: Option<StoreUrl>, dir: &DataDir) -> Result<StoreUrl, Failure> {
+    if let Some(told) = told {
+        return Ok(told);
+    }
+    let run = RunFile::read(dir).map_err(Failure::failed)?;
+    let url = run.and_then(|run| run.store).map(|store| store.url());
+    Ok(url.unwrap_or_else(|| StoreUrl::Sqlite(dir.database())))
+}
+
+fn locate(configured: Option<&Path>) -> Result<DataDir, Failure> {
+    DataDir::locate(configured, Role::Up, |name| std::env::var_os(name)).map_err(Failure::failed)
+}
+
+/// Files that a backup is written in. Gone when dropped.
+struct Partial {
+    archive: PathBuf,
+    database: PathBuf,
+}
+
+impl Partial {
+    fn beside(file: &Path) -> Self {
+        let with = |suffix: &str| {
+            let mut name = file.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        Self {
+            archive: with(".partial"),
+            database: with(".partial-db"),
+        }
+    }
+
+    /// Removes what a killed backup left.
+    fn clear(&self) -> std::io::Result<()> {
+        for file in [&self.archive, &self.database] {
+            match fs::remove_file(file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        drop(self.clear());
+    }
+}

@@ -1,0 +1,184 @@
+//! `adit restore FILE`: a backup becomes the data directory.
+//!
+//! Everything is unpacked and checked in `restore.checking` first; until then nothing else in the directory is touched.
+//! While files move to their places that directory is called `restore.moving`, and a server refuses to start beside it.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufReader},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use adit_model::Timestamp;
+use adit_store::{StoreKeys, check_copy};
+use anyhow::Context;
+
+use super::{
+    archive, locate,
+    manifest::{CONFIG, DATABASE, Kept, Manifest},
+};
+use crate::{
+    compose::refused,
+    data_dir::{DataDir, MOVING, private_dir, sync_dir},
+    failure::Failure,
+    output,
+};
+
+const CHECKING: &str = "restore.checking";
+/// What `--force` moves aside goes to a directory with this and the time in its name.
+const ASIDE: &str = "before-restore-";
+
+/// What to restore, and where to.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct RestoreArgs {
+    /// A file that `adit backup` wrote
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The data directory, new or empty [default: $XDG_DATA_HOME/adit]
+    #[arg(long, value_name = "DIR", env = "ADIT_DATA_DIR", hide_env_values = true)]
+    data_dir: Option<PathBuf>,
+    /// Move what the data directory holds aside first, into `before-restore-<time>` within it
+    #[arg(long)]
+    force: bool,
+}
+
+impl RestoreArgs {
+    /// Restores the backup. No server may run with the data directory.
+    ///
+    /// # Errors
+    /// Says what is wrong with the backup or in the way; what the data directory held is then untouched, unless the
+    /// message says otherwise.
+    pub(crate) async fn run(&self) -> Result<(), Failure> {
+        let name = self.file.display();
+        let backup = File::open(&self.file).with_context(|| format!("cannot read {name}"));
+        let backup = backup.map_err(Failure::failed)?;
+        let configured = self.data_dir.as_deref();
+        let dir = locate(configured.filter(|path| !path.as_os_str().is_empty()))?;
+        let _lock = dir.claim().map_err(refused)?;
+        let in_the_way = occupants(&dir).map_err(Failure::failed)?;
+        if !in_the_way.is_empty() && !self.force {
+            let sentence = format!("{} is not empty", dir.path().display());
+            return Err(Failure::because(sentence)
+                .hint("name a new --data-dir, or add --force, which moves what is there aside"));
+        }
+        let checking = dir.path().join(CHECKING);
+        let checked = check(&backup, &checking).await;
+        let checked = checked.with_context(|| format!("cannot restore {name}: nothing was changed"));
+        let manifest = match checked {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                drop(fs::remove_dir_all(&checking));
+                return Err(Failure::failed(error));
+            }
+        };
+        let aside = put_in_place(&dir, &checking, &in_the_way)
+            .with_context(|| {
+                let dir = dir.path().display();
+                format!(
+                    "the restore into {dir} stopped half way: remove the cause and run it again with --force"
+                )
+            })
+            .map_err(Failure::failed)?;
+        tell(&dir, &manifest, aside.as_deref())
+    }
+}
+
+/// Unpacks the backup and looks at everything in it.
+async fn check(backup: &File, checking: &Path) -> anyhow::Result<Manifest> {
+    match fs::remove_dir_all(checking) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        Ok(()) | Err(_) => {}
+    }
+    private_dir(checking)?;
+    let manifest = archive::unpack(BufReader::new(backup), checking)?;
+    let key: [u8; 32] = fs::read(checking.join("keys/secrets.key"))?
+        .try_into()
+        .map_err(|_| anyhow::anyhow!("keys/secrets.key has the wrong length"))?;
+    if let Kept::Sqlite { .. } = manifest.database {
+        check_copy(&checking.join(DATABASE), &StoreKeys::new(key)).await?;
+    }
+    Ok(manifest)
+}
+
+/// What a data directory holds besides its lock and what restores leave: a running start would use it.
+fn occupants(dir: &DataDir) -> anyhow::Result<Vec<PathBuf>> {
+    let read = |path: &Path| -> anyhow::Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(entries
+            .map(|entry| Ok(entry?.path()))
+            .collect::<io::Result<_>>()?)
+    };
+    let mut found = Vec::new();
+    for path in read(dir.path())? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let of_restores = name == CHECKING || name.starts_with(ASIDE);
+        let empty_keys = path == dir.keys() && read(&path)?.is_empty();
+        if !(of_restores || empty_keys || path == dir.lock_file()) {
+            found.push(path);
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Moves the old aside and the new in, the database last.
+fn put_in_place(dir: &DataDir, checking: &Path, old: &[PathBuf]) -> anyhow::Result<Option<PathBuf>> {
+    let now = Timestamp::from(SystemTime::now()).unix_micros();
+    let aside = (!old.is_empty()).then(|| dir.path().join(format!("{ASIDE}{now}")));
+    if let Some(aside) = &aside {
+        private_dir(aside)?;
+        for path in old {
+            fs::rename(path, aside.join(path.file_name().unwrap_or_default()))?;
+        }
+    }
+    let moving = dir.path().join(MOVING);
+    fs::rename(checking, &moving)?;
+    sync_dir(Some(dir.path()))?;
+    private_dir(&dir.keys())?;
+    let mut files: Vec<PathBuf> = fs::read_dir(moving.join("keys"))?
+        .chain(fs::read_dir(&moving)?)
+        .map(|entry| Ok(entry?.path()))
+        .collect::<io::Result<_>>()?;
+    files.retain(|path| path.is_file());
+    files.sort_by_key(|path| path.ends_with(DATABASE));
+    for path in files {
+        let name = path.strip_prefix(&moving)?;
+        let name = if name == Path::new(CONFIG) {
+            Path::new(RESTORED_CONFIG)
+        } else {
+            name
+        };
+        fs::rename(&path, dir.path().join(name))?;
+    }
+    sync_dir(Some(&dir.keys()))?;
+    fs::remove_dir_all(&moving)?;
+    sync_dir(Some(dir.path()))?;
+    Ok(aside)
+}
+
+/// The configuration as it was; nobody reads it from there.
+const RESTORED_CONFIG: &str = "config.restored.toml";
+
+fn tell(dir: &DataDir, manifest: &Manifest, aside: Option<&Path>) -> Result<(), Failure> {
+    let place = dir.path().display();
+    let mut text = format!(
+        "restored to {place}: the backup of {} by Adit {}\n",
+        manifest.made_at, manifest.adit
+    );
+    if let Some(aside) = aside {
+        text.push_str(&format!("what was there before is in {}\n", aside.display()));
+    }
+    if dir.path().join(RESTORED_CONFIG).exists() {
+        text.push_str(&format!(
+            "the configuration file is {place}/{RESTORED_CONFIG}: put it where you keep yours\n"
+        ));
+    }
+    output::result(&text)?;
+    if manifest.database == Kept::Postgres {
+        output::note(
+            "the database is not in this backup: restore it into PostgreSQL with `pg_restore`, then start with --store-url",
+        );
+    }
+    Ok(())
+}
