@@ -22,6 +22,7 @@ mod quick_tunnels;
 mod router;
 mod scope;
 mod serve;
+mod sites;
 mod state;
 mod tokens;
 mod tunnels;

@@ -1,9 +1,11 @@
-//! Every failure as the client sees it. Statuses and v4 error codes appear in this file and nowhere else.
+//! Every failure as the client sees it. Statuses and v4 error codes appear here and in its parts, and nowhere else.
 
 mod failure;
 mod identity;
 mod networks;
+mod quick_tunnels;
 mod shape;
+mod tunnels;
 
 use std::{borrow::Cow, error::Error};
 
@@ -19,8 +21,12 @@ use crate::{
     extract::RequestError,
     management::ManagementError,
     quick_tunnels::QuickError,
+    sites::{FailoverCallError, SiteConfigurationError},
     tokens::TokenRequestError,
-    tunnels::{CloseConnectionsError, CreateTunnelError, DeleteTunnelError, FindTunnelError},
+    tunnels::{
+        CloseConnectionsError, ConfigurationError, CreateTunnelError, DeleteTunnelError, FindTunnelError,
+        UpdateTunnelError,
+    },
     zones::{RecordError, RouteError, ZoneRequestError},
 };
 
@@ -43,6 +49,13 @@ mod code {
     pub(super) const TUNNEL_STILL_ROUTED: u32 = 1023;
     pub(super) const VIRTUAL_NETWORK_IN_USE: u32 = 1048;
     pub(super) const DEFAULT_VIRTUAL_NETWORK: u32 = 1049;
+    pub(super) const NO_CONFIGURATION: u32 = 1055;
+    pub(super) const BAD_CONFIGURATION: u32 = 1056;
+    // From here on ours.
+    pub(super) const SITE_NOT_HA: u32 = 1060;
+    pub(super) const REPLICA_NOT_ELECTABLE: u32 = 1061;
+    pub(super) const FAILOVER_RUNNING: u32 = 1062;
+    pub(super) const FAILOVER_NOT_ACKNOWLEDGED: u32 = 1063;
     pub(super) const VIRTUAL_NETWORK_NAME_TAKEN: u32 = 1101;
     pub(super) const VIRTUAL_NETWORK_NOT_FOUND: u32 = 1102;
     pub(super) const SUBNET_NOT_FOUND: u32 = 1103;
@@ -240,79 +253,12 @@ impl From<CatalogError> for Problem {
     }
 }
 
-impl From<CreateTunnelError> for Problem {
-    fn from(error: CreateTunnelError) -> Self {
-        match error {
-            CreateTunnelError::BadName(reason) => Self::invalid(reason.to_string()).at("/name".to_owned()),
-            CreateTunnelError::BadSecret => Self::invalid(error.to_string()).at("/tunnel_secret".to_owned()),
-            CreateTunnelError::NoRandomness(error) => Self::internal(&error),
-            CreateTunnelError::Catalog(error) => error.into(),
-        }
-    }
-}
-
-impl From<FindTunnelError> for Problem {
-    fn from(error: FindTunnelError) -> Self {
-        match error {
-            FindTunnelError::NoTunnel => Self::tunnel_not_found(),
-            FindTunnelError::NoConnector => {
-                Self::new(StatusCode::NOT_FOUND, code::TUNNEL_NOT_FOUND, error.to_string())
-            }
-            FindTunnelError::Catalog(error) => error.into(),
-        }
-    }
-}
-
-impl From<DeleteTunnelError> for Problem {
-    fn from(error: DeleteTunnelError) -> Self {
-        match error {
-            DeleteTunnelError::StillConnected { .. } => Self::new(
-                StatusCode::BAD_REQUEST,
-                code::TUNNEL_STILL_CONNECTED,
-                error.to_string(),
-            ),
-            DeleteTunnelError::Edge(error) => error.into(),
-            DeleteTunnelError::Catalog(error) => error.into(),
-        }
-    }
-}
-
-impl From<CloseConnectionsError> for Problem {
-    fn from(error: CloseConnectionsError) -> Self {
-        match error {
-            CloseConnectionsError::Find(error) => error.into(),
-            CloseConnectionsError::Edge(error) => error.into(),
-        }
-    }
-}
-
 impl From<ManagementError> for Problem {
     fn from(error: ManagementError) -> Self {
         match error {
             ManagementError::NoResource => Self::invalid(error.to_string()).at("/resources".to_owned()),
             ManagementError::Find(error) => error.into(),
             ManagementError::Sign(_) => Self::internal(&error),
-        }
-    }
-}
-
-impl From<QuickError> for Problem {
-    fn from(error: QuickError) -> Self {
-        let text = error.to_string();
-        match error {
-            QuickError::Off => Self::new(StatusCode::FORBIDDEN, code::QUICK_TUNNELS_OFF, text),
-            QuickError::TooOften { retry_after } => {
-                let whole = u16::try_from(retry_after.as_secs().saturating_add(1)).unwrap_or(u16::MAX);
-                Self::new(StatusCode::TOO_MANY_REQUESTS, code::TOO_OFTEN, text).retry_after(whole)
-            }
-            QuickError::TooMany => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, code::TOO_OFTEN, text).retry_after(60)
-            }
-            QuickError::NoName => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, code::EDGE_BUSY, text).retry_after(1)
-            }
-            QuickError::NoRandomness(error) => Self::internal(&error),
-            QuickError::Store(error) => error.into(),
         }
     }
 }
@@ -367,6 +313,10 @@ answer_as_problem!(
     FindTunnelError,
     DeleteTunnelError,
     CloseConnectionsError,
+    ConfigurationError,
+    FailoverCallError,
+    SiteConfigurationError,
+    UpdateTunnelError,
     ManagementError,
     QuickError,
     RouteError,

@@ -9,7 +9,7 @@ use crate::{
     extract::RequestError,
     management, networks,
     observe::{answer_panic, observe},
-    openapi, quick_tunnels,
+    openapi, quick_tunnels, sites,
     state::ApiState,
     tokens, tunnels, zones,
 };
@@ -30,6 +30,7 @@ pub fn router(state: ApiState) -> Router {
 /// Every call under `/client/v4`.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     [
+        sites::endpoints(),
         management::endpoints(),
         accounts::endpoints(),
         audit::endpoints(),

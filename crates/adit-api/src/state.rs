@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use adit_core::{
-    port::{Catalog, EdgeControl},
+    port::{Catalog, EdgeControl, SiteControl},
     reserved_hosts::ReservedHosts,
 };
 use adit_wire::management_token::ManagementKeys;
@@ -17,6 +17,8 @@ pub struct ApiState {
     pub catalog: Arc<dyn Catalog>,
     /// The way to the edges.
     pub edges: Arc<dyn EdgeControl>,
+    /// The way to those who hold the replicas of sites.
+    pub sites: Arc<dyn SiteControl>,
     /// What signs management tokens.
     pub management_keys: Arc<ManagementKeys>,
     /// What gives out quick tunnels; `None` if they are turned off.

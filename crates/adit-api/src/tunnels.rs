@@ -1,10 +1,13 @@
 //! Tunnels of type `cfd_tunnel`.
 
+mod configurations;
 mod connections;
 mod create;
 mod delete;
 mod endpoints;
 mod list;
+mod secret;
+mod update;
 mod view;
 
 use adit_core::port::{CatalogError, Tunnel};
@@ -12,14 +15,17 @@ use adit_model::{TunnelKey, TunnelKind, TunnelKind::CfdTunnel};
 use adit_wire::TunnelToken;
 use axum::extract::State;
 
+pub(crate) use configurations::ConfigurationError;
 pub(crate) use connections::{CloseConnectionsError, close_connections, connections, connector};
-pub(crate) use create::{CreateTunnelError, create};
-pub(crate) use delete::{DeleteTunnelError, delete};
-pub(crate) use endpoints::endpoints;
-pub(crate) use list::{list, list_all_types};
+pub(crate) use create::{CreateTunnelError, create, parse_name, random_secret};
+pub(crate) use delete::{DeleteTunnelError, delete, delete_kind};
+pub(crate) use endpoints::{CASCADE, FILTERS, endpoints};
+pub(crate) use list::{list, list_all_types, list_kinds};
+pub(crate) use secret::parse_secret;
+pub(crate) use update::{TunnelChangeRequest, UpdateTunnelError, update, update_kind};
+pub(crate) use view::TunnelView;
 
 use crate::{envelope::Success, scope::TunnelScope, state::ApiState};
-use view::TunnelView;
 
 /// Why a tunnel, or something of it, is not shown.
 #[derive(Debug, thiserror::Error)]
@@ -58,13 +64,33 @@ pub(crate) async fn find_live(
     }
 }
 
-/// `GET …/cfd_tunnel/{tunnel_id}`: deleted ones too, as tools wait for `deleted_at`.
+/// Shows a tunnel of a kind: deleted ones too, as tools wait for `deleted_at`.
+pub(crate) async fn show(
+    state: &ApiState,
+    kind: TunnelKind,
+    tunnel: TunnelKey,
+) -> Result<Success<TunnelView>, FindTunnelError> {
+    let tunnel = find(state, kind, tunnel).await?;
+    Ok(Success::of(TunnelView::of(&tunnel)))
+}
+
+/// Shows the token that connectors of a tunnel of a kind run with.
+pub(crate) async fn show_token(
+    state: &ApiState,
+    kind: TunnelKind,
+    tunnel: TunnelKey,
+) -> Result<Success<String>, FindTunnelError> {
+    find_live(state, kind, tunnel).await?;
+    let secret = state.catalog.tunnel_secret(tunnel).await?;
+    Ok(Success::of(TunnelToken { tunnel, secret }.encode()))
+}
+
+/// `GET …/cfd_tunnel/{tunnel_id}`.
 pub(crate) async fn get(
     State(state): State<ApiState>,
     scope: TunnelScope,
 ) -> Result<Success<TunnelView>, FindTunnelError> {
-    let tunnel = find(&state, CfdTunnel, scope.tunnel).await?;
-    Ok(Success::of(TunnelView::of(&tunnel)))
+    show(&state, CfdTunnel, scope.tunnel).await
 }
 
 /// `GET …/cfd_tunnel/{tunnel_id}/token`.
@@ -72,13 +98,5 @@ pub(crate) async fn token(
     State(state): State<ApiState>,
     scope: TunnelScope,
 ) -> Result<Success<String>, FindTunnelError> {
-    find_live(&state, CfdTunnel, scope.tunnel).await?;
-    let secret = state.catalog.tunnel_secret(scope.tunnel).await?;
-    Ok(Success::of(
-        TunnelToken {
-            tunnel: scope.tunnel,
-            secret,
-        }
-        .encode(),
-    ))
+    show_token(&state, CfdTunnel, scope.tunnel).await
 }

@@ -13,7 +13,7 @@ mod service;
 mod wire;
 
 pub use address::HostPort;
-pub use error::IngressError;
+pub use error::{IngressError, UrlFault};
 pub use origin_request::{Access, IpRule, OriginRequest, ProxyType};
 pub use rule::{HostMatch, PathMatch, Rule};
 pub use service::{HttpOrigin, Service};
@@ -190,7 +190,9 @@ mod tests {
         );
         assert!(
             refused(r#"{"ingress":[{"hostname":"*","service":"http://a"},{"service":"http://b"}]}"#)
-                .starts_with("Rule #1 is matching the hostname '*', but this will match every hostname")
+                .starts_with(
+                    "Rule #1 is matching the hostname '*', but this will match every hostname, meaning"
+                )
         );
         assert_eq!(Ingress::new(Vec::new()).unwrap_err(), IngressError::NoRules);
     }

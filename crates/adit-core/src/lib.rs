@@ -6,9 +6,11 @@
 //! ([`lifecycle`]), how does a tunnel fare ([`status`]), what does a typed host name mean in a zone
 //! ([`zone_names`]), which host names does Adit keep for itself ([`reserved_hosts`]), what may a credential do
 //! ([`permission`]), what is an API token made of ([`token_value`]), which origin serves a request ([`ingress`]),
-//! what may a stranger have ([`quick_tunnel`]), what are private networks made of ([`networks`]).
+//! what may a tunnel be configured with ([`remote_config`]), which replica carries a site's traffic ([`ha`]), what may
+//! a stranger have ([`quick_tunnel`]), what are private networks made of ([`networks`]).
 
 pub mod choice;
+pub mod ha;
 pub mod ingress;
 pub mod lifecycle;
 pub mod networks;
@@ -16,6 +18,7 @@ pub mod permission;
 pub mod port;
 pub mod quick_tunnel;
 pub mod registration;
+pub mod remote_config;
 pub mod reserved_hosts;
 pub mod routes;
 pub mod status;

@@ -1,11 +1,12 @@
 //! The ports between API, edge and store: values only, never streams.
 //!
 //! State flows through the store. The edge reads it by [`Directory`] and reports to it by [`Presence`]; the API
-//! asks edges by [`EdgeControl`] and keeps its objects by [`Catalog`].
+//! asks edges by [`EdgeControl`] and those who hold sites by [`SiteControl`], and keeps its objects by [`Catalog`].
 
 mod accounts;
 mod audit;
 mod catalog;
+mod configurations;
 mod directory;
 mod edge_control;
 mod login;
@@ -13,6 +14,8 @@ mod networks;
 mod presence;
 mod quick_tunnels;
 mod records;
+mod site_control;
+mod sites;
 mod text_match;
 mod tokens;
 mod zones;
@@ -21,8 +24,9 @@ pub use accounts::{Account, AccountError, AccountFilter, Accounts};
 pub use audit::{AuditEntry, AuditFilter, AuditLog};
 pub use catalog::{
     Actor, Catalog, CatalogError, ConnectionRecord, ConnectorRecord, NewTunnel, Page, PageRequest,
-    StoreError, Tunnel, TunnelFilter,
+    StoreError, Tunnel, TunnelChanges, TunnelFilter,
 };
+pub use configurations::{Configuration, Configurations};
 pub use directory::{Change, ChangeNumber, Changes, Directory, HostRoute, Snapshot, TunnelEntry};
 pub use edge_control::{Answer, Ask, AskError, EdgeControl, LiveConnection, Question};
 pub use login::{ApiCredential, ApiToken, Login, LoginCredential, TokenOwner, TokenStatus, Unusable, User};
@@ -37,6 +41,8 @@ pub use quick_tunnels::{NewQuickTunnel, QuickTunnelError, QuickTunnels};
 pub use records::{
     DnsRecord, DnsRecordFilter, DnsRecordKind, NewDnsRecord, RecordOrder, RecordSettings, TagMatch,
 };
+pub use site_control::{FailoverError, FailoverRequest, SiteControl};
+pub use sites::{DecideError, Site, SiteConfiguration, Sites};
 pub use text_match::{Comparison, TextMatch};
 pub use tokens::{ApiTokens, TokenError, TokenTerms};
 pub use zones::{Zone, ZoneError, ZoneFilter, ZoneOrder, Zones};

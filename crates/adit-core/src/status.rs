@@ -17,7 +17,8 @@ pub struct ConnectionFacts {
     pub ever_connected: bool,
     /// At least one connection is live.
     pub connected: bool,
-    /// Some connector with a live connection lost another index within [`MISSING_WINDOW`] and has not got it back.
+    /// Some connector with a live connection lost another index within [`MISSING_WINDOW`] and has not got it back; of
+    /// a site, high availability is on and fewer than two replicas are connected.
     pub missing: bool,
 }
 

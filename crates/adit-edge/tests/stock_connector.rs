@@ -5,7 +5,11 @@ mod support;
 
 use std::time::Duration;
 
-use adit_core::port::{CloseReason, PresenceEvent};
+use adit_core::{
+    lifecycle::connections_of_all,
+    port::{Ask, CloseReason, PresenceEvent, Question},
+};
+use adit_model::TunnelSecret;
 use adit_testing::{
     client::get,
     cloudflared::{self, Cloudflared, Options, Protocol},
@@ -13,6 +17,7 @@ use adit_testing::{
     scenes::Way,
     skip, wait_for, wait_within,
 };
+use adit_wire::TunnelToken;
 use support::{TestEdge, TestTunnel};
 
 const HOST: &str = "shop.adit.localhost";
@@ -22,6 +27,7 @@ struct Scene {
     tunnel: TestTunnel,
     origin: Origin,
     connector: Cloudflared,
+    protocol: Protocol,
 }
 
 impl Scene {
@@ -51,6 +57,7 @@ async fn scene(test: &str, protocol: Protocol) -> Option<Scene> {
         tunnel,
         origin,
         connector,
+        protocol,
     })
 }
 
@@ -85,6 +92,7 @@ on_both_transports!(
     an_origin_that_breaks_off_breaks_the_answer,
     a_websocket_carries_bytes_both_ways,
     an_origin_that_is_down_is_a_502,
+    a_rotated_secret_keeps_who_is_there_and_refuses_who_comes_with_the_old_one,
     a_deleted_tunnel_loses_its_connections_and_takes_none,
     a_connector_that_is_killed_leaves_a_530,
     a_connector_that_says_goodbye_finishes_its_requests,
@@ -136,6 +144,30 @@ mod on_scene {
         wait_for("four goodbyes", goodbyes).await;
     }
 
+    pub(super) async fn a_rotated_secret_keeps_who_is_there_and_refuses_who_comes_with_the_old_one(
+        scene: Scene,
+    ) {
+        let (edge, key) = (&scene.edge, scene.tunnel.key);
+        let rotated = TunnelSecret::new(vec![9; 32]).unwrap();
+        edge.set(key, &rotated, false);
+        let ask = Ask {
+            after: edge.change_number(),
+            question: Question::ListConnections { tunnel: key },
+        };
+        let answers = edge.edge.control().ask(ask, Duration::from_secs(5)).await;
+        assert_eq!(connections_of_all(&answers), Ok(4));
+        scenes::a_request_arrives_as_it_was(scene.way()).await;
+
+        let mut late = connector_of(edge, &scene.tunnel.token, scene.protocol).await;
+        refused(&mut late, scene.protocol, "Unauthorized: Invalid tunnel secret").await;
+        let token = TunnelToken {
+            tunnel: key,
+            secret: rotated,
+        };
+        let renewed = connector_of(edge, &token.encode(), scene.protocol).await;
+        renewed.process.line("Registered tunnel connection").await;
+    }
+
     pub(super) async fn a_deleted_tunnel_loses_its_connections_and_takes_none(scene: Scene) {
         scene.edge.set(scene.tunnel.key, &scene.tunnel.secret, true);
         wait_for("four evictions", async || {
@@ -179,41 +211,68 @@ fn closed_because(edge: &TestEdge, reason: CloseReason) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_secret_is_told_and_the_connector_goes_on_trying() {
-    let Some(binary) = cloudflared::binary() else {
+    if cloudflared::binary().is_none() {
         return skip(
             "a_wrong_secret_is_told_and_the_connector_goes_on_trying",
             cloudflared::ABSENT,
         );
-    };
+    }
     let edge = TestEdge::start().await;
     let tunnel = edge.tunnel("shop").await;
-    let wrong = adit_wire::TunnelToken {
+    let wrong = TunnelToken {
         tunnel: tunnel.key,
-        secret: adit_model::TunnelSecret::new(vec![1; 32]).unwrap(),
+        secret: TunnelSecret::new(vec![1; 32]).unwrap(),
     };
     for protocol in Protocol::ALL {
-        let options = Options::new(
-            &binary,
-            edge.edge.addresses().connectors,
-            &edge.ca,
-            &wrong.encode(),
-        )
-        .over(protocol);
-        let mut connector = Cloudflared::start(&options).await;
-        // Over QUIC it keeps the reason to itself.
-        let refusal = match protocol {
-            Protocol::Quic => "control stream encountered a failure",
-            Protocol::Http2 => "Unauthorized: Invalid tunnel secret",
-        };
-        connector.process.line(refusal).await;
-        connector.process.line("Retrying connection in up to").await;
-        assert!(
-            connector.process.is_running(),
-            "{protocol}: the connector gave up"
-        );
+        let mut connector = connector_of(&edge, &wrong.encode(), protocol).await;
+        refused(&mut connector, protocol, "Unauthorized: Invalid tunnel secret").await;
     }
     assert!(
         edge.store.events.lock().is_empty(),
         "a refused connector was reported"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_token_of_a_site_is_refused_with_the_reason() {
+    if cloudflared::binary().is_none() {
+        return skip(
+            "the_token_of_a_site_is_refused_with_the_reason",
+            cloudflared::ABSENT,
+        );
+    }
+    let edge = TestEdge::start().await;
+    let site = edge.tunnel("office").await;
+    edge.make_site(&site);
+    for protocol in Protocol::ALL {
+        let mut connector = connector_of(&edge, &site.token, protocol).await;
+        refused(&mut connector, protocol, "this is the token of a site").await;
+    }
+    assert!(
+        edge.store.events.lock().is_empty(),
+        "a refused connector was reported"
+    );
+}
+
+/// A stock connector with a token, just started.
+async fn connector_of(edge: &TestEdge, token: &str, protocol: Protocol) -> Cloudflared {
+    let binary = cloudflared::binary().unwrap();
+    let address = edge.edge.addresses().connectors;
+    let options = Options::new(&binary, address, &edge.ca, token).over(protocol);
+    Cloudflared::start(&options).await
+}
+
+/// Waits until a connector says that it was refused, and goes on trying.
+async fn refused(connector: &mut Cloudflared, protocol: Protocol, reason: &str) {
+    // Over QUIC it keeps the reason to itself.
+    let refusal = match protocol {
+        Protocol::Quic => "control stream encountered a failure",
+        Protocol::Http2 => reason,
+    };
+    connector.process.line(refusal).await;
+    connector.process.line("Retrying connection in up to").await;
+    assert!(
+        connector.process.is_running(),
+        "{protocol}: the connector gave up"
     );
 }

@@ -9,6 +9,7 @@ mod location;
 #[cfg(feature = "schema")]
 mod schema;
 mod secret;
+mod site;
 mod timestamp;
 mod tunnel;
 
@@ -19,6 +20,7 @@ pub use ids::{
 };
 pub use location::{Location, LocationError};
 pub use secret::{SecretDigest, ShortSecret, TunnelSecret};
+pub use site::{HaMode, HaModeError};
 pub use timestamp::Timestamp;
 pub use tunnel::{
     ConfigSource, ConfigVersion, TransportProtocol, TunnelKind, TunnelKindError, TunnelName, TunnelNameError,

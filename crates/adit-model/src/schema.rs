@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::{
-    AccountId, ApiTokenId, ConfigSource, ConnectionId, ConnectorId, HostnameRouteId, PolicyId, RecordId,
-    RouteId, SubnetId, Timestamp, TunnelId, TunnelKind, TunnelName, TunnelStatus, UserId, VirtualNetworkId,
-    ZoneId,
+    AccountId, ApiTokenId, ConfigSource, ConnectionId, ConnectorId, HaMode, HostnameRouteId, PolicyId,
+    RecordId, RouteId, SubnetId, Timestamp, TunnelId, TunnelKind, TunnelName, TunnelStatus, UserId,
+    VirtualNetworkId, ZoneId,
 };
 
 macro_rules! schemas {
@@ -41,6 +41,7 @@ schemas! {
     Timestamp: { "type": "string", "format": "date-time", "examples": ["2026-01-02T03:04:05.000006Z"] },
     TunnelName: { "type": "string", "minLength": 1, "maxLength": 255 },
     TunnelKind: { "type": "string", "enum": ["cfd_tunnel", "warp_connector"] },
+    HaMode: { "type": "string", "enum": ["none", "disabled", "aws", "local"] },
     ConfigSource: { "type": "string", "enum": ["local", "cloudflare"] },
     TunnelStatus: { "type": "string", "enum": ["inactive", "degraded", "healthy", "down"] },
 }

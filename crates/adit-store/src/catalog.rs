@@ -4,7 +4,7 @@ use adit_core::permission::Reach;
 use adit_core::port::{
     Actor, ApiCredential, ApiToken, Catalog, CatalogError, ChangeNumber, Changes, Directory, DnsRecord,
     DnsRecordFilter, Login, LoginCredential, NewDnsRecord, NewTunnel, Page, PageRequest, Presence,
-    PresenceEvent, Snapshot, StoreError, Tunnel, TunnelFilter, Zone, ZoneFilter,
+    PresenceEvent, Snapshot, StoreError, Tunnel, TunnelChanges, TunnelFilter, Zone, ZoneFilter,
 };
 use adit_model::{AccountId, RecordId, TunnelId, TunnelKey, TunnelSecret, ZoneId};
 use async_trait::async_trait;
@@ -85,6 +85,19 @@ impl Catalog for Store {
             key
         ));
         secret.ok_or(CatalogError::NoTunnel)
+    }
+
+    async fn update_tunnel(
+        &self,
+        key: TunnelKey,
+        changes: TunnelChanges,
+        actor: &Actor,
+    ) -> Result<(Tunnel, ChangeNumber), CatalogError> {
+        let (sealer, actor) = (self.sealer.clone(), actor.clone());
+        let work = self.writer.write("update a tunnel", move |mut tx| {
+            Box::pin(async move { tunnels::update(&mut tx, &sealer, key, changes, &actor).await })
+        });
+        work.await
     }
 
     async fn delete_tunnel(

@@ -52,7 +52,8 @@ pub(crate) async fn live(
     Ok(connectors)
 }
 
-fn connector_record(row: &Row, id: ConnectorId) -> Result<ConnectorRecord, Cause> {
+/// A connector, its connections to be added.
+pub(crate) fn connector_record(row: &Row, id: ConnectorId) -> Result<ConnectorRecord, Cause> {
     Ok(ConnectorRecord {
         id,
         version: column(row, "version")?,
@@ -63,7 +64,8 @@ fn connector_record(row: &Row, id: ConnectorId) -> Result<ConnectorRecord, Cause
     })
 }
 
-fn connection_record(row: &Row) -> Result<ConnectionRecord, Cause> {
+/// A connection.
+pub(crate) fn connection_record(row: &Row) -> Result<ConnectionRecord, Cause> {
     Ok(ConnectionRecord {
         id: id(row, "connection_id", ConnectionId::from_uuid)?,
         index: ConnectionIndex(number(row, "connection_index")?),

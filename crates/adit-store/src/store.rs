@@ -77,7 +77,7 @@ pub struct Store {
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) clock: Clock,
     reporter: Reporter,
-    retention: Retention,
+    pub(crate) retention: Retention,
     quick_tunnels: Lifetimes,
     stop: CancellationToken,
     tasks: Mutex<Tasks>,

@@ -23,6 +23,8 @@ pub struct Retention {
     pub audit: Duration,
     /// A connection that ended. Default 30 days.
     pub history: Duration,
+    /// Versions of the configuration of a tunnel or a site, counted, the present one among them. Default 100.
+    pub configurations: u32,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -33,6 +35,7 @@ impl Default for Retention {
             deleted_tunnels: DAY * 90,
             audit: DAY * 90,
             history: DAY * 30,
+            configurations: 100,
         }
     }
 }

@@ -4,8 +4,12 @@ mod list;
 mod matching;
 mod total;
 
-use adit_core::port::{Actor, CatalogError, ChangeNumber, NewTunnel, Tunnel};
-use adit_model::{ConfigSource, ConfigVersion, TunnelId, TunnelKey, TunnelKind, TunnelSecret, TunnelStatus};
+use adit_core::ha::HaSetting;
+use adit_core::port::{Actor, CatalogError, ChangeNumber, NewTunnel, Tunnel, TunnelChanges};
+use adit_model::{
+    AccountId, ConfigSource, ConfigVersion, TunnelId, TunnelKey, TunnelKind, TunnelName, TunnelSecret,
+    TunnelStatus,
+};
 
 pub(crate) use self::list::{find, list};
 use crate::{
@@ -15,6 +19,7 @@ use crate::{
     presence::rows,
     row::{column, parsed},
     seal::Sealer,
+    sites,
     sql::query,
     tx::{Audit, Object, Tx, counter},
 };
@@ -33,15 +38,32 @@ pub(crate) fn kind(row: &Row) -> Result<TunnelKind, Cause> {
     parsed(row, "kind")
 }
 
-const fn config_source_name(source: ConfigSource) -> &'static str {
+/// What the column `config_source` holds.
+pub(crate) const fn config_source_name(source: ConfigSource) -> &'static str {
     match source {
         ConfigSource::Local => "local",
         ConfigSource::Cloudflare => "cloudflare",
     }
 }
 
-/// Makes a tunnel with a given id.
+/// Makes a tunnel with a given id. A site is one without standbys; [`sites::insert`] makes any.
 pub(crate) async fn insert(
+    tx: &mut Tx<'_>,
+    sealer: &Sealer,
+    tunnel: TunnelId,
+    new: NewTunnel,
+    actor: &Actor,
+) -> Result<(Tunnel, ChangeNumber), Failure<CatalogError>> {
+    match new.kind {
+        TunnelKind::CfdTunnel => insert_row(tx, sealer, tunnel, new, actor).await,
+        TunnelKind::WarpConnector => {
+            sites::insert(tx, sealer, tunnel, new, &HaSetting::of_new(false), actor).await
+        }
+    }
+}
+
+/// Makes what tunnels of both kinds have.
+pub(crate) async fn insert_row(
     tx: &mut Tx<'_>,
     sealer: &Sealer,
     tunnel: TunnelId,
@@ -52,7 +74,7 @@ pub(crate) async fn insert(
         account: new.account,
         tunnel,
     };
-    if name_is_taken(tx.connection, &new).await? {
+    if name_is_taken(tx.connection, new.account, &new.name).await? {
         return Err(Failure::Refused(CatalogError::NameTaken(new.name)));
     }
     networks::ensure_defaults(tx, key.account).await?;
@@ -97,15 +119,78 @@ pub(crate) async fn insert(
     Ok((tunnel, change))
 }
 
-async fn name_is_taken(connection: &mut Connection, new: &NewTunnel) -> Result<bool, Cause> {
+async fn name_is_taken(
+    connection: &mut Connection,
+    account: AccountId,
+    name: &TunnelName,
+) -> Result<bool, Cause> {
     let taken = query(
         "SELECT EXISTS (SELECT 1 FROM tunnels WHERE account_id = $1 AND name = $2 AND deleted_at IS NULL)",
     )
-    .bind(new.account.to_string())
-    .bind(new.name.as_str())
+    .bind(account.to_string())
+    .bind(name.as_str())
     .scalar(connection)
     .await?;
     Ok(taken)
+}
+
+/// Changes a live tunnel.
+pub(crate) async fn update(
+    tx: &mut Tx<'_>,
+    sealer: &Sealer,
+    key: TunnelKey,
+    changes: TunnelChanges,
+    actor: &Actor,
+) -> Result<(Tunnel, ChangeNumber), Failure<CatalogError>> {
+    let found = find(tx.connection, key, tx.now).await?;
+    let found = found.filter(|tunnel| tunnel.deleted_at.is_none());
+    let mut tunnel = found.ok_or(Failure::Refused(CatalogError::NoTunnel))?;
+    let name = changes.name.filter(|name| *name != tunnel.name);
+    if name.is_none() && changes.secret.is_none() {
+        return Ok((tunnel, counter(tx.connection, "change").await?));
+    }
+    if let Some(name) = name {
+        if name_is_taken(tx.connection, key.account, &name).await? {
+            return Err(Failure::Refused(CatalogError::NameTaken(name)));
+        }
+        query("UPDATE tunnels SET name = $3 WHERE account_id = $1 AND tunnel_id = $2")
+            .bind(key.account.to_string())
+            .bind(key.tunnel.uuid())
+            .bind(name.as_str())
+            .execute(&mut *tx.connection)
+            .await?;
+        let object = format!("{} {} is now {name}", key.tunnel, tunnel.name);
+        audited(tx, key, actor, "tunnel.rename", object).await?;
+        tunnel.name = name;
+    }
+    if let Some(secret) = changes.secret {
+        query("UPDATE tunnels SET sealed_secret = $3 WHERE account_id = $1 AND tunnel_id = $2")
+            .bind(key.account.to_string())
+            .bind(key.tunnel.uuid())
+            .bind(sealer.seal_secret(&secret, key)?)
+            .execute(&mut *tx.connection)
+            .await?;
+        let object = format!("{} {}", key.tunnel, tunnel.name);
+        audited(tx, key, actor, "tunnel.rotate_secret", object).await?;
+    }
+    let change = tx.changed(Object::Tunnel(key)).await?;
+    Ok((tunnel, change))
+}
+
+async fn audited(
+    tx: &mut Tx<'_>,
+    key: TunnelKey,
+    actor: &Actor,
+    action: &'static str,
+    object: String,
+) -> Result<(), Cause> {
+    tx.audit(Audit {
+        account: Some(key.account),
+        actor,
+        action,
+        object,
+    })
+    .await
 }
 
 /// Marks a tunnel deleted, if it is not. Its public routes stay; those of private networks go with it, if `cascade`

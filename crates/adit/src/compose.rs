@@ -10,6 +10,7 @@ mod memory;
 mod metrics_listener;
 mod parts;
 mod progress;
+mod sites;
 
 use std::time::Duration;
 

@@ -116,8 +116,7 @@ fn aws_without_config(body: &mut Object) -> bool {
     let is_aws = body.get("ha_mode").is_some_and(|mode| mode == "aws");
     let missing = is_aws && body.get("config").is_none_or(Value::is_null);
     if missing {
-        let aws = json!({"aws": {"fes": [{"eni_id": "eni-0123456789abcdef0"}]}});
-        body.insert("config".to_owned(), aws);
+        body.insert("config".to_owned(), json!({"fnr_id": "eni-0123456789abcdef0"}));
     }
     missing
 }

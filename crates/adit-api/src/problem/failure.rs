@@ -129,6 +129,47 @@ pub(crate) mod failures {
         "the tunnel has connections",
     )];
 
+    /// A call about a tunnel's configuration.
+    pub(crate) const CONFIGURATION: &[Failure] = &[
+        TUNNEL[0],
+        failure(
+            StatusCode::NOT_FOUND,
+            code::NO_CONFIGURATION,
+            "the tunnel is deleted",
+        ),
+    ];
+
+    /// A call that sets a tunnel's configuration.
+    pub(crate) const CONFIGURATION_VALUE: &[Failure] = &[failure(
+        StatusCode::BAD_REQUEST,
+        code::BAD_CONFIGURATION,
+        "no connector could run the configuration; the message says why",
+    )];
+
+    /// A call that makes a replica active.
+    pub(crate) const FAILOVER: &[Failure] = &[
+        failure(
+            StatusCode::CONFLICT,
+            code::SITE_NOT_HA,
+            "the site is not highly available",
+        ),
+        failure(
+            StatusCode::CONFLICT,
+            code::REPLICA_NOT_ELECTABLE,
+            "the replica is offline or cannot take over now",
+        ),
+        failure(
+            StatusCode::CONFLICT,
+            code::FAILOVER_RUNNING,
+            "another failover of the site is not finished",
+        ),
+        failure(
+            StatusCode::GATEWAY_TIMEOUT,
+            code::FAILOVER_NOT_ACKNOWLEDGED,
+            "the replica did not acknowledge; the one that was active was restored",
+        ),
+    ];
+
     /// A call that waits for an edge.
     pub(crate) const EDGE: &[Failure] = &[failure(
         StatusCode::SERVICE_UNAVAILABLE,

@@ -4,7 +4,6 @@ use adit_core::port::{CatalogError, NewTunnel};
 use adit_model::{AccountId, ConfigSource, TunnelId, TunnelKind, TunnelName, TunnelNameError, TunnelSecret};
 use adit_wire::{CredentialsFile, TunnelToken};
 use axum::extract::State;
-use base64::{Engine, prelude::BASE64_STANDARD};
 use rand::{
     TryRng,
     rngs::{SysError, SysRng},
@@ -12,7 +11,7 @@ use rand::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::view::TunnelView;
+use super::{parse_secret, secret::BadSecret, view::TunnelView};
 use crate::{envelope::Success, extract::JsonBody, scope::AccountScope, state::ApiState};
 
 /// Why no tunnel was made.
@@ -20,8 +19,8 @@ use crate::{envelope::Success, extract::JsonBody, scope::AccountScope, state::Ap
 pub(crate) enum CreateTunnelError {
     #[error(transparent)]
     BadName(TunnelNameError),
-    #[error("tunnel_secret must be standard base64, with padding, of 32 to 4096 bytes")]
-    BadSecret,
+    #[error(transparent)]
+    BadSecret(#[from] BadSecret),
     #[error("the operating system gave no randomness")]
     NoRandomness(#[source] SysError),
     #[error(transparent)]
@@ -65,8 +64,11 @@ pub(crate) async fn create(
     scope: AccountScope,
     JsonBody(body): JsonBody<TunnelRequest>,
 ) -> Result<Success<CreatedTunnel>, CreateTunnelError> {
-    let name: TunnelName = body.name.parse().map_err(CreateTunnelError::BadName)?;
-    let secret = secret(body.tunnel_secret.as_deref())?;
+    let name = parse_name(&body.name)?;
+    let secret = match &body.tunnel_secret {
+        Some(text) => parse_secret(text)?,
+        None => random_secret()?,
+    };
     let new = NewTunnel {
         account: scope.account,
         kind: TunnelKind::CfdTunnel,
@@ -93,18 +95,16 @@ pub(crate) async fn create(
     }))
 }
 
-fn secret(given: Option<&str>) -> Result<TunnelSecret, CreateTunnelError> {
-    let bytes = match given {
-        Some(text) => BASE64_STANDARD
-            .decode(text)
-            .map_err(|_| CreateTunnelError::BadSecret)?,
-        None => {
-            let mut bytes = vec![0; 32];
-            SysRng
-                .try_fill_bytes(&mut bytes)
-                .map_err(CreateTunnelError::NoRandomness)?;
-            bytes
-        }
-    };
-    TunnelSecret::new(bytes).map_err(|_| CreateTunnelError::BadSecret)
+/// The name of a new tunnel.
+pub(crate) fn parse_name(text: &str) -> Result<TunnelName, CreateTunnelError> {
+    text.parse().map_err(CreateTunnelError::BadName)
+}
+
+/// A new secret.
+pub(crate) fn random_secret() -> Result<TunnelSecret, CreateTunnelError> {
+    let mut bytes = vec![0; 32];
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(CreateTunnelError::NoRandomness)?;
+    Ok(TunnelSecret::new(bytes).map_err(|_| BadSecret)?)
 }

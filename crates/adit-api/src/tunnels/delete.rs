@@ -4,7 +4,7 @@ use adit_core::{
     lifecycle::{Deletion, connections_of_all, plan_deletion},
     port::{Actor, Ask, AskError, CatalogError, ChangeNumber, Question, Tunnel},
 };
-use adit_model::{TunnelKey, TunnelKind::CfdTunnel};
+use adit_model::{TunnelKey, TunnelKind};
 use axum::extract::State;
 
 use super::{find, view::TunnelView};
@@ -29,9 +29,19 @@ pub(crate) async fn delete(
     scope: TunnelScope,
     query: QueryParams,
 ) -> Result<Success<TunnelView>, Problem> {
+    delete_kind(&state, TunnelKind::CfdTunnel, &scope, &query).await
+}
+
+/// Deletes a tunnel of a kind.
+pub(crate) async fn delete_kind(
+    state: &ApiState,
+    kind: TunnelKind,
+    scope: &TunnelScope,
+    query: &QueryParams,
+) -> Result<Success<TunnelView>, Problem> {
     let cascade = query.flag("cascade")?.unwrap_or(false);
-    let tunnel = find(&state, CfdTunnel, scope.tunnel).await?;
-    let tunnel = remove(&state, tunnel, cascade, &scope.actor).await?;
+    let tunnel = find(state, kind, scope.tunnel).await?;
+    let tunnel = remove(state, tunnel, cascade, &scope.actor).await?;
     Ok(Success::of(TunnelView::of(&tunnel)))
 }
 

@@ -3,19 +3,21 @@
 use adit_core::permission::{CFD_READ, CFD_WRITE, TUNNELS_READ};
 
 use super::{
-    close_connections, connections, connector, create,
+    TunnelChangeRequest, close_connections,
+    configurations::{ConfigurationRequest, ConfigurationView, configuration, configure},
+    connections, connector, create,
     create::{CreatedTunnel, TunnelRequest},
-    delete, get, list, list_all_types, token,
+    delete, get, list, list_all_types, token, update,
     view::{ConnectorView, TunnelView},
 };
 use crate::{
     endpoint::{Access::Groups, Endpoint, Parameter},
-    problem::failures::{EDGE, STILL_CONNECTED, TUNNEL, TUNNEL_NAME},
+    problem::failures::{CONFIGURATION, CONFIGURATION_VALUE, EDGE, STILL_CONNECTED, TUNNEL, TUNNEL_NAME},
     problem::network_failures::STILL_ROUTED,
 };
 
 /// What lists of tunnels are filtered by; all conditions must hold.
-const FILTERS: &[Parameter] = &[
+pub(crate) const FILTERS: &[Parameter] = &[
     Parameter::text("name", "exactly this name"),
     Parameter::text("include_prefix", "names that start so"),
     Parameter::text("name_prefix", "the same as include_prefix"),
@@ -50,18 +52,62 @@ const TYPES: &[Parameter] = &[Parameter::words(
 )];
 
 const CLIENT: &[Parameter] = &[Parameter::uuid("client_id", "only those of this connector")];
-const CASCADE: &[Parameter] = &[Parameter::flag(
+/// How a deletion treats what is in its way.
+pub(crate) const CASCADE: &[Parameter] = &[Parameter::flag(
     "cascade",
     "close its connections and remove its routes instead of refusing",
 )];
 
 /// The calls on tunnels.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let mut endpoints = current();
+    endpoints.extend(earlier());
+    endpoints
+}
+
+/// The same calls on the paths that they had before there was a second type of tunnel.
+fn earlier() -> Vec<Endpoint> {
+    let (read, write) = (Groups(CFD_READ), Groups(CFD_WRITE));
+    let one = "/accounts/{account_id}/tunnels/{tunnel_id}";
+    vec![
+        Endpoint::post(
+            "/accounts/{account_id}/tunnels",
+            "Make a tunnel (earlier path)",
+            write,
+            create,
+        )
+        .takes::<TunnelRequest>()
+        .gives::<CreatedTunnel>()
+        .fails(TUNNEL_NAME),
+        Endpoint::get(one, "Show a tunnel, deleted or not (earlier path)", read, get)
+            .gives::<TunnelView>()
+            .fails(TUNNEL),
+        Endpoint::delete(one, "Delete a tunnel (earlier path)", write, delete)
+            .query(CASCADE)
+            .gives::<TunnelView>()
+            .fails(TUNNEL)
+            .fails(STILL_CONNECTED)
+            .fails(STILL_ROUTED)
+            .fails(EDGE),
+        Endpoint::delete(
+            "/accounts/{account_id}/tunnels/{tunnel_id}/connections",
+            "Close connections (earlier path)",
+            write,
+            close_connections,
+        )
+        .query(CLIENT)
+        .fails(TUNNEL)
+        .fails(EDGE),
+    ]
+}
+
+fn current() -> Vec<Endpoint> {
     let (read, write) = (Groups(CFD_READ), Groups(CFD_WRITE));
     let (all, one) = (
         "/accounts/{account_id}/cfd_tunnel",
         "/accounts/{account_id}/cfd_tunnel/{tunnel_id}",
     );
+    let configurations = "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/configurations";
     vec![
         Endpoint::post(all, "Make a tunnel", write, create)
             .takes::<TunnelRequest>()
@@ -73,6 +119,12 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(one, "Show a tunnel, deleted or not", read, get)
             .gives::<TunnelView>()
             .fails(TUNNEL),
+        Endpoint::patch(one, "Change a tunnel's name or secret", write, update)
+            .takes::<TunnelChangeRequest>()
+            .gives::<TunnelView>()
+            .fails(TUNNEL)
+            .fails(TUNNEL_NAME)
+            .fails(EDGE),
         Endpoint::delete(one, "Delete a tunnel", write, delete)
             .query(CASCADE)
             .gives::<TunnelView>()
@@ -105,6 +157,24 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         )
         .gives::<ConnectorView>()
         .fails(TUNNEL),
+        Endpoint::get(
+            configurations,
+            "Show the configuration that connectors take from here",
+            read,
+            configuration,
+        )
+        .gives::<ConfigurationView>()
+        .fails(CONFIGURATION),
+        Endpoint::put(
+            configurations,
+            "Set the configuration that connectors take from here",
+            write,
+            configure,
+        )
+        .takes::<ConfigurationRequest>()
+        .gives::<ConfigurationView>()
+        .fails(CONFIGURATION)
+        .fails(CONFIGURATION_VALUE),
         Endpoint::get(
             "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/token",
             "Show the token that connectors run with",

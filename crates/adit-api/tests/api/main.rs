@@ -9,6 +9,8 @@
 
 mod accounts;
 mod bad_requests;
+mod changes;
+mod configurations;
 mod fuzz;
 mod identity;
 mod lives;
@@ -21,6 +23,7 @@ mod quick_tunnels;
 mod records;
 mod routes;
 mod serving;
+mod sites;
 mod stock_cli;
 mod support;
 mod tunnels;

@@ -8,6 +8,7 @@ mod edges;
 mod place;
 mod redaction;
 mod server;
+mod sites;
 
 pub(crate) use answer::Answer;
 pub(crate) use api::Api;
@@ -17,6 +18,7 @@ pub(crate) use edges::{Fault, ScriptedEdges};
 pub(crate) use place::Place;
 pub(crate) use redaction::redacted;
 pub(crate) use server::Server;
+pub(crate) use sites::ScriptedSites;
 
 pub(crate) const ACCOUNT: &str = "699d98642c564d2e855e9661899b7252";
 pub(crate) const OTHER_ACCOUNT: &str = "023e105f4ecef8ad9ca31a8372d0c353";

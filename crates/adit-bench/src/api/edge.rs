@@ -1,8 +1,11 @@
-//! An edge that holds no connection and closes all it is asked to.
+//! An edge that holds no connection, closes all it is asked to and has no replica of any site.
 
 use std::time::Duration;
 
-use adit_core::port::{Answer, Ask, AskError, EdgeControl, Question};
+use adit_core::{
+    ha::Epoch,
+    port::{Answer, Ask, AskError, EdgeControl, FailoverError, FailoverRequest, Question, SiteControl},
+};
 use adit_model::NodeId;
 use async_trait::async_trait;
 
@@ -16,5 +19,12 @@ impl EdgeControl for IdleEdge {
             Question::CloseConnections { .. } => Answer::Closed(0),
         };
         vec![(NodeId::random(), Ok(answer))]
+    }
+}
+
+#[async_trait]
+impl SiteControl for IdleEdge {
+    async fn fail_over(&self, _request: FailoverRequest, _within: Duration) -> Result<Epoch, FailoverError> {
+        Err(FailoverError::NotElectable)
     }
 }

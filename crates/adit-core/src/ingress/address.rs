@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::UrlFault;
+
 /// Where an origin listens: a name or an address, and a port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostPort {
@@ -12,12 +14,14 @@ pub struct HostPort {
 }
 
 /// Why a text is no `host[:port]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum AddressError {
-    /// No host, or characters that no host has.
+    /// No host.
     Host,
-    /// A port that is none.
-    Port,
+    /// No port, where one is needed.
+    NoPort,
+    /// Something that neither a host nor a port may hold.
+    Fault(UrlFault),
 }
 
 impl HostPort {
@@ -25,24 +29,47 @@ impl HostPort {
     pub(super) fn parse(text: &str, default_port: Option<u16>) -> Result<Self, AddressError> {
         let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
         let (host, port) = split(text)?;
-        let bad =
-            |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '?' | '#' | '\\' | '[' | ']');
-        if host.is_empty() || host.chars().any(bad) {
+        if host.is_empty() {
             return Err(AddressError::Host);
+        }
+        if let Some(fault) = fault_of(host) {
+            return Err(AddressError::Fault(fault));
         }
         let port = match port {
             // Rust's integers may begin with a plus sign, ports may not.
             Some(text) if !text.is_empty() => match text.parse() {
                 Ok(port) if port > 0 && !text.starts_with('+') => port,
-                _ => return Err(AddressError::Port),
+                _ => return Err(AddressError::Fault(UrlFault::Port(format!(":{text}")))),
             },
-            _ => default_port.ok_or(AddressError::Port)?,
+            _ => default_port.ok_or(AddressError::NoPort)?,
         };
         Ok(Self {
             host: host.to_owned(),
             port,
         })
     }
+}
+
+/// What a host's name has that it may not have.
+fn fault_of(host: &str) -> Option<UrlFault> {
+    let bad = |c: &char| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(
+                c,
+                '/' | '?' | '#' | '\\' | '[' | ']' | '"' | '<' | '>' | '^' | '`' | '{' | '|' | '}'
+            )
+    };
+    if let Some((at, _)) = host.match_indices('%').find(|&(at, _)| !is_escape(host, at)) {
+        let escape = host.get(at..).unwrap_or_default().chars().take(3).collect();
+        return Some(UrlFault::Escape(escape));
+    }
+    host.chars().find(bad).map(UrlFault::HostCharacter)
+}
+
+fn is_escape(host: &str, at: usize) -> bool {
+    let digits = host.as_bytes().get(at + 1..at + 3);
+    digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 fn split(text: &str) -> Result<(&str, Option<&str>), AddressError> {
@@ -83,11 +110,18 @@ mod tests {
         assert_eq!(read("10.0.0.1").unwrap(), "10.0.0.1:80");
         assert_eq!(read("[::1]:443").unwrap(), "[::1]:443");
         assert_eq!(read("user:secret@host:1").unwrap(), "host:1");
-        assert_eq!(HostPort::parse("host", None), Err(AddressError::Port));
+        assert_eq!(HostPort::parse("host", None), Err(AddressError::NoPort));
         assert_eq!(read(":80"), Err(AddressError::Host));
-        assert_eq!(read("host:0"), Err(AddressError::Port));
-        assert_eq!(read("host:80 "), Err(AddressError::Port));
-        assert_eq!(read("host:+80"), Err(AddressError::Port));
+        for (text, fault) in [
+            ("host:0", UrlFault::Port(":0".to_owned())),
+            ("host:80 ", UrlFault::Port(":80 ".to_owned())),
+            ("host:+80", UrlFault::Port(":+80".to_owned())),
+            ("ho st", UrlFault::HostCharacter(' ')),
+            ("%zz", UrlFault::Escape("%zz".to_owned())),
+            ("a%", UrlFault::Escape("%".to_owned())),
+        ] {
+            assert_eq!(read(text), Err(AddressError::Fault(fault)), "{text}");
+        }
     }
 
     proptest! {

@@ -1,18 +1,19 @@
 //! What is wrong with ingress rules.
 
-/// Why rules are refused. The texts that an operator may know from `cloudflared` read as there.
+/// Why rules are refused. What an operator may know from `cloudflared` reads as there.
+/// Source: the output of `cloudflared tunnel ingress validate`, 2026.8.2.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IngressError {
     /// An empty list.
-    #[error("The ingress has no rules")]
+    #[error("The config file doesn't contain any ingress rules")]
     NoRules,
     /// The last rule has a host name or a path.
     #[error("The last ingress rule must match all URLs (i.e. it should not have a hostname or path filter)")]
     LastIsNoCatchAll,
     /// A rule before the last one has neither.
     #[error(
-        "Rule #{number} is matching the hostname '{hostname}', but this will match every hostname, so the rules \
-         after it can never match"
+        "Rule #{number} is matching the hostname '{hostname}', but this will match every hostname, meaning the rules \
+         which follow it will never be triggered."
     )]
     EarlyCatchAll {
         /// Its place, from 1.
@@ -23,15 +24,18 @@ pub enum IngressError {
     /// `example.com:8080`.
     #[error("Hostname cannot contain a port")]
     HostnameHasPort,
-    /// A `*` that does not stand alone at the start.
-    #[error("Hostname '{0}' has a wildcard that is not its whole first label, as in '*.example.com'")]
-    BadWildcard(String),
+    /// A `*` behind the start, or a second one.
+    #[error(
+        "Hostname patterns can have at most one wildcard character (\"*\") and it can only be used for subdomains, \
+         e.g. \"*.example.com\""
+    )]
+    BadWildcard,
     /// A path pattern that does not compile, or is too large by itself or together with those before it.
-    #[error("Rule #{number} has an invalid path pattern: {reason}")]
+    #[error("Rule #{number} has an invalid regex: error parsing regexp: {reason}")]
     BadPath {
         /// The rule's place, from 1.
         number: usize,
-        /// What the pattern compiler says.
+        /// What the pattern compiler says, in one line.
         reason: String,
     },
     /// A service that names no address.
@@ -39,17 +43,26 @@ pub enum IngressError {
     NoAddress(String),
     /// A service URL with a path.
     #[error(
-        "{0} is an invalid address, ingress rules don't support proxying to a different path on the origin"
+        "{0} is an invalid address, ingress rules don't support proxying to a different path on the origin service. \
+         The path will be the same as the eyeball request's path"
     )]
     AddressHasPath(String),
-    /// A port that is none.
-    #[error("{0} is an invalid address, its port is not a number from 1 to 65535")]
-    BadPort(String),
+    /// A service that is no URL.
+    #[error("parse {text:?}: {fault}")]
+    BadUrl {
+        /// The service as written.
+        text: String,
+        /// What is wrong.
+        fault: UrlFault,
+    },
+    /// A service URL whose scheme has no usual port, without one.
+    #[error("{0} is an invalid address, a service of this scheme needs a port")]
+    NoPort(String),
     /// `http_status:` with something else than 100 to 999.
-    #[error("{0} has an invalid HTTP status code, it must be a number from 100 to 999")]
+    #[error("invalid HTTP status code: {0}")]
     BadStatus(String),
     /// Access is asked for without the team that grants it.
-    #[error("access.teamName must be set where access.audTag is")]
+    #[error("access.TeamName cannot be blank when access.audTags are present")]
     AccessWithoutTeam,
     /// `proxyType` is neither empty nor `socks`.
     #[error("proxyType must be empty or \"socks\", not {0:?}")]
@@ -57,4 +70,27 @@ pub enum IngressError {
     /// The JSON does not have the shape of a configuration.
     #[error("{0}")]
     Json(String),
+}
+
+/// What is wrong with a text that should be a URL.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UrlFault {
+    /// A control character.
+    #[error("net/url: invalid control character in URL")]
+    Control,
+    /// It begins with the colon behind a scheme.
+    #[error("missing protocol scheme")]
+    NoScheme,
+    /// What stands before its first colon is no scheme.
+    #[error("first path segment in URL cannot contain colon")]
+    BadScheme,
+    /// A character that no host has.
+    #[error("invalid character \"{0}\" in host name")]
+    HostCharacter(char),
+    /// A percent sign that begins no escape.
+    #[error("invalid URL escape {0:?}")]
+    Escape(String),
+    /// Something else than a port behind the host's colon.
+    #[error("invalid port {0:?} after host")]
+    Port(String),
 }

@@ -68,7 +68,7 @@ impl HostMatch {
     /// Reads the host name of a rule.
     ///
     /// # Errors
-    /// [`IngressError`] for a port or a misplaced wildcard.
+    /// [`IngressError`] for a port or a wildcard that is not at the start.
     pub fn parse(text: &str) -> Result<Self, IngressError> {
         if text.contains(':') {
             return Err(IngressError::HostnameHasPort);
@@ -80,20 +80,28 @@ impl HostMatch {
         }
         let Some(suffix) = text.strip_prefix('*') else {
             if text.contains('*') {
-                return Err(IngressError::BadWildcard(text.to_owned()));
+                return Err(IngressError::BadWildcard);
             }
-            return Ok(Self::Exact {
-                name: text.to_owned(),
-                punycode: punycode(text),
-            });
+            return Ok(Self::exact(text));
         };
-        if suffix.contains('*') || !suffix.starts_with('.') || suffix.len() < 2 {
-            return Err(IngressError::BadWildcard(text.to_owned()));
+        if suffix.contains('*') {
+            return Err(IngressError::BadWildcard);
+        }
+        if !suffix.starts_with('.') {
+            // Such as `*a.example`, which `cloudflared` takes for the name of one host.
+            return Ok(Self::exact(text));
         }
         Ok(Self::Below {
             suffix: suffix.to_owned(),
             punycode: punycode(suffix.trim_start_matches('.')).map(|name| format!(".{name}")),
         })
+    }
+
+    fn exact(text: &str) -> Self {
+        Self::Exact {
+            name: text.to_owned(),
+            punycode: punycode(text),
+        }
     }
 
     /// Whether `host`, which has no port, is one of them.
@@ -163,7 +171,7 @@ impl PathMatch {
                     return Ok(Self(regex));
                 }
                 Err(regex::Error::CompiledTooBig(_)) => refusal = "it takes more than 1 MiB".to_owned(),
-                Err(error) => return Err(bad(error.to_string())),
+                Err(error) => return Err(bad(in_one_line(&error, text))),
             }
         }
         Err(bad(refusal))
@@ -178,6 +186,14 @@ impl PathMatch {
     fn matches(&self, path: &str) -> bool {
         self.0.is_match(path)
     }
+}
+
+/// The compiler's reason without the picture it draws.
+fn in_one_line(error: &regex::Error, pattern: &str) -> String {
+    let drawn = error.to_string();
+    let reason = drawn.lines().next_back().unwrap_or_default();
+    let reason = reason.strip_prefix("error: ").unwrap_or(reason);
+    format!("{reason}: `{pattern}`")
 }
 
 fn compile(text: &str, bytes: usize) -> Result<Regex, regex::Error> {
@@ -212,12 +228,11 @@ mod tests {
 
     #[test]
     fn misplaced_wildcards_and_ports_are_refused() {
-        for text in ["a.*.example", "*a.example", "**.example", "*.a.*", "*."] {
-            assert_eq!(
-                HostMatch::parse(text),
-                Err(IngressError::BadWildcard(text.to_owned()))
-            );
+        for text in ["a.*.example", "example.*", "**.example", "*.a.*"] {
+            assert_eq!(HostMatch::parse(text), Err(IngressError::BadWildcard), "{text}");
         }
+        let odd = HostMatch::parse("*a.example").unwrap();
+        assert!(odd.matches("*a.example") && !odd.matches("xa.example"));
         assert_eq!(
             HostMatch::parse("a.example:80"),
             Err(IngressError::HostnameHasPort)
@@ -234,6 +249,15 @@ mod tests {
             PathMatch::parse("(.{999}){999}", 1),
             Err(IngressError::BadPath { .. })
         ));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_pattern_fits_in_a_line() {
+        let refused = PathMatch::parse("a(", 2).unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "Rule #2 has an invalid regex: error parsing regexp: unclosed group: `a(`"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::address::{AddressError, HostPort};
-use super::error::IngressError;
+use super::error::{IngressError, UrlFault};
 
 /// An origin, or something built in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -55,11 +55,20 @@ impl Service {
         if let Some(service) = Self::named(text)? {
             return Ok(service);
         }
-        let no_address = || IngressError::NoAddress(text.to_owned());
-        let (scheme, rest) = text.split_once("://").ok_or_else(no_address)?;
+        let Some(scheme) = scheme(text)? else {
+            return Err(IngressError::NoAddress(text.to_owned()));
+        };
+        let rest = text
+            .get(scheme.len() + 1..)
+            .and_then(|rest| rest.strip_prefix("//"));
+        let rest = rest.ok_or_else(|| IngressError::NoAddress(text.to_owned()))?;
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let service = Self::at(text, scheme, authority)?;
-        if rest.len() > authority.len() {
+        // A query is of no use, and `cloudflared` lets it pass.
+        if rest
+            .get(authority.len()..)
+            .is_some_and(|rest| rest.starts_with('/'))
+        {
             return Err(IngressError::AddressHasPath(text.to_owned()));
         }
         Ok(service)
@@ -100,7 +109,7 @@ impl Service {
         if let Some(status) = text.strip_prefix("http_status:") {
             return match status.parse() {
                 Ok(status @ 100..=999) => Ok(Some(Self::Status(status))),
-                _ => Err(IngressError::BadStatus(text.to_owned())),
+                _ => Err(IngressError::BadStatus(status.to_owned())),
             };
         }
         Ok(match text {
@@ -112,15 +121,12 @@ impl Service {
     }
 
     fn at(text: &str, scheme: &str, authority: &str) -> Result<Self, IngressError> {
-        let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
-        if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.chars().all(valid) {
-            return Err(IngressError::NoAddress(text.to_owned()));
-        }
         let lower = scheme.to_ascii_lowercase();
         let address = |default_port| {
             HostPort::parse(authority, default_port).map_err(|error| match error {
                 AddressError::Host => IngressError::NoAddress(text.to_owned()),
-                AddressError::Port => IngressError::BadPort(text.to_owned()),
+                AddressError::NoPort => IngressError::NoPort(text.to_owned()),
+                AddressError::Fault(fault) => bad_url(text, fault),
             })
         };
         let http = |tls, port| {
@@ -139,6 +145,32 @@ impl Service {
         };
         let to = address(default_port)?;
         Ok(Self::Tcp { scheme: lower, to })
+    }
+}
+
+fn bad_url(text: &str, fault: UrlFault) -> IngressError {
+    IngressError::BadUrl {
+        text: text.to_owned(),
+        fault,
+    }
+}
+
+/// The scheme of a URL; `None` for a text without a colon in its first segment.
+fn scheme(text: &str) -> Result<Option<&str>, IngressError> {
+    if text.chars().any(|c| c.is_ascii_control()) {
+        return Err(bad_url(text, UrlFault::Control));
+    }
+    let first = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let Some((scheme, _)) = first.split_once(':') else {
+        return Ok(None);
+    };
+    let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    if scheme.is_empty() {
+        Err(bad_url(text, UrlFault::NoScheme))
+    } else if scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(valid) {
+        Ok(Some(scheme))
+    } else {
+        Err(bad_url(text, UrlFault::BadScheme))
     }
 }
 
@@ -210,29 +242,71 @@ mod tests {
             "localhost:8080",
             "http://",
             "http://:80",
-            "://x",
-            "1http://x",
             "unix:",
         ] {
             assert_eq!(refused(text), IngressError::NoAddress(text.to_owned()), "{text}");
         }
-        for text in ["http://a/", "http://a/b", "http://a?q"] {
+        for text in ["http://a/", "http://a/b"] {
             assert_eq!(
                 refused(text),
                 IngressError::AddressHasPath(text.to_owned()),
                 "{text}"
             );
         }
-        for text in ["http://a:0", "http://a:x", "http://a:80 ", "mysql://db"] {
-            assert_eq!(refused(text), IngressError::BadPort(text.to_owned()), "{text}");
+        assert!(Service::parse("http://a?q").is_ok());
+        assert_eq!(
+            refused("mysql://db"),
+            IngressError::NoPort("mysql://db".to_owned())
+        );
+        for status in ["", "99", "1000", "ok"] {
+            let text = format!("http_status:{status}");
+            assert_eq!(
+                refused(&text),
+                IngressError::BadStatus(status.to_owned()),
+                "{text}"
+            );
         }
-        for text in [
-            "http_status:",
-            "http_status:99",
-            "http_status:1000",
-            "http_status:ok",
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused_in_the_words_that_users_know() {
+        for (text, says) in [
+            (
+                "http://a:80 ",
+                r#"parse "http://a:80 ": invalid port ":80 " after host"#,
+            ),
+            (
+                "http://a:x",
+                r#"parse "http://a:x": invalid port ":x" after host"#,
+            ),
+            (
+                "http://a:0",
+                r#"parse "http://a:0": invalid port ":0" after host"#,
+            ),
+            (
+                "http://a b:80",
+                r#"parse "http://a b:80": invalid character " " in host name"#,
+            ),
+            ("http://%zz", r#"parse "http://%zz": invalid URL escape "%zz""#),
+            (
+                "127.0.0.1:80",
+                r#"parse "127.0.0.1:80": first path segment in URL cannot contain colon"#,
+            ),
+            (
+                " http://a",
+                r#"parse " http://a": first path segment in URL cannot contain colon"#,
+            ),
+            (
+                "1http://x",
+                r#"parse "1http://x": first path segment in URL cannot contain colon"#,
+            ),
+            ("://x", r#"parse "://x": missing protocol scheme"#),
+            (
+                "http://a\tb",
+                r#"parse "http://a\tb": net/url: invalid control character in URL"#,
+            ),
         ] {
-            assert_eq!(refused(text), IngressError::BadStatus(text.to_owned()), "{text}");
+            assert_eq!(Service::parse(text).unwrap_err().to_string(), says);
         }
     }
 

@@ -9,8 +9,8 @@ use adit_model::{
 use async_trait::async_trait;
 
 use super::{
-    Accounts, ApiTokens, AuditLog, ChangeNumber, DnsRecord, DnsRecordFilter, Login, Networks, NewDnsRecord,
-    QuickTunnels, Zone, ZoneFilter, Zones,
+    Accounts, ApiTokens, AuditLog, ChangeNumber, Configurations, DnsRecord, DnsRecordFilter, Login, Networks,
+    NewDnsRecord, QuickTunnels, Sites, Zone, ZoneFilter, Zones,
 };
 use crate::{lifecycle::StillRouted, permission::Reach};
 
@@ -149,6 +149,15 @@ pub struct NewTunnel {
     pub secret: TunnelSecret,
 }
 
+/// What to change about a tunnel; what is `None` stays.
+#[derive(Debug, Clone, Default)]
+pub struct TunnelChanges {
+    /// Its name.
+    pub name: Option<TunnelName>,
+    /// Its secret. Present connections stay; who comes with the old one is refused.
+    pub secret: Option<TunnelSecret>,
+}
+
 /// Which tunnels to list; every condition given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct TunnelFilter {
@@ -204,7 +213,17 @@ pub struct Page<T> {
 /// audit record, and is told to the edges: [`ChangeNumber`] says from where on they know it.
 #[async_trait]
 pub trait Catalog:
-    Accounts + ApiTokens + AuditLog + Login + Networks + QuickTunnels + Zones + Send + Sync
+    Accounts
+    + ApiTokens
+    + AuditLog
+    + Configurations
+    + Login
+    + Networks
+    + QuickTunnels
+    + Sites
+    + Zones
+    + Send
+    + Sync
 {
     /// Whether there is such an account.
     async fn account_exists(&self, account: AccountId) -> Result<bool, StoreError>;
@@ -229,6 +248,14 @@ pub trait Catalog:
 
     /// The secret of a live tunnel; [`CatalogError::NoTunnel`] if it is deleted or unknown.
     async fn tunnel_secret(&self, key: TunnelKey) -> Result<TunnelSecret, CatalogError>;
+
+    /// Changes a live tunnel; [`CatalogError::NoTunnel`] if it is deleted or unknown.
+    async fn update_tunnel(
+        &self,
+        key: TunnelKey,
+        changes: TunnelChanges,
+        actor: &Actor,
+    ) -> Result<(Tunnel, ChangeNumber), CatalogError>;
 
     /// Marks a tunnel deleted, and with `cascade` the routes of private networks and host names that lead to it.
     /// Deleting a deleted one changes nothing and returns it. Without `cascade` such routes are a reason to refuse:

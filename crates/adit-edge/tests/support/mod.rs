@@ -145,8 +145,17 @@ impl TestEdge {
     }
 
     pub(crate) fn set(&self, key: TunnelKey, secret: &TunnelSecret, deleted: bool) {
+        self.set_kind(key, secret, deleted, TunnelKind::CfdTunnel);
+    }
+
+    /// Turns a tunnel into one that only mesh nodes serve.
+    pub(crate) fn make_site(&self, tunnel: &TestTunnel) {
+        self.set_kind(tunnel.key, &tunnel.secret, false, TunnelKind::WarpConnector);
+    }
+
+    fn set_kind(&self, key: TunnelKey, secret: &TunnelSecret, deleted: bool, kind: TunnelKind) {
         let entry = TunnelEntry {
-            kind: TunnelKind::CfdTunnel,
+            kind,
             deleted,
             config_source: ConfigSource::Local,
             config_version: ConfigVersion::default(),

@@ -8,10 +8,11 @@ use adit_model::{AccountId, Timestamp, TunnelId, TunnelKind};
 
 use crate::sql::Query;
 
-/// Whether a connector of `t` with a live connection has an index that ended since a time, which comes between the two
-/// texts, and is not live again.
+/// Whether `t` lacks something that should be there. Either a connector of it with a live connection has an index that
+/// ended since a time, which comes between the two texts, and is not live again; or it is a site that has no standby
+/// though one should take over: fewer than two replicas are connected.
 pub(super) const MISSING: [&str; 2] = [
-    "EXISTS (
+    "(EXISTS (
         SELECT 1 FROM connections gone
         WHERE gone.account_id = t.account_id AND gone.tunnel_id = t.tunnel_id AND gone.closed_at >= ",
     " AND EXISTS (
@@ -22,7 +23,12 @@ pub(super) const MISSING: [&str; 2] = [
             SELECT 1 FROM connections live
             WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
             AND live.connector_id = gone.connector_id AND live.closed_at IS NULL
-            AND live.connection_index = gone.connection_index))",
+            AND live.connection_index = gone.connection_index))
+    OR EXISTS (
+        SELECT 1 FROM ha_state s
+        WHERE s.account_id = t.account_id AND s.tunnel_id = t.tunnel_id AND s.ha_mode <> 'disabled' AND (
+            SELECT COUNT(DISTINCT live.connector_id) FROM connections live
+            WHERE live.account_id = s.account_id AND live.tunnel_id = s.tunnel_id AND live.closed_at IS NULL) < 2))",
 ];
 
 /// How a prefix is looked for.
@@ -73,19 +79,14 @@ pub(super) fn matching(
         " AND t.deleted_at IS NULL",
     ));
     if let Some(moment) = filter.existed_at.map(Timestamp::unix_micros) {
-        query = query
-            .push(" AND t.created_at <= ")
-            .push_bind(moment)
-            .push(" AND (t.deleted_at IS NULL OR t.deleted_at >= ")
-            .push_bind(moment)
-            .push(")");
+        query = existed_at(query, moment);
     }
     if let Some(moment) = filter.was_active_at.map(Timestamp::unix_micros) {
         query = connected_at(query.push(" AND t.tunnel_id IN "), account, moment);
     }
     if let Some(moment) = filter.was_inactive_at.map(Timestamp::unix_micros) {
-        query = query.push(" AND t.created_at <= ").push_bind(moment);
-        query = connected_at(query.push(" AND t.tunnel_id NOT IN "), account, moment);
+        query = existed_at(query, moment).push(" AND t.tunnel_id NOT IN ");
+        query = connected_at(query, account, moment);
     }
     let facts = filter.status.map(FactFilter::from).unwrap_or_default();
     query = query
@@ -147,6 +148,16 @@ fn after_prefix(prefix: &str) -> Option<String> {
         }
     }
     None
+}
+
+/// Goes on with whether `t` was made at or before a moment and not deleted before it.
+fn existed_at(query: Query, moment: i64) -> Query {
+    query
+        .push(" AND t.created_at <= ")
+        .push_bind(moment)
+        .push(" AND (t.deleted_at IS NULL OR t.deleted_at >= ")
+        .push_bind(moment)
+        .push(")")
 }
 
 /// Goes on with the tunnels of an account that had a connection at a moment.

@@ -1,5 +1,6 @@
 //! What holds on every engine. `crate::place` makes the databases of the one that is tested.
 
+mod configurations;
 mod directory;
 mod durability;
 mod lists;
@@ -7,6 +8,7 @@ mod login;
 mod networks;
 mod presence;
 mod quick_tunnels;
+mod sites;
 pub(crate) mod support;
 mod tunnels;
 mod zones_and_records;

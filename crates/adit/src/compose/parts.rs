@@ -19,6 +19,7 @@ use super::{
     keys::Keys,
     memory, metrics_listener,
     progress::Progress,
+    sites::NoReplicas,
 };
 use crate::{
     config::{Bootstrap, Settings, StoreUrl},
@@ -162,6 +163,7 @@ async fn assemble(
     let state = ApiState {
         catalog: Arc::clone(&store) as Arc<dyn Catalog>,
         edges: edge.control(),
+        sites: Arc::new(NoReplicas),
         management_keys: Arc::new(keys.management),
         quick_tunnels: settings
             .quick_tunnels_enabled
@@ -220,6 +222,7 @@ fn store_options(settings: &Settings) -> StoreOptions {
         deleted_tunnels: settings.retention_deleted_tunnels,
         audit: settings.retention_audit,
         history: settings.retention_connections,
+        configurations: settings.retention_configurations,
     };
     StoreOptions {
         retention,

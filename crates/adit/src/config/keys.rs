@@ -164,7 +164,7 @@ keys! {
     /// How long the history of connections is kept
     "retention.connections" "TIME" retention_connections: Duration = Fallback::Both("30d"),
     /// How many configurations of a tunnel are kept
-    "retention.configurations" "COUNT" retention_configurations: u32 = Fallback::Both("100"); later,
+    "retention.configurations" "COUNT" retention_configurations: u32 = Fallback::Both("100"),
     /// error, warn, info, debug, trace, or directives such as info,adit_edge=debug
     "log.level" "LEVEL" log_level: Directives = Fallback::Both("info"),
     /// text or json

@@ -6,13 +6,14 @@
 use std::time::{Duration, SystemTime};
 
 use adit_core::{
+    ha::{Epoch, HaSetting},
     networks::{Family, SubnetKind},
     permission::{AddressRule, Choice, Effect, PermissionGroup, Policy, Resource},
     port::{
         Actor, ApiCredential, ApiTokens, Catalog, ConnectionOpened, ConnectorInfo, DnsRecordKind, Login,
         LoginCredential, Networks, NewDnsRecord, NewHostnameRoute, NewRoute, NewSubnet, NewTunnel,
-        NewVirtualNetwork, Presence, PresenceEvent, RecordSettings, SubnetChange, SubnetSelector, TokenOwner,
-        TokenTerms,
+        NewVirtualNetwork, Presence, PresenceEvent, RecordSettings, Sites, SubnetChange, SubnetSelector,
+        TokenOwner, TokenTerms,
     },
 };
 use adit_model::{
@@ -179,6 +180,22 @@ impl Seed<'_> {
         if self.about("connect") || self.about("failover") {
             self.connectors().await?;
         }
+        if self.about("warp_connector") {
+            self.site().await?;
+        }
+        Ok(())
+    }
+
+    /// Standbys take over, and one connector is active.
+    async fn site(&self) -> anyhow::Result<()> {
+        let tunnel = TunnelKey {
+            account: self.account,
+            tunnel: TunnelId::from_uuid(self.object),
+        };
+        self.store
+            .configure_site(tunnel, HaSetting::None, &self.actor)
+            .await?;
+        self.store.decide(tunnel, Epoch(0), Some(ACTIVE.parse()?)).await?;
         Ok(())
     }
 

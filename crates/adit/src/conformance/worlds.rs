@@ -18,7 +18,10 @@ use adit_wire::management_token::ManagementKeys;
 use anyhow::Context;
 use tokio::sync::Mutex;
 
-use super::{edges::NoEdges, seed};
+use super::{
+    edges::{NoEdges, SeededSites},
+    seed,
+};
 use crate::{config::Settings, data_dir::DataDir};
 
 /// Makes worlds in a directory, and removes each when the next one is there.
@@ -80,8 +83,9 @@ impl SuiteWorlds {
             before.end().await;
         }
         Ok(ApiState {
-            catalog: store as Arc<dyn Catalog>,
+            catalog: Arc::clone(&store) as Arc<dyn Catalog>,
             edges: Arc::new(NoEdges),
+            sites: Arc::new(SeededSites(store)),
             management_keys: Arc::clone(&self.management_keys),
             quick_tunnels: Some(Arc::new(QuickTunnelService::new(self.domain.clone()))),
             reserved: self.reserved.clone(),

@@ -9,6 +9,7 @@
 mod admin;
 mod commands;
 mod configuration;
+mod conformance;
 mod connector;
 mod lifecycle;
 mod recording_api;

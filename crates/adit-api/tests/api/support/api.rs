@@ -17,7 +17,9 @@ use adit_model::{
 use adit_store::{Bootstrap, Store, StoreKeys, StoreOptions, UserKey};
 use adit_wire::management_token::{ManagementKey, ManagementKeys, ManagementVerifier};
 
-use super::{ACCOUNT, Client, EMAIL, KEY, OTHER_ACCOUNT, OTHER_TOKEN, Place, ScriptedEdges, TOKEN};
+use super::{
+    ACCOUNT, Client, EMAIL, KEY, OTHER_ACCOUNT, OTHER_TOKEN, Place, ScriptedEdges, ScriptedSites, TOKEN,
+};
 
 /// The API, its store with two accounts of one zone each, and its edges. Asks with the first account's token.
 pub(crate) struct Api {
@@ -25,6 +27,7 @@ pub(crate) struct Api {
     state: ApiState,
     pub(crate) store: Arc<Store>,
     pub(crate) edges: Arc<ScriptedEdges>,
+    pub(crate) sites: Arc<ScriptedSites>,
     /// The zone `example.com` of the account.
     pub(crate) zone_id: ZoneId,
     /// The zone `example.org` of the other account.
@@ -51,9 +54,11 @@ impl Api {
         let made = store.bootstrap(bootstrap).await.unwrap();
         let other_zone_id = make_other_account(&store).await;
         let (store, edges) = (Arc::new(store), Arc::<ScriptedEdges>::default());
+        let sites = Arc::<ScriptedSites>::default();
         let state = ApiState {
             catalog: Arc::<Store>::clone(&store),
             edges: Arc::<ScriptedEdges>::clone(&edges),
+            sites: Arc::<ScriptedSites>::clone(&sites),
             management_keys: Arc::new(ManagementKeys::new(ManagementKey::generate(1).unwrap().0, None)),
             quick_tunnels: Some(Arc::new(QuickTunnelService::new("example.com".parse().unwrap()))),
             reserved: ReservedHosts::of_domain(&"example.com".parse().unwrap()).unwrap(),
@@ -66,6 +71,7 @@ impl Api {
             state,
             store,
             edges,
+            sites,
             zone_id: made.zone,
             other_zone_id,
             token_id: made.api_token,
@@ -123,6 +129,38 @@ impl Api {
         };
         let first = self.open(tunnel, connector.clone(), ConnectionIndex(0)).await;
         [first, self.open(tunnel, connector, ConnectionIndex(1)).await]
+    }
+
+    /// The one connection of a new replica of a site, and the replica.
+    pub(crate) async fn connect_replica(&self, site: &str) -> (ConnectorId, ConnectionId) {
+        let connector = ConnectorInfo {
+            id: ConnectorId::random(),
+            version: "1.0.0".to_owned(),
+            arch: "linux_arm64".to_owned(),
+            features: vec!["ha".to_owned()],
+        };
+        let replica = connector.id;
+        (replica, self.open(site, connector, ConnectionIndex(0)).await)
+    }
+
+    /// An edge reports that one connection has ended. Returns when the API shows it.
+    pub(crate) async fn close(&self, tunnel: &str, connection: ConnectionId) {
+        let tunnel = key(tunnel);
+        self.store.report(PresenceEvent::Closed(ConnectionClosed {
+            tunnel,
+            connection,
+            reason: CloseReason::Lost,
+            closed_at: Timestamp::from(SystemTime::now()),
+        }));
+        adit_testing::wait_for("the end of a connection", async || {
+            !self.connections_of(tunnel).await.contains(&connection)
+        })
+        .await;
+    }
+
+    /// A tunnel of the account.
+    pub(crate) fn key(&self, tunnel: &str) -> TunnelKey {
+        key(tunnel)
     }
 
     async fn open(&self, tunnel: &str, connector: ConnectorInfo, index: ConnectionIndex) -> ConnectionId {

@@ -39,6 +39,11 @@ pub(super) struct WireOriginRequest {
     bastion_mode: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     proxy_type: Option<String>,
+    // Without a use here, but of types that connectors insist on.
+    #[serde(skip_serializing)]
+    proxy_address: Option<String>,
+    #[serde(skip_serializing)]
+    proxy_port: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ip_rules: Option<Vec<WireIpRule>>,
     #[serde(rename = "http2Origin", skip_serializing_if = "Option::is_none")]
@@ -145,6 +150,8 @@ impl WireOriginRequest {
                 &default.disable_chunked_encoding,
             ),
             bastion_mode: differing(&settings.bastion_mode, &default.bastion_mode),
+            proxy_address: None,
+            proxy_port: None,
             proxy_type: proxy_type.map(|_socks| "socks".to_owned()),
             ip_rules: differing(&settings.ip_rules, &default.ip_rules)
                 .map(|rules| rules.into_iter().map(WireIpRule::from).collect()),

@@ -1,0 +1,78 @@
+//! Sites: tunnels of type `warp_connector`, with one or more replicas of which one carries the traffic.
+
+mod configuration;
+mod create;
+mod endpoints;
+mod failover;
+mod replicas;
+mod view;
+
+use adit_core::port::CatalogError;
+use adit_model::{TunnelKey, TunnelKind::WarpConnector};
+use axum::extract::State;
+
+pub(crate) use configuration::SiteConfigurationError;
+pub(crate) use endpoints::endpoints;
+pub(crate) use failover::FailoverCallError;
+
+use crate::{
+    envelope::Success,
+    extract::{JsonBody, QueryParams},
+    problem::Problem,
+    scope::{AccountScope, TunnelScope},
+    state::ApiState,
+    tunnels::{
+        self, FindTunnelError, TunnelChangeRequest, TunnelView, UpdateTunnelError, find_live, list_kinds,
+        update_kind,
+    },
+};
+
+/// Finds a site that is not deleted, with its configuration and decision.
+async fn find_site(state: &ApiState, tunnel: TunnelKey) -> Result<adit_core::port::Site, FindTunnelError> {
+    find_live(state, WarpConnector, tunnel).await?;
+    let found = state.catalog.site(tunnel).await.map_err(CatalogError::from)?;
+    found.ok_or(FindTunnelError::NoTunnel)
+}
+
+/// `GET …/warp_connector`.
+async fn list(
+    State(state): State<ApiState>,
+    scope: AccountScope,
+    query: QueryParams,
+) -> Result<Success<Vec<TunnelView>>, Problem> {
+    list_kinds(&state, &scope, &query, &[WarpConnector]).await
+}
+
+/// `GET …/warp_connector/{tunnel_id}`.
+async fn get(
+    State(state): State<ApiState>,
+    scope: TunnelScope,
+) -> Result<Success<TunnelView>, FindTunnelError> {
+    tunnels::show(&state, WarpConnector, scope.tunnel).await
+}
+
+/// `PATCH …/warp_connector/{tunnel_id}`.
+async fn update(
+    State(state): State<ApiState>,
+    scope: TunnelScope,
+    JsonBody(body): JsonBody<TunnelChangeRequest>,
+) -> Result<Success<TunnelView>, UpdateTunnelError> {
+    update_kind(&state, WarpConnector, &scope, body).await
+}
+
+/// `DELETE …/warp_connector/{tunnel_id}`.
+async fn delete(
+    State(state): State<ApiState>,
+    scope: TunnelScope,
+    query: QueryParams,
+) -> Result<Success<TunnelView>, Problem> {
+    tunnels::delete_kind(&state, WarpConnector, &scope, &query).await
+}
+
+/// `GET …/warp_connector/{tunnel_id}/token`.
+async fn token(
+    State(state): State<ApiState>,
+    scope: TunnelScope,
+) -> Result<Success<String>, FindTunnelError> {
+    tunnels::show_token(&state, WarpConnector, scope.tunnel).await
+}

@@ -1,0 +1,107 @@
+//! The calls on tunnels of type `warp_connector`.
+
+use adit_core::permission::{WARP_READ, WARP_TOKEN, WARP_WRITE};
+
+use super::{
+    configuration::{SiteConfigurationRequest, SiteConfigurationView, configuration, configure},
+    create::{CreatedSite, SiteRequest, create},
+    delete,
+    failover::{FailedOver, FailoverTarget, failover},
+    get, list,
+    replicas::{connections, connector},
+    token, update,
+    view::ReplicaView,
+};
+use crate::{
+    endpoint::{Access::Groups, Endpoint},
+    problem::failures::{EDGE, FAILOVER, STILL_CONNECTED, TUNNEL, TUNNEL_NAME},
+    problem::network_failures::STILL_ROUTED,
+    tunnels::{CASCADE, FILTERS, TunnelChangeRequest, TunnelView},
+};
+
+/// The calls on sites.
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let (read, write) = (Groups(WARP_READ), Groups(WARP_WRITE));
+    let (all, one) = (
+        "/accounts/{account_id}/warp_connector",
+        "/accounts/{account_id}/warp_connector/{tunnel_id}",
+    );
+    let configurations = "/accounts/{account_id}/warp_connector/{tunnel_id}/configurations";
+    vec![
+        Endpoint::post(all, "Make a site", write, create)
+            .takes::<SiteRequest>()
+            .gives::<CreatedSite>()
+            .fails(TUNNEL_NAME),
+        Endpoint::get(all, "List sites", read, list)
+            .query(FILTERS)
+            .gives_page::<TunnelView>(),
+        Endpoint::get(one, "Show a site, deleted or not", read, get)
+            .gives::<TunnelView>()
+            .fails(TUNNEL),
+        Endpoint::patch(one, "Change a site's name or secret", write, update)
+            .takes::<TunnelChangeRequest>()
+            .gives::<TunnelView>()
+            .fails(TUNNEL)
+            .fails(TUNNEL_NAME)
+            .fails(EDGE),
+        Endpoint::delete(one, "Delete a site", write, delete)
+            .query(CASCADE)
+            .gives::<TunnelView>()
+            .fails(TUNNEL)
+            .fails(STILL_CONNECTED)
+            .fails(STILL_ROUTED)
+            .fails(EDGE),
+        Endpoint::get(
+            "/accounts/{account_id}/warp_connector/{tunnel_id}/token",
+            "Show the token that replicas join with",
+            Groups(WARP_TOKEN),
+            token,
+        )
+        .gives::<String>()
+        .fails(TUNNEL),
+        Endpoint::get(
+            "/accounts/{account_id}/warp_connector/{tunnel_id}/connections",
+            "List the replicas, with those of the last day that are offline",
+            read,
+            connections,
+        )
+        .gives_all::<ReplicaView>()
+        .fails(TUNNEL),
+        Endpoint::get(
+            "/accounts/{account_id}/warp_connector/{tunnel_id}/connectors/{connector_id}",
+            "Show a replica",
+            read,
+            connector,
+        )
+        .gives::<ReplicaView>()
+        .fails(TUNNEL),
+        Endpoint::put(
+            "/accounts/{account_id}/warp_connector/{tunnel_id}/failover",
+            "Make a replica active",
+            write,
+            failover,
+        )
+        .takes::<FailoverTarget>()
+        .gives::<FailedOver>()
+        .fails(TUNNEL)
+        .fails(FAILOVER)
+        .fails(EDGE),
+        Endpoint::get(
+            configurations,
+            "Show how the site is kept available",
+            read,
+            configuration,
+        )
+        .gives::<SiteConfigurationView>()
+        .fails(TUNNEL),
+        Endpoint::put(
+            configurations,
+            "Set how the site is kept available",
+            write,
+            configure,
+        )
+        .takes::<SiteConfigurationRequest>()
+        .gives::<SiteConfigurationView>()
+        .fails(TUNNEL),
+    ]
+}

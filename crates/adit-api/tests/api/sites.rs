@@ -1,0 +1,322 @@
+//! Sites through their whole life.
+
+use adit_core::{
+    ha::Epoch,
+    port::{AskError, FailoverError, Sites as _},
+};
+use adit_model::ConnectorId;
+use insta::assert_json_snapshot;
+use serde_json::{Value, json};
+
+use crate::support::{ACCOUNT, Api, NOBODY, tunnels};
+
+fn sites(rest: &str) -> String {
+    format!("/accounts/{ACCOUNT}/warp_connector{rest}")
+}
+
+async fn site(api: &Api, name: &str, ha: bool) -> String {
+    api.post(&sites(""), json!({"name": name, "ha": ha})).await.id()
+}
+
+/// Connects a new replica and gives its id.
+async fn join(api: &Api, site: &str) -> ConnectorId {
+    api.connect_replica(site).await.0
+}
+
+async fn activate(api: &Api, site: &str, seen: u64, replica: ConnectorId) {
+    let key = api.key(site);
+    api.store.decide(key, Epoch(seen), Some(replica)).await.unwrap();
+}
+
+fn of(id: &str, rest: &str) -> String {
+    sites(&format!("/{id}{rest}"))
+}
+
+#[tokio::test]
+async fn a_new_site_comes_with_its_token_and_shares_names_with_tunnels() {
+    let api = Api::new().await;
+    let created = api.post(&sites(""), json!({"name": "office", "ha": true})).await;
+    let mut whole = created.whole();
+    let token = whole["body"]["result"]["token"].take();
+    assert!(
+        token.as_str().unwrap().starts_with("base64 of {\"a\":"),
+        "{token}"
+    );
+    assert_json_snapshot!("site_create", whole);
+    assert_eq!(
+        api.get(&of(&created.id(), "/token")).await.result(),
+        &created.result()["token"]
+    );
+    assert_json_snapshot!(
+        "site_create_name_taken",
+        api.post(&tunnels(""), json!({"name": "office"})).await.whole()
+    );
+    api.create_tunnel("blog").await;
+    assert_eq!(
+        api.post(&sites(""), json!({"name": "blog"})).await.failure(),
+        (409, 1013)
+    );
+    assert_eq!(
+        api.post(&sites(""), json!({"name": ""})).await.failure(),
+        (400, 1001)
+    );
+    assert_eq!(
+        api.post(&sites(""), json!({"ha": true})).await.failure(),
+        (400, 1001)
+    );
+}
+
+#[tokio::test]
+async fn calls_on_one_kind_do_not_see_the_other() {
+    let api = Api::new().await;
+    let (tunnel, site) = (api.create_tunnel("blog").await, site(&api, "office", false).await);
+    for rest in [
+        "",
+        "/token",
+        "/connections",
+        "/configurations",
+        &format!("/connectors/{NOBODY}"),
+    ] {
+        assert_eq!(api.get(&of(&tunnel, rest)).await.failure(), (404, 1003), "{rest}");
+        assert_eq!(
+            api.get(&tunnels(&format!("/{site}{rest}"))).await.failure(),
+            (404, 1003),
+            "{rest}"
+        );
+    }
+    assert_eq!(
+        api.patch(&of(&tunnel, ""), json!({})).await.failure(),
+        (404, 1003)
+    );
+    assert_eq!(
+        api.patch(&tunnels(&format!("/{site}")), json!({}))
+            .await
+            .failure(),
+        (404, 1003)
+    );
+    assert_eq!(api.delete(&of(&tunnel, "")).await.failure(), (404, 1003));
+    assert_eq!(
+        api.delete(&tunnels(&format!("/{site}"))).await.failure(),
+        (404, 1003)
+    );
+    assert_eq!(
+        api.delete(&tunnels(&format!("/{site}/connections")))
+            .await
+            .failure(),
+        (404, 1003)
+    );
+    let route = api.zone(&format!("/tunnels/{site}/routes"));
+    let body = json!({"type": "dns", "user_hostname": "office.example.com"});
+    assert_eq!(api.put(&route, body).await.failure(), (404, 1003));
+    let failover = json!({"client_id": NOBODY});
+    assert_eq!(
+        api.put(&of(&tunnel, "/failover"), failover).await.failure(),
+        (404, 1003)
+    );
+    assert_eq!(
+        api.put(&of(&tunnel, "/configurations"), json!({"ha_mode": "none"}))
+            .await
+            .failure(),
+        (404, 1003)
+    );
+}
+
+#[tokio::test]
+async fn lists_name_one_kind_or_mix_them() {
+    let api = Api::new().await;
+    let (tunnel, site) = (api.create_tunnel("blog").await, site(&api, "office", false).await);
+    let all = |query: &str| format!("/accounts/{ACCOUNT}/tunnels{query}");
+    assert_json_snapshot!("site_list", api.get(&sites("?name=office")).await.whole());
+    assert_json_snapshot!(
+        "tunnel_list_mixed",
+        api.get(&all("?tun_types=cfd_tunnel,warp_connector"))
+            .await
+            .whole()
+    );
+    for (path, expected) in [
+        (sites(""), vec![&site]),
+        (sites("?exclude_prefix=off"), vec![]),
+        (tunnels(""), vec![&tunnel]),
+        (all(""), vec![&site, &tunnel]),
+        (all("?tun_types=warp_connector"), vec![&site]),
+        (all("?tun_types=cfd_tunnel&tun_types=warp"), vec![&tunnel]),
+        (all("?tun_types=gre,cni"), vec![]),
+        (sites("?tun_types=cfd_tunnel&per_page=1&page=2"), vec![]),
+    ] {
+        assert_eq!(api.get(&path).await.ids(), expected, "{path}");
+    }
+    assert_eq!(api.get(&all("?tun_types=other")).await.failure(), (400, 1001));
+}
+
+#[tokio::test]
+async fn a_site_is_changed_and_deleted_like_a_tunnel() {
+    let api = Api::new().await;
+    let id = site(&api, "office", true).await;
+    assert_json_snapshot!("site_get", api.get(&of(&id, "")).await.whole());
+    assert_json_snapshot!(
+        "site_patch",
+        api.patch(&of(&id, ""), json!({"name": "lab"})).await.whole()
+    );
+    let token = api.get(&of(&id, "/token")).await.result().clone();
+    let rotated = json!({"tunnel_secret": crate::support::SECRET});
+    api.patch(&of(&id, ""), rotated).await.result();
+    assert_ne!(api.get(&of(&id, "/token")).await.result(), &token);
+    *api.edges.live.lock() = 1;
+    assert_json_snapshot!("site_delete_connected", api.delete(&of(&id, "")).await.whole());
+    assert_json_snapshot!("site_delete", api.delete(&of(&id, "?cascade=true")).await.whole());
+    assert!(api.get(&of(&id, "")).await.result()["deleted_at"].is_string());
+    for rest in ["/token", "/connections", "/configurations"] {
+        assert_eq!(api.get(&of(&id, rest)).await.failure(), (404, 1003), "{rest}");
+    }
+    assert_json_snapshot!("site_get_unknown", api.get(&of(NOBODY, "")).await.whole());
+}
+
+#[tokio::test]
+async fn replicas_are_active_passive_or_offline() {
+    let api = Api::new().await;
+    let id = site(&api, "office", true).await;
+    assert_json_snapshot!(
+        "site_connections_none",
+        api.get(&of(&id, "/connections")).await.whole()
+    );
+    let first = join(&api, &id).await;
+    assert_eq!(
+        api.get(&of(&id, "")).await.result()["status"],
+        "degraded",
+        "no standby"
+    );
+    let (second, connection) = api.connect_replica(&id).await;
+    activate(&api, &id, 0, first).await;
+    assert_eq!(api.get(&of(&id, "")).await.result()["status"], "healthy");
+    for (status, found) in [("healthy", 1), ("degraded", 0), ("down", 0)] {
+        let list = api.get(&sites(&format!("?status={status}"))).await;
+        assert_eq!(list.ids().len(), found, "{status}");
+    }
+    assert_json_snapshot!(
+        "site_connections",
+        api.get(&of(&id, "/connections")).await.whole()
+    );
+
+    api.close(&id, connection).await;
+    assert_eq!(api.get(&of(&id, "")).await.result()["status"], "degraded");
+    assert_eq!(api.get(&sites("?status=degraded")).await.ids(), [&id]);
+    let one = |replica: ConnectorId| of(&id, &format!("/connectors/{replica}"));
+    assert_json_snapshot!("site_connector_offline", api.get(&one(second)).await.whole());
+    assert_eq!(api.get(&one(first)).await.result()["ha_status"], "active");
+    assert_json_snapshot!(
+        "site_connector_unknown",
+        api.get(&of(&id, &format!("/connectors/{NOBODY}"))).await.whole()
+    );
+}
+
+#[tokio::test]
+async fn one_replica_is_healthy_where_no_standby_is_expected() {
+    let api = Api::new().await;
+    let id = site(&api, "office", false).await;
+    assert_eq!(api.get(&of(&id, "")).await.result()["status"], "inactive");
+    let (_, connection) = api.connect_replica(&id).await;
+    assert_eq!(api.get(&of(&id, "")).await.result()["status"], "healthy");
+    api.close(&id, connection).await;
+    assert_eq!(api.get(&of(&id, "")).await.result()["status"], "down");
+}
+
+#[tokio::test]
+async fn a_failover_asks_who_holds_the_replicas_and_says_what_they_say() {
+    let api = Api::new().await;
+    let id = site(&api, "office", true).await;
+    let (first, second) = (join(&api, &id).await, join(&api, &id).await);
+    activate(&api, &id, 0, first).await;
+    let to = |replica: ConnectorId| json!({"client_id": replica.to_string()});
+    let failover = of(&id, "/failover");
+
+    assert_json_snapshot!(
+        "failover_already_active",
+        api.put(&failover, to(first)).await.whole()
+    );
+    assert!(api.sites.asked.lock().is_empty(), "nothing to do");
+    assert_json_snapshot!("failover", api.put(&failover, to(second)).await.whole());
+    let asked = api.sites.asked.lock()[0];
+    assert_eq!((asked.target, asked.seen), (second, Epoch(1)));
+
+    for (name, error) in [
+        ("failover_not_electable", FailoverError::NotElectable),
+        ("failover_busy", FailoverError::Busy),
+        ("failover_not_acknowledged", FailoverError::NotAcknowledged),
+        ("failover_queue_full", FailoverError::Edge(AskError::QueueFull)),
+    ] {
+        api.sites.fail(error);
+        assert_json_snapshot!(name, api.put(&failover, to(second)).await.whole());
+    }
+}
+
+#[tokio::test]
+async fn a_failover_that_makes_no_sense_asks_nobody() {
+    let api = Api::new().await;
+    let id = site(&api, "office", false).await;
+    let replica = join(&api, &id).await;
+    let failover = of(&id, "/failover");
+    let unknown = api.put(&failover, json!({"client_id": NOBODY})).await;
+    assert_json_snapshot!("failover_not_linked", unknown.whole());
+    let not_ha = api
+        .put(&failover, json!({"client_id": replica.to_string()}))
+        .await;
+    assert_json_snapshot!("failover_not_ha", not_ha.whole());
+    assert_json_snapshot!(
+        "failover_bad_client",
+        api.put(&failover, json!({"client_id": "x"})).await.whole()
+    );
+    assert_eq!(api.put(&failover, json!({})).await.failure(), (400, 1001));
+    let nowhere = of(NOBODY, "/failover");
+    assert_eq!(
+        api.put(&nowhere, json!({"client_id": NOBODY})).await.failure(),
+        (404, 1003)
+    );
+    assert!(api.sites.asked.lock().is_empty());
+
+    api.put(&of(&id, "/configurations"), json!({"ha_mode": "none"}))
+        .await
+        .result();
+    api.put(&failover, json!({"client_id": replica.to_string()}))
+        .await
+        .result();
+}
+
+#[tokio::test]
+async fn a_site_is_configured_by_mode() {
+    let api = Api::new().await;
+    let (plain, ha) = (site(&api, "plain", false).await, site(&api, "ha", true).await);
+    let path = of(&ha, "/configurations");
+    assert_json_snapshot!("site_configuration_new", api.get(&path).await.whole());
+    assert_eq!(
+        api.get(&of(&plain, "/configurations")).await.result()["ha_mode"],
+        "disabled"
+    );
+    let local =
+        json!({"ha_mode": "local", "config": {"vips": [{"address": "10.0.0.1"}, {"address": "fd00::1"}]}});
+    assert_json_snapshot!("site_configuration_local", api.put(&path, local).await.whole());
+    let aws = json!({"ha_mode": "aws", "config": {"fnr_id": "eni-0123"}});
+    assert_json_snapshot!("site_configuration_aws", api.put(&path, aws).await.whole());
+    assert_eq!(api.get(&path).await.result()["configuration_version"], 2);
+    let none = api.put(&path, json!({"ha_mode": "none", "config": {}})).await;
+    assert_eq!(none.result()["config"], Value::Null);
+
+    assert_json_snapshot!(
+        "site_configuration_bad",
+        api.put(&path, json!({"ha_mode": "aws"})).await.whole()
+    );
+    for wrong in [
+        json!({}),
+        json!({"ha_mode": "vrrp"}),
+        json!({"ha_mode": "local", "config": {"vips": []}}),
+        json!({"ha_mode": "local", "config": {"vips": [{"address": "10.0.0.1/24"}]}}),
+        json!({"ha_mode": "none", "config": {"vips": []}}),
+        json!({"ha_mode": "aws", "config": []}),
+    ] {
+        assert_eq!(
+            api.put(&path, wrong.clone()).await.failure(),
+            (400, 1001),
+            "{wrong}"
+        );
+    }
+    assert_eq!(api.get(&path).await.result()["configuration_version"], 3);
+}

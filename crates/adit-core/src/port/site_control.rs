@@ -1,0 +1,47 @@
+//! What the API asks of the side that holds the replicas of sites.
+
+use std::time::Duration;
+
+use adit_model::{ConnectorId, TunnelKey};
+use async_trait::async_trait;
+
+use super::{AskError, ChangeNumber};
+use crate::ha::Epoch;
+
+/// A manual failover that was found to make sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailoverRequest {
+    /// The site.
+    pub tunnel: TunnelKey,
+    /// Who is to become active.
+    pub target: ConnectorId,
+    /// The decision that the caller saw.
+    pub seen: Epoch,
+    /// The store's history that the request presumes.
+    pub after: ChangeNumber,
+}
+
+/// Why a replica did not become active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FailoverError {
+    /// It is offline, runs an old configuration, or its network is unwell.
+    #[error("the connector is offline or cannot take over now")]
+    NotElectable,
+    /// Another decision about the site is being carried out.
+    #[error("another failover of this tunnel is not finished")]
+    Busy,
+    /// It said nothing after it was chosen; the one that was active is so again.
+    #[error("the connector did not acknowledge in time; the one that was active was restored")]
+    NotAcknowledged,
+    /// The side that holds the replicas gave no answer.
+    #[error(transparent)]
+    Edge(#[from] AskError),
+}
+
+/// The way to whoever holds the replicas of sites.
+#[async_trait]
+pub trait SiteControl: Send + Sync {
+    /// Makes a replica active. Returns once it has acknowledged and traffic goes to it, with the epoch of that
+    /// decision.
+    async fn fail_over(&self, request: FailoverRequest, within: Duration) -> Result<Epoch, FailoverError>;
+}

@@ -1,0 +1,87 @@
+//! Sites, as the store keeps them: tunnels of kind `warp_connector`, their configuration, replicas and decisions.
+
+use adit_model::{ConfigVersion, ConnectorId, Timestamp, TunnelKey};
+use async_trait::async_trait;
+
+use super::{Actor, CatalogError, ChangeNumber, ConnectorRecord, NewTunnel, StoreError, Tunnel};
+use crate::ha::{Epoch, HaSetting, HaState, StaleEpoch};
+
+/// A site's configuration and the present decision about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// The present decision.
+    pub state: HaState,
+    /// The configuration.
+    pub configuration: SiteConfiguration,
+}
+
+/// A version of a site's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteConfiguration {
+    /// From 0, which the site was made with.
+    pub version: ConfigVersion,
+    /// Mode and what it needs.
+    pub setting: HaSetting,
+    /// Who set it.
+    pub author: String,
+    /// When it was set.
+    pub created_at: Timestamp,
+}
+
+/// Why a decision about a site's active replica was not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// No such site, or a deleted one.
+    #[error("tunnel not found")]
+    NoSite,
+    /// Somebody else decided meanwhile.
+    #[error(transparent)]
+    Stale(#[from] StaleEpoch),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The sites.
+#[async_trait]
+pub trait Sites: Send + Sync {
+    /// Makes a site with a new id. `new.kind` and `new.config_source` do not count.
+    async fn create_site(
+        &self,
+        new: NewTunnel,
+        setting: HaSetting,
+        actor: &Actor,
+    ) -> Result<(Tunnel, ChangeNumber), CatalogError>;
+
+    /// One site, deleted or not.
+    async fn site(&self, tunnel: TunnelKey) -> Result<Option<Site>, StoreError>;
+
+    /// An older or the present version of a site's configuration, while it is kept.
+    async fn site_configuration(
+        &self,
+        tunnel: TunnelKey,
+        version: ConfigVersion,
+    ) -> Result<Option<SiteConfiguration>, StoreError>;
+
+    /// Sets a site's configuration as the next version of it. Who is active stays. [`CatalogError::NoTunnel`] if the
+    /// site is deleted or unknown.
+    async fn configure_site(
+        &self,
+        tunnel: TunnelKey,
+        setting: HaSetting,
+        actor: &Actor,
+    ) -> Result<(SiteConfiguration, ChangeNumber), CatalogError>;
+
+    /// The replicas that are connected or were at or after `since`, oldest first. One without connections is offline.
+    async fn replicas(&self, tunnel: TunnelKey, since: Timestamp)
+    -> Result<Vec<ConnectorRecord>, StoreError>;
+
+    /// Keeps who is active from now on, if the present decision is still the one of epoch `seen`; see
+    /// [`HaState::follow`]. For the side that holds the replicas, which acts before it says so.
+    async fn decide(
+        &self,
+        tunnel: TunnelKey,
+        seen: Epoch,
+        active: Option<ConnectorId>,
+    ) -> Result<HaState, DecideError>;
+}

@@ -1,0 +1,191 @@
+//! Sites: their configuration, their replicas and who of them is active.
+
+mod configure;
+mod replicas;
+
+use adit_core::{
+    ha::{Epoch, HaSetting, HaState},
+    port::{
+        Actor, CatalogError, ChangeNumber, ConnectorRecord, DecideError, NewTunnel, Site, SiteConfiguration,
+        Sites, StoreError, Tunnel,
+    },
+};
+use adit_model::{
+    ConfigSource, ConfigVersion, ConnectorId, HaMode, Timestamp, TunnelId, TunnelKey, TunnelKind,
+};
+use async_trait::async_trait;
+
+use crate::{
+    engine::{Connection, Row},
+    failure::{Cause, Failure},
+    read::read,
+    row::{column, number, parsed},
+    seal::Sealer,
+    sql::query,
+    store::Store,
+    tunnels,
+    tx::{Audit, Object, Tx, system},
+};
+
+#[async_trait]
+impl Sites for Store {
+    async fn create_site(
+        &self,
+        new: NewTunnel,
+        setting: HaSetting,
+        actor: &Actor,
+    ) -> Result<(Tunnel, ChangeNumber), CatalogError> {
+        let (sealer, actor) = (self.sealer.clone(), actor.clone());
+        let new = NewTunnel {
+            kind: TunnelKind::WarpConnector,
+            config_source: ConfigSource::Local,
+            ..new
+        };
+        let work = self.writer.write("create a site", move |mut tx| {
+            Box::pin(async move {
+                let id = TunnelId::from_uuid(tx.ids.next());
+                insert(&mut tx, &sealer, id, new, &setting, &actor).await
+            })
+        });
+        work.await
+    }
+
+    async fn site(&self, tunnel: TunnelKey) -> Result<Option<Site>, StoreError> {
+        Ok(read!(self, "look up a site", |reader| find(reader, tunnel)))
+    }
+
+    async fn site_configuration(
+        &self,
+        tunnel: TunnelKey,
+        version: ConfigVersion,
+    ) -> Result<Option<SiteConfiguration>, StoreError> {
+        Ok(read!(self, "look up a site's configuration", |reader| {
+            configure::find(reader, tunnel, version)
+        }))
+    }
+
+    async fn configure_site(
+        &self,
+        tunnel: TunnelKey,
+        setting: HaSetting,
+        actor: &Actor,
+    ) -> Result<(SiteConfiguration, ChangeNumber), CatalogError> {
+        let (actor, kept) = (actor.clone(), self.retention.configurations);
+        let work = self.writer.write("configure a site", move |mut tx| {
+            Box::pin(async move { configure::insert_next(&mut tx, tunnel, setting, kept, &actor).await })
+        });
+        work.await
+    }
+
+    async fn replicas(
+        &self,
+        tunnel: TunnelKey,
+        since: Timestamp,
+    ) -> Result<Vec<ConnectorRecord>, StoreError> {
+        Ok(read!(self, "list the replicas of a site", |reader| {
+            replicas::since(reader, tunnel, since)
+        }))
+    }
+
+    async fn decide(
+        &self,
+        tunnel: TunnelKey,
+        seen: Epoch,
+        active: Option<ConnectorId>,
+    ) -> Result<HaState, DecideError> {
+        let work = self
+            .writer
+            .write("decide who is active in a site", move |mut tx| {
+                Box::pin(async move { decide(&mut tx, tunnel, seen, active).await })
+            });
+        work.await
+    }
+}
+
+/// Makes a site with a given id.
+pub(crate) async fn insert(
+    tx: &mut Tx<'_>,
+    sealer: &Sealer,
+    id: TunnelId,
+    new: NewTunnel,
+    setting: &HaSetting,
+    actor: &Actor,
+) -> Result<(Tunnel, ChangeNumber), Failure<CatalogError>> {
+    let (tunnel, change) = tunnels::insert_row(tx, sealer, id, new, actor).await?;
+    configure::insert_first(tx, tunnel.key, setting, actor).await?;
+    Ok((tunnel, change))
+}
+
+async fn find(connection: &mut Connection, key: TunnelKey) -> Result<Option<Site>, Cause> {
+    let row = query("SELECT * FROM ha_state WHERE account_id = $1 AND tunnel_id = $2")
+        .bind(key.account.to_string())
+        .bind(key.tunnel.uuid())
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let version = ConfigVersion(number(&row, "version")?);
+    let configuration = configure::find(connection, key, version).await?;
+    Ok(Some(Site {
+        state: state(&row, key)?,
+        configuration: configuration.ok_or(Cause::BadColumn("version"))?,
+    }))
+}
+
+fn state(row: &Row, tunnel: TunnelKey) -> Result<HaState, Cause> {
+    let active: Option<uuid::Uuid> = column(row, "active_connector")?;
+    Ok(HaState {
+        tunnel,
+        mode: parsed::<HaMode>(row, "ha_mode")?,
+        epoch: Epoch(number(row, "epoch")?),
+        active: active.map(ConnectorId::from_uuid),
+    })
+}
+
+/// The row of a live site.
+async fn live(connection: &mut Connection, key: TunnelKey) -> Result<Option<Row>, Cause> {
+    let row = query(
+        "SELECT s.* FROM ha_state s
+         JOIN tunnels t ON t.account_id = s.account_id AND t.tunnel_id = s.tunnel_id
+         WHERE s.account_id = $1 AND s.tunnel_id = $2 AND t.deleted_at IS NULL",
+    )
+    .bind(key.account.to_string())
+    .bind(key.tunnel.uuid())
+    .fetch_optional(connection)
+    .await?;
+    Ok(row)
+}
+
+async fn decide(
+    tx: &mut Tx<'_>,
+    key: TunnelKey,
+    seen: Epoch,
+    active: Option<ConnectorId>,
+) -> Result<HaState, Failure<DecideError>> {
+    let row = live(tx.connection, key).await?;
+    let before = state(&row.ok_or(Failure::Refused(DecideError::NoSite))?, key)?;
+    let after = before
+        .follow(seen, active)
+        .map_err(|stale| Failure::Refused(stale.into()))?;
+    if after == before {
+        return Ok(after);
+    }
+    query("UPDATE ha_state SET epoch = $3, active_connector = $4 WHERE account_id = $1 AND tunnel_id = $2")
+        .bind(key.account.to_string())
+        .bind(key.tunnel.uuid())
+        .bind(i64::try_from(after.epoch.0).map_err(|_| Cause::BadColumn("epoch"))?)
+        .bind(after.active.map(|connector| connector.uuid()))
+        .execute(&mut *tx.connection)
+        .await?;
+    let whom = after
+        .active
+        .map_or_else(|| "nobody".to_owned(), |connector| connector.to_string());
+    tx.audit(Audit {
+        account: Some(key.account),
+        actor: &system(),
+        action: "site.activate",
+        object: format!("{} epoch {}: {whom}", key.tunnel, after.epoch),
+    })
+    .await?;
+    tx.changed(Object::Tunnel(key)).await?;
+    Ok(after)
+}
