@@ -204,3 +204,86 @@ async fn ensure(
     .await?;
     Ok(token.id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        credential::CredentialHash,
+        open::migrate,
+        place::Place,
+        seal::StoreKeys,
+        store::{Store, StoreOptions},
+    };
+    use adit_core::port::{ApiCredential, Login as _, LoginCredential};
+
+    /// What the first version of the schema held after its first start.
+    async fn fill(connection: &mut Connection, account: AccountId, token: &ApiTokenValue, user: &UserKey) {
+        let hash = CredentialHash::of(token.expose());
+        for statement in [
+            query("INSERT INTO accounts (id, name, created_at) VALUES ($1, 'First', 1)")
+                .bind(account.to_string()),
+            query("INSERT INTO meta (key, value) VALUES ($1, $2)")
+                .bind(FIRST_ACCOUNT)
+                .bind(account.to_string().into_bytes()),
+            query("INSERT INTO users (email, key_hash, created_at) VALUES ($1, $2, 1)")
+                .bind(user.email())
+                .bind(CredentialHash::of(user.expose()).as_bytes()),
+            query(
+                "INSERT INTO api_tokens (id, account_id, name, hash_prefix, value_hash, created_at)
+                 VALUES ($1, $2, $3, $4, $5, 1)",
+            )
+            .bind(ApiTokenId::random().to_string())
+            .bind(account.to_string())
+            .bind(FIRST_TOKEN)
+            .bind(hash.prefix())
+            .bind(hash.as_bytes()),
+        ] {
+            statement.execute(connection).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn credentials_of_the_first_schema_stay_good_and_its_token_becomes_the_operators() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("adit.db");
+        let (account, token) = (AccountId::random(), ApiTokenValue::generate());
+        let user = UserKey::generate("ada@example.com");
+        let place = Place::Sqlite(file.clone());
+        place.prepare().unwrap();
+        let mut connection = place.connect_writer().await.unwrap();
+        let first = place.migrations().into_iter().take(1).collect();
+        migrate(&mut connection, &place, first).await.unwrap();
+        fill(&mut connection, account, &token, &user).await;
+        connection.finish().await.unwrap();
+
+        let keys = StoreKeys::new([42; 32]);
+        let store = Store::open(file.to_str().unwrap(), &keys, StoreOptions::default())
+            .await
+            .unwrap();
+        let bootstrap = Bootstrap {
+            account: AccountId::random(),
+            account_name: "Other".to_owned(),
+            domain: "example.com".parse().unwrap(),
+            api_token: token.clone(),
+            user: None,
+        };
+        let outcome = store.bootstrap(bootstrap).await.unwrap();
+        assert_eq!(outcome.account, account);
+        let found = store
+            .authenticate(ApiCredential::Token(token.expose()))
+            .await
+            .unwrap();
+        let Some(LoginCredential::Token(found)) = found else {
+            panic!("the token is unknown")
+        };
+        assert!(matches!(found.owner, TokenOwner::Operator { account: own, .. } if own == account));
+        assert!(!found.policies.is_empty());
+        let (email, key) = (user.email(), user.expose());
+        let found = store
+            .authenticate(ApiCredential::Key { email, key })
+            .await
+            .unwrap();
+        assert!(matches!(found, Some(LoginCredential::User(_))));
+    }
+}

@@ -132,7 +132,7 @@ pub(crate) async fn open(address: &str, keys: &StoreKeys) -> Result<Opened, Open
 }
 
 /// Brings the schema forward. Copies a database that has something to lose first.
-async fn migrate(
+pub(crate) async fn migrate(
     connection: &mut Connection,
     place: &Place,
     migrations: Vec<Migration>,

@@ -12,6 +12,7 @@ mod bad_requests;
 mod changes;
 mod configurations;
 mod fuzz;
+mod identity;
 mod lives;
 mod logs;
 mod management;

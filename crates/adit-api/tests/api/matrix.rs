@@ -8,6 +8,7 @@ use axum::body::Body;
 use http::{Method, Request};
 use serde_json::{Value, json};
 
+pub(crate) use self::credentials::policies;
 use self::credentials::{Credentials, Headers};
 use crate::support::{ACCOUNT, Answer, Api, Contract, NOBODY};
 

@@ -39,6 +39,28 @@ async fn a_route_is_new_then_unchanged_then_updated() {
 }
 
 #[tokio::test]
+async fn a_full_name_in_another_zone_of_the_account_means_that_zone() {
+    let api = Api::new().await;
+    let blog = api.create_tunnel("blog").await;
+    for name in ["shop.example", "eu.shop.example"] {
+        api.post("/zones", json!({"name": name})).await.result();
+    }
+    let make = async |name: &str| {
+        let body = json!({"type": "dns", "user_hostname": name});
+        api.put(&route(&api, &blog), body).await.result()["name"].clone()
+    };
+    assert_eq!(make("www.shop.example").await, "www.shop.example");
+    assert_eq!(make("*.eu.shop.example").await, "*.eu.shop.example");
+    assert_eq!(make("www").await, "www.example.com");
+    // Another account's zone, and nobody's: below the zone of the call.
+    assert_eq!(make("www.example.org").await, "www.example.org.example.com");
+    assert_eq!(make("www.example.net").await, "www.example.net.example.com");
+    let zone = api.get("/zones?name=eu.shop.example").await.ids()[0].to_owned();
+    let records = api.get(&format!("/zones/{zone}/dns_records")).await;
+    assert_eq!(records.result()[0]["name"], "*.eu.shop.example");
+}
+
+#[tokio::test]
 async fn of_tunnels_that_want_a_name_at_once_one_gets_it() {
     let api = Api::new().await;
     let (blog, shop) = (api.create_tunnel("blog").await, api.create_tunnel("shop").await);
