@@ -289,15 +289,13 @@ async fn interrupt_stops_it_too() {
     let mut adit = Adit::start(&["--no-demo", "--log-format", "json"]).await;
     adit.process.signal(Signal::INT);
     assert!(adit.process.ended().await.success());
+    // A process may have ended before all that it wrote was read.
+    adit.process.line("\"message\":\"stopped\"").await;
     let lines = adit.process.lines();
     let logged = lines.iter().filter(|line| line.starts_with('{'));
     for line in logged {
         serde_json::from_str::<serde_json::Value>(line).unwrap();
     }
-    assert!(
-        lines.iter().any(|line| line.contains("\"message\":\"stopped\"")),
-        "{lines:?}"
-    );
 }
 
 #[tokio::test]
