@@ -14,6 +14,7 @@ pub mod ha;
 pub mod ingress;
 pub mod lifecycle;
 pub mod networks;
+pub mod object;
 pub mod permission;
 pub mod port;
 pub mod quick_tunnel;
