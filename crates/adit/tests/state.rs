@@ -172,6 +172,8 @@ async fn a_half_restored_directory_serves_nothing_until_a_restore_has_finished()
         !done && said.contains("half restored") && said.contains("adit restore"),
         "{said}"
     );
+    let (done, said) = backup(&data, &place.path().join("half.backup")).await;
+    assert!(!done && said.contains("half restored"), "{said}");
     let (done, said) = restore(&data, &file, &["--force"]).await;
     assert!(done && !data.join("restore.moving").exists(), "{said}");
     assert!(data.join("before-restore-1/adit.db").exists());
