@@ -81,11 +81,6 @@ impl Caller {
         }
     }
 
-    /// What the caller came with.
-    pub(crate) const fn credential(&self) -> &LoginCredential {
-        &self.credential
-    }
-
     /// The API token the caller came with, if it was one.
     pub(crate) fn token(&self) -> Option<&ApiToken> {
         match &self.credential {
@@ -102,7 +97,7 @@ impl Caller {
         }
     }
 
-    /// Whether they run this installation.
+    /// Whether they run this installation. They learn nothing new from hearing that something does not exist.
     pub(crate) fn is_operator(&self) -> bool {
         match &self.credential {
             LoginCredential::Token(token) => matches!(token.owner, TokenOwner::Operator { .. }),
@@ -157,14 +152,6 @@ impl Caller {
         match &self.credential {
             LoginCredential::Token(token) => Reach::of(&token.policies, accepted),
             LoginCredential::User(_) => Reach::Everything,
-        }
-    }
-
-    /// Whether the caller would learn nothing new from hearing that `target` does not exist.
-    pub(crate) fn sees_all(&self) -> bool {
-        match &self.credential {
-            LoginCredential::Token(_) => self.is_operator(),
-            LoginCredential::User(_) => true,
         }
     }
 

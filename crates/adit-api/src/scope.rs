@@ -136,7 +136,7 @@ impl ZoneScope {
                 })?;
                 Ok((zone, caller, params))
             }
-            None if caller.sees_all() => Err(params.unknown().into()),
+            None if caller.is_operator() => Err(params.unknown().into()),
             None => Err(caller.refuse().into()),
         }
     }

@@ -6,10 +6,7 @@ mod request;
 mod verify;
 mod view;
 
-use adit_core::{
-    permission::within,
-    port::{LoginCredential, TokenError, TokenTerms},
-};
+use adit_core::port::{TokenError, TokenTerms};
 use axum::extract::State;
 
 pub(crate) use endpoints::endpoints;
@@ -80,15 +77,7 @@ async fn roll(
     State(state): State<ApiState>,
     TokenScope { token, caller }: TokenScope,
 ) -> Result<Success<String>, TokenRequestError> {
-    let terms = TokenTerms {
-        name: token.name.clone(),
-        disabled: token.disabled,
-        policies: token.policies.clone(),
-        addresses: token.addresses.clone(),
-        not_before: token.not_before,
-        expires_at: token.expires_at,
-    };
-    may_give(&state, &caller, &terms).await?;
+    may_give(&state, &caller, &TokenTerms::of(&token)).await?;
     let value = state.catalog.roll_token(&token, &caller.actor).await?;
     Ok(Success::of(value.expose().to_owned()))
 }
@@ -102,17 +91,17 @@ async fn delete(
     Ok(Success::of(DeletedToken::of(&token)))
 }
 
-/// Whether the caller may give that away: users and the operator anything, a token what it may do itself.
+/// Whether the caller may give that away: users and the operator anything, a token what it may do itself, for as long
+/// and from where it may.
 async fn may_give(state: &ApiState, caller: &Caller, terms: &TokenTerms) -> Result<(), TokenRequestError> {
-    if caller.is_operator() {
+    let Some(own) = caller.token().filter(|_| !caller.is_operator()) else {
         return Ok(());
-    }
-    let own = match caller.credential() {
-        LoginCredential::User(_) => return Ok(()),
-        LoginCredential::Token(token) => &token.policies,
     };
-    let wanted = request::with_accounts_of_zones(state, &terms.policies).await?;
-    if within(own, &wanted) {
+    let wanted = TokenTerms {
+        policies: request::with_accounts_of_zones(state, &terms.policies).await?,
+        ..terms.clone()
+    };
+    if wanted.are_within(own) {
         Ok(())
     } else {
         Err(TokenRequestError::TooMuch(caller.refuse()))

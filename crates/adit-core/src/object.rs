@@ -7,8 +7,9 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
+use serde_json::{Map, Value};
 
 /// A `T` that is read from an object.
 struct Object<T>(T);
@@ -70,6 +71,35 @@ pub fn maybe_all<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     Ok(read.map(|objects| objects.into_iter().map(|Object(value)| value).collect()))
 }
 
+/// Reads an object of values as they are, in which no key is there twice: of two, nobody can tell which is meant.
+///
+/// # Errors
+/// What is no object, or has a key twice.
+pub fn unique<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
+    deserializer.deserialize_map(Unique)
+}
+
+struct Unique;
+
+impl<'de> Visitor<'de> for Unique {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+        let mut read = Map::new();
+        while let Some((key, value)) = fields.next_entry::<String, Value>()? {
+            if read.contains_key(&key) {
+                return Err(A::Error::custom(format_args!("{key:?} is there twice")));
+            }
+            read.insert(key, value);
+        }
+        Ok(read)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +143,20 @@ mod tests {
         ] {
             let error = serde_json::from_str::<Holder>(bad).unwrap_err().to_string();
             assert!(error.contains("expected an object"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_there_twice_is_refused() {
+        #[derive(Debug, Deserialize)]
+        struct Outer {
+            #[serde(deserialize_with = "unique")]
+            inner: Map<String, Value>,
+        }
+        let read = serde_json::from_str::<Outer>(r#"{"inner":{"a":1,"b":{"a":2}}}"#).unwrap();
+        assert_eq!(read.inner.len(), 2);
+        for bad in [r#"{"inner":{"a":1,"\u0061":1}}"#, r#"{"inner":[]}"#] {
+            serde_json::from_str::<Outer>(bad).unwrap_err();
         }
     }
 }

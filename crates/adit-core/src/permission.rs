@@ -11,7 +11,7 @@ mod resource;
 use PermissionGroup as Group;
 pub use address::AddressRule;
 pub use group::{PermissionGroup, Scope};
-pub use policy::{Effect, Policy, PolicyError, Target, may, within};
+pub use policy::{Effect, MOST_RESOURCES, Policy, PolicyError, Target, may, within};
 pub use reach::{Grant, Reach};
 pub use resource::{Choice, Resource, ResourceError};
 

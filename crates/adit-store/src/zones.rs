@@ -1,8 +1,12 @@
 //! Zones: the domains under which accounts put public host names.
 
-use adit_core::permission::Reach;
-use adit_core::port::{
-    Actor, ChangeNumber, Page, PageRequest, Zone, ZoneError, ZoneFilter, ZoneOrder, Zones,
+use std::collections::BTreeMap;
+
+use adit_core::{
+    permission::{MOST_RESOURCES, Reach},
+    port::{
+        Actor, ChangeNumber, Page, PageRequest, StoreError, Zone, ZoneError, ZoneFilter, ZoneOrder, Zones,
+    },
 };
 use adit_model::{AccountId, HostPattern, Hostname, ZoneId};
 use async_trait::async_trait;
@@ -13,6 +17,7 @@ use crate::{
     failure::{Cause, Failure},
     hosts,
     reach::{self, Columns},
+    read::read,
     row::{column, parsed, time},
     sql::{
         Query, query,
@@ -24,6 +29,12 @@ use crate::{
 
 #[async_trait]
 impl Zones for Store {
+    async fn owners_of_zones(&self, zones: &[ZoneId]) -> Result<BTreeMap<ZoneId, AccountId>, StoreError> {
+        Ok(read!(self, "look up the owners of zones", |reader| owners(
+            reader, zones
+        )))
+    }
+
     async fn add_zone(&self, account: AccountId, name: Hostname, actor: &Actor) -> Result<Zone, ZoneError> {
         self.create_zone(account, name, actor).await
     }
@@ -85,6 +96,21 @@ pub(crate) async fn find(connection: &mut Connection, id: ZoneId) -> Result<Opti
         .fetch_optional(connection)
         .await?;
     row.as_ref().map(zone).transpose()
+}
+
+/// To whom these zones belong. A statement asks for a limited number of them, however many there are.
+async fn owners(connection: &mut Connection, zones: &[ZoneId]) -> Result<BTreeMap<ZoneId, AccountId>, Cause> {
+    let mut owners = BTreeMap::new();
+    for zones in zones.chunks(MOST_RESOURCES) {
+        let wanted = query("SELECT z.id, z.account_id FROM zones z WHERE z.id IN (NULL");
+        let wanted = zones
+            .iter()
+            .fold(wanted, |query, zone| query.push(", ").push_bind(zone.to_string()));
+        for row in wanted.push(")").fetch_all(&mut *connection).await? {
+            owners.insert(parsed(&row, "id")?, parsed(&row, "account_id")?);
+        }
+    }
+    Ok(owners)
 }
 
 /// The zone of this name.

@@ -4,10 +4,12 @@ use std::net::IpAddr;
 
 use adit_core::{
     object,
-    permission::{AddressRule, Choice, Effect, PermissionGroup, Policy, Resource, ResourceError},
+    permission::{
+        AddressRule, Choice, Effect, MOST_RESOURCES, PermissionGroup, Policy, Resource, ResourceError,
+    },
     port::{ApiToken, StoreError, TokenError, TokenOwner, TokenTerms},
 };
-use adit_model::{AccountId, PolicyId, Timestamp};
+use adit_model::{AccountId, PolicyId, Timestamp, ZoneId};
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -16,7 +18,7 @@ use serde_json::{Map, Value};
 use crate::{auth::AuthError, state::ApiState};
 
 const MAX_NAME: usize = 120;
-/// The most policies of a token, resources of a policy, and networks of a condition.
+/// The most policies of a token, keys in the resources of a policy, and networks of a condition.
 const MOST: usize = 64;
 
 /// Why an API token was not made or changed.
@@ -68,6 +70,7 @@ struct PolicyRequest {
     effect: EffectRequest,
     #[serde(deserialize_with = "object::all")]
     permission_groups: Vec<GroupRequest>,
+    #[serde(deserialize_with = "object::unique")]
     resources: Map<String, Value>,
 }
 
@@ -130,6 +133,11 @@ impl TokenRequest {
             return Err(invalid("policies", format!("1 to {MOST} are required")));
         }
         let policies: Vec<Policy> = policies.into_iter().map(policy).collect::<Result<_, _>>()?;
+        let resources: usize = policies.iter().map(|policy| policy.resources.len()).sum();
+        if resources > MOST_RESOURCES {
+            let reason = format!("at most {MOST_RESOURCES} in all policies together");
+            return Err(invalid("resources", reason));
+        }
         if let Some(account) = owner.account() {
             only_about(account, &with_accounts_of_zones(state, &policies).await?)?;
         }
@@ -246,14 +254,22 @@ pub(super) async fn with_accounts_of_zones(
     policies: &[Policy],
 ) -> Result<Vec<Policy>, StoreError> {
     let mut all = policies.to_vec();
-    for resource in all.iter_mut().flat_map(|policy| &mut policy.resources) {
-        if let Resource::Zone {
-            of: of @ None,
-            zone: Choice::Only(zone),
-        } = resource
-        {
-            let found = state.catalog.zone(*zone).await?;
-            *of = found.map(|zone| Choice::Only(zone.account));
+    let mut alone: Vec<(&mut Option<Choice<AccountId>>, ZoneId)> = all
+        .iter_mut()
+        .flat_map(|policy| &mut policy.resources)
+        .filter_map(|resource| match resource {
+            Resource::Zone {
+                of: of @ None,
+                zone: Choice::Only(zone),
+            } => Some((of, *zone)),
+            Resource::Zone { .. } | Resource::Account(_) | Resource::User(_) => None,
+        })
+        .collect();
+    let zones: Vec<ZoneId> = alone.iter().map(|(_, zone)| *zone).collect();
+    if !zones.is_empty() {
+        let owners = state.catalog.owners_of_zones(&zones).await?;
+        for (of, zone) in &mut alone {
+            **of = owners.get(zone).copied().map(Choice::Only);
         }
     }
     Ok(all)

@@ -21,6 +21,9 @@ const ORDERS: &[(&str, RecordOrder)] = &[
     ("proxied", RecordOrder::Proxied),
 ];
 
+/// The most conditions on labels: as many as a record has.
+const MOST_TAGS: usize = 20;
+
 /// Reads the conditions and the order; `None` if no record can match.
 pub(super) fn read(query: &QueryParams) -> Result<Option<DnsRecordFilter>, RequestError> {
     let any_or_all = &[("any", true), ("all", false)];
@@ -29,7 +32,7 @@ pub(super) fn read(query: &QueryParams) -> Result<Option<DnsRecordFilter>, Reque
         contents: texts(query, "content"),
         names: texts(query, "name"),
         comments: texts(query, "comment"),
-        tags: tags(query),
+        tags: tags(query)?,
         any_tag: query
             .word("tag_match", "any or all", any_or_all)?
             .unwrap_or(false),
@@ -78,7 +81,7 @@ fn texts(query: &QueryParams, field: &str) -> Vec<TextMatch> {
 }
 
 /// The conditions on labels, each a label's name and, but for presence and absence, a text after a colon.
-fn tags(query: &QueryParams) -> Vec<TagMatch> {
+fn tags(query: &QueryParams) -> Result<Vec<TagMatch>, RequestError> {
     let named = |parameter, absent| {
         query.all(parameter).map(move |name| TagMatch {
             name: name.to_owned(),
@@ -96,7 +99,14 @@ fn tags(query: &QueryParams) -> Vec<TagMatch> {
         tags
     });
     let present = named("tag.present", false).chain(named("tag.absent", true));
-    present.chain(valued).collect()
+    let wanted: Vec<TagMatch> = present.chain(valued).take(MOST_TAGS + 1).collect();
+    if wanted.len() > MOST_TAGS {
+        return Err(RequestError::BadParameter {
+            name: "tag",
+            expected: "at most 20 conditions on tags",
+        });
+    }
+    Ok(wanted)
 }
 
 fn tag(text: &str, comparison: Comparison) -> TagMatch {

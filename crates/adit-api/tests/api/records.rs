@@ -209,3 +209,21 @@ async fn records_are_filtered_and_their_pages_end() {
         (400, 1001)
     );
 }
+
+#[tokio::test]
+async fn the_conditions_on_tags_are_limited() {
+    let api = Api::new().await;
+    let records = |tags: usize| {
+        api.zone(&format!(
+            "/dns_records?{}",
+            "tag=a:b&tag.absent=c&".repeat(tags / 2)
+        ))
+    };
+    assert!(api.get(&records(20)).await.ids().is_empty());
+    let refused = api.get(&records(22)).await;
+    assert_eq!(refused.failure(), (400, 1001));
+    assert_eq!(
+        refused.message(),
+        "query parameter tag: expected at most 20 conditions on tags"
+    );
+}

@@ -28,6 +28,27 @@ impl AddressRule {
         !lies_in(&self.denied) && (self.allowed.is_empty() || lies_in(&self.allowed))
     }
 
+    /// Whether it permits every address that `other` permits.
+    #[must_use]
+    pub fn contains(&self, other: &Self) -> bool {
+        let (allowed, denied) = (IpNet::aggregate(&self.allowed), IpNet::aggregate(&other.denied));
+        let covered = |net: &IpNet, by: &[IpNet]| by.iter().any(|one| one.contains(net));
+        let is_allowed = |net: &IpNet| covered(net, &allowed) || covered(net, &denied);
+        if !self.allowed.is_empty() && (other.allowed.is_empty() || !other.allowed.iter().all(is_allowed)) {
+            return false;
+        }
+        // What is denied here must be denied there, as far as it is allowed there.
+        self.denied.iter().all(|own| {
+            if other.allowed.is_empty() {
+                return covered(own, &denied);
+            }
+            other.allowed.iter().all(|net| {
+                let common = if own.contains(net) { net } else { own };
+                !(own.contains(net) || net.contains(own)) || covered(common, &denied)
+            })
+        })
+    }
+
     /// Whether it permits all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -37,6 +58,8 @@ impl AddressRule {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn rule(allowed: &[&str], denied: &[&str]) -> AddressRule {
@@ -61,6 +84,61 @@ mod tests {
         }
         let outside = rule(&[], &["192.0.2.0/24"]);
         assert!(permits(&outside, "198.51.100.1") && !permits(&outside, "192.0.2.1"));
+    }
+
+    #[test]
+    fn a_rule_contains_what_permits_no_more() {
+        let none = rule(&[], &[]);
+        let office = rule(&["192.0.2.0/24"], &["192.0.2.9/32"]);
+        assert!(none.contains(&office) && none.contains(&none) && office.contains(&office));
+        for within in [
+            rule(&["192.0.2.0/29"], &[]),
+            rule(&["192.0.2.0/28"], &["192.0.2.8/30"]),
+            rule(&["192.0.2.128/25", "192.0.2.0/25"], &["192.0.2.9/32"]),
+            rule(&["192.0.2.1/32", "198.51.100.0/24"], &["198.51.100.0/24"]),
+        ] {
+            assert!(office.contains(&within), "{within:?}");
+        }
+        for wider in [
+            none,
+            rule(&["192.0.2.0/24"], &[]),
+            rule(&["192.0.2.8/29"], &[]),
+            rule(&["192.0.2.9/32"], &[]),
+            rule(&[], &["192.0.2.9/32"]),
+            rule(&["192.0.0.0/16"], &["192.0.2.9/32"]),
+            rule(&["192.0.2.1/32", "198.51.100.0/24"], &["198.51.100.0/25"]),
+        ] {
+            assert!(!office.contains(&wider), "{wider:?}");
+        }
+        let but_guests = rule(&[], &["203.0.113.0/24"]);
+        assert!(but_guests.contains(&rule(&["192.0.2.0/24"], &[])));
+        assert!(but_guests.contains(&rule(&[], &["203.0.113.0/25", "203.0.113.128/25"])));
+        assert!(!but_guests.contains(&rule(&[], &["203.0.113.0/25"])));
+        assert!(!but_guests.contains(&rule(&["203.0.112.0/23"], &[])));
+    }
+
+    fn any_rule() -> impl Strategy<Value = AddressRule> {
+        let net = || (0_u8..16, 28_u8..=32).prop_map(|(last, length)| net([192, 0, 2, last], length));
+        let nets = move || proptest::collection::vec(net(), 0..4);
+        (nets(), nets()).prop_map(|(allowed, denied)| AddressRule { allowed, denied })
+    }
+
+    fn net(address: [u8; 4], length: u8) -> IpNet {
+        IpNet::new(IpAddr::from(address), length).unwrap().trunc()
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_contained_rule_permits_is_permitted(one in any_rule(), two in any_rule()) {
+            prop_assert!(one.contains(&one));
+            if one.contains(&two) {
+                prop_assert!(one.permits(None) || !two.permits(None));
+                for last in 0..=32 {
+                    let address = Some(IpAddr::from([192, 0, 2, last]));
+                    prop_assert!(one.permits(address) || !two.permits(address), "{address:?}");
+                }
+            }
+        }
     }
 
     #[test]

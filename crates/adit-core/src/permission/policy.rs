@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::{Choice, PermissionGroup, Resource, ResourceError, Scope};
 
+/// The most resources in all policies of a token together: each is a condition of what lists show it.
+pub const MOST_RESOURCES: usize = 256;
+
 /// Whether a policy gives or takes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {

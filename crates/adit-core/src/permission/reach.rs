@@ -1,5 +1,7 @@
 //! How far a credential sees in lists: the same decision as [`may`](super::may), as a condition on what is listed.
 
+use std::collections::BTreeSet;
+
 use super::{Effect, PermissionGroup, Policy, Resource};
 
 /// What a credential sees of accounts or zones.
@@ -30,9 +32,11 @@ impl Reach {
                 let those =
                     policies.filter(move |policy| policy.effect == effect && policy.groups.contains(&group));
                 let resources = those.flat_map(|policy| policy.resources.iter().copied());
-                resources
+                // Each once: each becomes a condition.
+                let resources: BTreeSet<Resource> = resources
                     .filter(|resource| resource.scope() == group.scope())
-                    .collect()
+                    .collect();
+                resources.into_iter().collect()
             };
             let (allow, deny): (Vec<_>, Vec<_>) = (with(Effect::Allow), with(Effect::Deny));
             (!allow.is_empty()).then_some(Grant { allow, deny })

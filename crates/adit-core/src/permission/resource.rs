@@ -1,6 +1,6 @@
 //! What a policy is about: accounts, zones and users, one or all of them.
 
-use std::{fmt, str::FromStr};
+use std::{collections::HashSet, fmt, str::FromStr};
 
 use adit_model::{AccountId, UserId, ZoneId};
 use serde_json::{Map, Value};
@@ -41,6 +41,9 @@ pub enum ResourceError {
     /// Neither `*` nor, for an account, an object of zones.
     #[error("the value of {0:?} must be \"*\"")]
     BadValue(String),
+    /// Another key means the same, so that it is not clear what is meant.
+    #[error("{0:?} is named twice")]
+    Twice(String),
 }
 
 const ZONE: &str = "com.cloudflare.api.account.zone.";
@@ -98,11 +101,17 @@ impl Resource {
     /// account, `{"com.cloudflare.api.account.<id>": {"com.cloudflare.api.account.zone.*": "*"}}`.
     ///
     /// # Errors
-    /// [`ResourceError`] names the key that is not understood.
+    /// [`ResourceError`] names the key that is not understood, or that is there twice.
     pub fn read(map: &Map<String, Value>) -> Result<Vec<Self>, ResourceError> {
         let mut read = Vec::new();
+        let mut named = HashSet::new();
         for (key, value) in map {
-            match (Self::named(key)?, value) {
+            let resource = Self::named(key)?;
+            // The digits of an id may be of either case.
+            if !named.insert(resource) {
+                return Err(ResourceError::Twice(key.clone()));
+            }
+            match (resource, value) {
                 (resource, Value::String(whole)) if whole == WHOLE => read.push(resource),
                 (Self::Account(of), Value::Object(zones)) => read.extend(zones_of(of, zones)?),
                 _ => return Err(ResourceError::BadValue(key.clone())),
@@ -185,7 +194,15 @@ fn zones_of(of: Choice<AccountId>, zones: &Map<String, Value>) -> Result<Vec<Res
         Resource::Zone { .. } => Err(ResourceError::BadValue(key.clone())),
         Resource::Account(_) | Resource::User(_) => Err(ResourceError::Unknown(key.clone())),
     };
-    zones.iter().map(zone).collect()
+    let (mut read, mut named) = (Vec::new(), HashSet::new());
+    for (key, value) in zones {
+        let resource = zone((key, value))?;
+        if !named.insert(resource) {
+            return Err(ResourceError::Twice(key.clone()));
+        }
+        read.push(resource);
+    }
+    Ok(read)
 }
 
 #[cfg(test)]
@@ -250,6 +267,21 @@ mod tests {
                 matches!(read(bad.clone()), Err(ResourceError::BadValue(_))),
                 "{bad}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_named_twice_is_refused() {
+        let id = "0123456789abcdef0123456789abcdef";
+        let again = id.to_uppercase();
+        let (of_account, again_of_account) = (format!("{ACCOUNT}{id}"), format!("{ACCOUNT}{again}"));
+        let zones = json!({format!("{ZONE}{id}"): "*", format!("{ZONE}{again}"): "*"});
+        for bad in [
+            json!({&of_account: "*", &again_of_account: {"com.cloudflare.api.account.zone.*": "*"}}),
+            json!({&of_account: "*", &again_of_account: "*"}),
+            json!({&of_account: zones}),
+        ] {
+            assert!(matches!(read(bad.clone()), Err(ResourceError::Twice(_))), "{bad}");
         }
     }
 

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use super::{Actor, ApiToken, Page, PageRequest, StoreError, TokenOwner};
 use crate::{
-    permission::{AddressRule, Policy},
+    permission::{AddressRule, Policy, within},
     token_value::ApiTokenValue,
 };
 
@@ -24,6 +24,31 @@ pub struct TokenTerms {
     pub not_before: Option<Timestamp>,
     /// Until when, if not for good.
     pub expires_at: Option<Timestamp>,
+}
+
+impl TokenTerms {
+    /// The terms of a token as it is.
+    #[must_use]
+    pub fn of(token: &ApiToken) -> Self {
+        Self {
+            name: token.name.clone(),
+            disabled: token.disabled,
+            policies: token.policies.clone(),
+            addresses: token.addresses.clone(),
+            not_before: token.not_before,
+            expires_at: token.expires_at,
+        }
+    }
+
+    /// Whether a token of these terms would be good for nothing, at no time and from nowhere that `own` is not good for.
+    /// Who asks has `own` in use, so its first day is past, and a token's first day makes no difference.
+    #[must_use]
+    pub fn are_within(&self, own: &ApiToken) -> bool {
+        let ends_in_time = own
+            .expires_at
+            .is_none_or(|own| self.expires_at.is_some_and(|end| end <= own));
+        ends_in_time && own.addresses.contains(&self.addresses) && within(&own.policies, &self.policies)
+    }
 }
 
 /// Why an API token was not changed.

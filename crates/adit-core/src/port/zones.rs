@@ -1,5 +1,7 @@
 //! Zones: the domains under which accounts put public host names.
 
+use std::collections::BTreeMap;
+
 use adit_model::{AccountId, Hostname, Timestamp, ZoneId};
 use async_trait::async_trait;
 
@@ -78,6 +80,9 @@ pub enum ZoneError {
 /// Zones as objects. Reading them and their records is [`Catalog`](super::Catalog)'s.
 #[async_trait]
 pub trait Zones: Send + Sync {
+    /// To whom these zones belong, of all of them at once. A zone that does not exist is left out.
+    async fn owners_of_zones(&self, zones: &[ZoneId]) -> Result<BTreeMap<ZoneId, AccountId>, StoreError>;
+
     /// Makes a zone.
     async fn add_zone(&self, account: AccountId, name: Hostname, actor: &Actor) -> Result<Zone, ZoneError>;
 

@@ -11,15 +11,15 @@ use crate::{
     support::{ACCOUNT, Api, OTHER_ACCOUNT, OTHER_TOKEN, tunnels},
 };
 
-fn tokens(rest: &str) -> String {
+pub(super) fn tokens(rest: &str) -> String {
     format!("/accounts/{ACCOUNT}/tokens{rest}")
 }
 
-fn body(groups: &[Group]) -> Value {
+pub(super) fn body(groups: &[Group]) -> Value {
     json!({"name": "ci", "policies": policies(groups)})
 }
 
-async fn make(api: &Api, path: &str, body: Value) -> (String, String) {
+pub(super) async fn make(api: &Api, path: &str, body: Value) -> (String, String) {
     let made = as_user(api, Method::POST, path, body).await;
     (made.id(), made.result()["value"].as_str().unwrap().to_owned())
 }
