@@ -6,6 +6,7 @@ use adit_core::{
 };
 use adit_model::{ConfigSource, ConfigVersion, TunnelKey, TunnelKind};
 use async_trait::async_trait;
+use serde_json::{Value, json};
 
 use crate::{
     engine::{Connection, Row},
@@ -17,6 +18,9 @@ use crate::{
     tunnels::config_source_name,
     tx::{Audit, Object, Tx},
 };
+
+/// The longest configuration, in bytes of JSON, that the audit log keeps. Longer ones are read by their version.
+const LONGEST_AUDITED: usize = 16 << 10;
 
 #[async_trait]
 impl Configurations for Store {
@@ -111,6 +115,7 @@ async fn insert(
 ) -> Result<(Configuration, ChangeNumber), Failure<CatalogError>> {
     let present = present(tx.connection, tunnel).await?;
     let present = present.ok_or(Failure::Refused(CatalogError::NoTunnel))?;
+    let before = find(tx.connection, tunnel, None).await?;
     let version = newest_version(&present)?.saturating_add(1);
     query(
         "INSERT INTO tunnel_configurations (account_id, tunnel_id, version, config, author, created_at)
@@ -139,14 +144,6 @@ async fn insert(
     .bind(config_source_name(ConfigSource::Cloudflare))
     .execute(&mut *tx.connection)
     .await?;
-    tx.audit(Audit {
-        account: Some(tunnel.account),
-        actor,
-        action: "tunnel.configure",
-        object: format!("{} version {version}", tunnel.tunnel),
-    })
-    .await?;
-    let change = tx.changed(Object::Tunnel(tunnel)).await?;
     let configuration = Configuration {
         tunnel,
         version: ConfigVersion(version),
@@ -154,5 +151,27 @@ async fn insert(
         author: actor.name.clone(),
         created_at: tx.now,
     };
+    let entry = Audit {
+        account: Some(tunnel.account),
+        actor,
+        action: "tunnel.configure",
+        object: format!("{} version {version}", tunnel.tunnel),
+    };
+    tx.audit(entry.with(before.as_ref().map(state), Some(state(&configuration))))
+        .await?;
+    let change = tx.changed(Object::Tunnel(tunnel)).await?;
     Ok((configuration, change))
+}
+
+/// What the audit log keeps of a version: of a long configuration only how long it is.
+fn state(configuration: &Configuration) -> Value {
+    let config = configuration.config.as_deref();
+    let kept = config.filter(|config| config.len() <= LONGEST_AUDITED);
+    // What is stored is JSON.
+    let kept: Option<Value> = kept.and_then(|config| serde_json::from_str(config).ok());
+    json!({
+        "version": configuration.version.0,
+        "config": kept,
+        "config_bytes": config.map(str::len),
+    })
 }

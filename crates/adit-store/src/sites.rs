@@ -14,6 +14,7 @@ use adit_model::{
     ConfigSource, ConfigVersion, ConnectorId, HaMode, Timestamp, TunnelId, TunnelKey, TunnelKind,
 };
 use async_trait::async_trait;
+use serde_json::json;
 
 use crate::{
     engine::{Connection, Row},
@@ -179,13 +180,14 @@ async fn decide(
     let whom = after
         .active
         .map_or_else(|| "nobody".to_owned(), |connector| connector.to_string());
-    tx.audit(Audit {
+    let entry = Audit {
         account: Some(key.account),
         actor: &system(),
         action: "site.activate",
         object: format!("{} epoch {}: {whom}", key.tunnel, after.epoch),
-    })
-    .await?;
+    };
+    let shown = |state: &HaState| Some(json!({"epoch": state.epoch.0, "client_id": state.active}));
+    tx.audit(entry.with(shown(&before), shown(&after))).await?;
     tx.changed(Object::Tunnel(key)).await?;
     Ok(after)
 }

@@ -10,6 +10,7 @@ use adit_model::{
     AccountId, ConfigSource, ConfigVersion, TunnelId, TunnelKey, TunnelKind, TunnelName, TunnelSecret,
     TunnelStatus,
 };
+use serde_json::{Value, json};
 
 pub(crate) use self::list::{find, list};
 use crate::{
@@ -95,15 +96,6 @@ pub(crate) async fn insert_row(
     .bind(new.kind.as_str())
     .execute(&mut *tx.connection)
     .await?;
-    let object = format!("{tunnel} {}", new.name);
-    tx.audit(Audit {
-        account: Some(key.account),
-        actor,
-        action: "tunnel.create",
-        object,
-    })
-    .await?;
-    let change = tx.changed(Object::Tunnel(key)).await?;
     let tunnel = Tunnel {
         key,
         kind: new.kind,
@@ -116,6 +108,8 @@ pub(crate) async fn insert_row(
         inactive_since: Some(tx.now),
         connectors: Vec::new(),
     };
+    audit(tx, actor, "tunnel.create", None, Some(&tunnel)).await?;
+    let change = tx.changed(Object::Tunnel(key)).await?;
     Ok((tunnel, change))
 }
 
@@ -159,9 +153,9 @@ pub(crate) async fn update(
             .bind(name.as_str())
             .execute(&mut *tx.connection)
             .await?;
-        let object = format!("{} {} is now {name}", key.tunnel, tunnel.name);
-        audited(tx, key, actor, "tunnel.rename", object).await?;
+        let before = tunnel.clone();
         tunnel.name = name;
+        audit(tx, actor, "tunnel.rename", Some(&before), Some(&tunnel)).await?;
     }
     if let Some(secret) = changes.secret {
         query("UPDATE tunnels SET sealed_secret = $3 WHERE account_id = $1 AND tunnel_id = $2")
@@ -170,27 +164,38 @@ pub(crate) async fn update(
             .bind(sealer.seal_secret(&secret, key)?)
             .execute(&mut *tx.connection)
             .await?;
-        let object = format!("{} {}", key.tunnel, tunnel.name);
-        audited(tx, key, actor, "tunnel.rotate_secret", object).await?;
+        audit(tx, actor, "tunnel.rotate_secret", Some(&tunnel), Some(&tunnel)).await?;
     }
     let change = tx.changed(Object::Tunnel(key)).await?;
     Ok((tunnel, change))
 }
 
-async fn audited(
+async fn audit(
     tx: &mut Tx<'_>,
-    key: TunnelKey,
     actor: &Actor,
     action: &'static str,
-    object: String,
+    before: Option<&Tunnel>,
+    after: Option<&Tunnel>,
 ) -> Result<(), Cause> {
-    tx.audit(Audit {
-        account: Some(key.account),
+    let Some(tunnel) = after.or(before) else {
+        return Ok(());
+    };
+    let entry = Audit {
+        account: Some(tunnel.key.account),
         actor,
         action,
-        object,
+        object: format!("{} {}", tunnel.key.tunnel, tunnel.name),
+    };
+    tx.audit(entry.with(before.map(state), after.map(state))).await
+}
+
+/// What the audit log keeps of a tunnel: not its secret, and not who is connected.
+fn state(tunnel: &Tunnel) -> Value {
+    json!({
+        "name": tunnel.name.as_str(),
+        "tun_type": tunnel.kind.as_str(),
+        "config_src": config_source_name(tunnel.config_source),
     })
-    .await
 }
 
 /// Marks a tunnel deleted, if it is not. Its public routes stay; those of private networks go with it, if `cascade`
@@ -202,9 +207,9 @@ pub(crate) async fn delete(
     actor: &Actor,
 ) -> Result<(Tunnel, ChangeNumber), Failure<CatalogError>> {
     let found = find(tx.connection, key, tx.now).await?;
-    let mut tunnel = found.ok_or(Failure::Refused(CatalogError::NoTunnel))?;
-    if tunnel.deleted_at.is_some() {
-        return Ok((tunnel, counter(tx.connection, "change").await?));
+    let before = found.ok_or(Failure::Refused(CatalogError::NoTunnel))?;
+    if before.deleted_at.is_some() {
+        return Ok((before, counter(tx.connection, "change").await?));
     }
     networks::delete_of_tunnel(tx, key, cascade, actor).await?;
     rows::evict(tx, key).await?;
@@ -215,15 +220,8 @@ pub(crate) async fn delete(
         .execute(&mut *tx.connection)
         .await?;
     let found = find(tx.connection, key, tx.now).await?;
-    tunnel = found.ok_or(Failure::Refused(CatalogError::NoTunnel))?;
-    let object = format!("{} {}", key.tunnel, tunnel.name);
-    tx.audit(Audit {
-        account: Some(key.account),
-        actor,
-        action: "tunnel.delete",
-        object,
-    })
-    .await?;
+    let tunnel = found.ok_or(Failure::Refused(CatalogError::NoTunnel))?;
+    audit(tx, actor, "tunnel.delete", Some(&before), None).await?;
     let change = tx.changed(Object::Tunnel(key)).await?;
     Ok((tunnel, change))
 }

@@ -1,6 +1,7 @@
 //! Accounts, API tokens, zones, and the audit log that tells of their changes.
 
 mod audit;
+mod audit_values;
 mod token_bounds;
 mod tokens;
 mod zones;

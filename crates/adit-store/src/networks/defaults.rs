@@ -5,7 +5,7 @@ use adit_core::networks::{
 };
 use adit_model::{AccountId, SubnetId, VirtualNetworkId};
 
-use super::{audit, columns::bind_network};
+use super::{audit, columns::bind_network, subnets, virtual_networks};
 use crate::{
     engine::Connection,
     failure::Cause,
@@ -59,8 +59,16 @@ async fn insert_virtual_network(tx: &mut Tx<'_>, account: AccountId) -> Result<V
     .bind(just_before(tx))
     .execute(&mut *tx.connection)
     .await?;
-    let object = format!("{id} {DEFAULT_VIRTUAL_NETWORK}");
-    audit(tx, account, &system(), "virtual_network.create", object).await?;
+    let made = virtual_networks::find(tx.connection, account, id).await?;
+    audit(
+        tx,
+        account,
+        &system(),
+        "virtual_network.create",
+        None,
+        made.as_ref(),
+    )
+    .await?;
     Ok(id)
 }
 
@@ -81,6 +89,6 @@ async fn insert_subnet(tx: &mut Tx<'_>, account: AccountId, subnet: InitialSubne
     bind_network(statement, subnet.network)
         .execute(&mut *tx.connection)
         .await?;
-    let object = format!("{id} {}", subnet.network);
-    audit(tx, account, &system(), "subnet.create", object).await
+    let made = subnets::with_id(tx.connection, account, id).await?;
+    audit(tx, account, &system(), "subnet.create", None, made.as_ref()).await
 }

@@ -127,7 +127,7 @@ pub(super) async fn insert(
     .bind(tx.now.unix_micros())
     .execute(&mut *tx.connection)
     .await?;
-    written(tx, account, id, actor, "hostname_route.create").await
+    written(tx, account, id, actor, "hostname_route.create", None).await
 }
 
 /// Changes a live one.
@@ -145,8 +145,8 @@ pub(super) async fn update(
     if let Some(tunnel) = change.tunnel {
         check_tunnel(tx, account, tunnel).await?;
     }
-    let hostname = change.hostname.unwrap_or(before.hostname);
-    check_free(tx, account, id, &hostname).await?;
+    let hostname = change.hostname.as_ref().unwrap_or(&before.hostname);
+    check_free(tx, account, id, hostname).await?;
     query(
         "UPDATE hostname_routes SET hostname = $3, tunnel_id = $4, comment = $5
          WHERE account_id = $1 AND hostname_route_id = $2",
@@ -155,10 +155,10 @@ pub(super) async fn update(
     .bind(id.uuid())
     .bind(hostname.to_string())
     .bind(change.tunnel.unwrap_or(before.tunnel).uuid())
-    .bind(change.comment.unwrap_or(before.comment).as_str())
+    .bind(change.comment.as_ref().unwrap_or(&before.comment).as_str())
     .execute(&mut *tx.connection)
     .await?;
-    written(tx, account, id, actor, "hostname_route.update").await
+    written(tx, account, id, actor, "hostname_route.update", Some(&before)).await
 }
 
 /// Marks a live one deleted.
@@ -168,14 +168,18 @@ pub(super) async fn delete(
     id: HostnameRouteId,
     actor: &Actor,
 ) -> Refused<HostnameRoute> {
-    live(tx, account, id).await?;
+    let before = live(tx, account, id).await?;
     query("UPDATE hostname_routes SET deleted_at = $3 WHERE account_id = $1 AND hostname_route_id = $2")
         .bind(account.to_string())
         .bind(id.uuid())
         .bind(tx.now.unix_micros())
         .execute(&mut *tx.connection)
         .await?;
-    written(tx, account, id, actor, "hostname_route.delete").await
+    audit(tx, account, actor, "hostname_route.delete", Some(&before), None).await?;
+    Ok(HostnameRoute {
+        deleted_at: Some(tx.now),
+        ..before
+    })
 }
 
 async fn live(tx: &mut Tx<'_>, account: AccountId, id: HostnameRouteId) -> Refused<HostnameRoute> {
@@ -215,12 +219,12 @@ async fn written(
     id: HostnameRouteId,
     actor: &Actor,
     action: &'static str,
+    before: Option<&HostnameRoute>,
 ) -> Refused<HostnameRoute> {
     let route = find(tx.connection, account, id)
         .await?
         .ok_or(Cause::BadColumn("hostname_route_id"))?;
-    let object = format!("{id} {} to {}", route.hostname, route.tunnel);
-    audit(tx, account, actor, action, object).await?;
+    audit(tx, account, actor, action, before, Some(&route)).await?;
     Ok(route)
 }
 

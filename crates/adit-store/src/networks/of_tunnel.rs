@@ -5,8 +5,9 @@ use adit_core::{
     port::{Actor, CatalogError},
 };
 use adit_model::TunnelKey;
+use serde_json::json;
 
-use super::audit;
+use super::audit_all;
 use crate::{
     failure::{Cause, Failure},
     sql::query,
@@ -44,7 +45,8 @@ pub(crate) async fn delete_of_tunnel(
     ] {
         if count > 0 {
             let object = format!("{count} to tunnel {}", key.tunnel);
-            audit(tx, key.account, actor, action, object).await?;
+            let before = json!({"tunnel_id": key.tunnel, "routes": count});
+            audit_all(tx, key.account, actor, action, object, before).await?;
         }
     }
     Ok(())

@@ -40,7 +40,7 @@ pub(super) async fn insert(
     bind_network(statement, new.network)
         .execute(&mut *tx.connection)
         .await?;
-    written(tx, account, id, actor, "route.create").await
+    written(tx, account, id, actor, "route.create", None).await
 }
 
 /// Changes a live route.
@@ -75,11 +75,11 @@ pub(super) async fn update(
     .bind(before.id.uuid())
     .bind(virtual_network.uuid())
     .bind(change.tunnel.unwrap_or(before.tunnel).uuid())
-    .bind(change.comment.unwrap_or(before.comment).as_str());
+    .bind(change.comment.as_ref().unwrap_or(&before.comment).as_str());
     bind_network(statement, network)
         .execute(&mut *tx.connection)
         .await?;
-    written(tx, account, before.id, actor, "route.update").await
+    written(tx, account, before.id, actor, "route.update", Some(&before)).await
 }
 
 /// Marks a live route deleted.
@@ -89,14 +89,18 @@ pub(super) async fn delete(
     selector: RouteSelector,
     actor: &Actor,
 ) -> Refused<Route> {
-    let id = selected(tx, account, selector).await?.id;
+    let before = selected(tx, account, selector).await?;
     query("UPDATE ip_routes SET deleted_at = $3 WHERE account_id = $1 AND route_id = $2")
         .bind(account.to_string())
-        .bind(id.uuid())
+        .bind(before.id.uuid())
         .bind(tx.now.unix_micros())
         .execute(&mut *tx.connection)
         .await?;
-    written(tx, account, id, actor, "route.delete").await
+    audit(tx, account, actor, "route.delete", Some(&before), None).await?;
+    Ok(Route {
+        deleted_at: Some(tx.now),
+        ..before
+    })
 }
 
 /// The live route that is meant.
@@ -150,14 +154,11 @@ async fn written(
     id: RouteId,
     actor: &Actor,
     action: &'static str,
+    before: Option<&Route>,
 ) -> Refused<Route> {
     let route = find(tx.connection, account, id)
         .await?
         .ok_or(Cause::BadColumn("route_id"))?;
-    let object = format!(
-        "{id} {} to {} in {}",
-        route.network, route.tunnel, route.virtual_network
-    );
-    audit(tx, account, actor, action, object).await?;
+    audit(tx, account, actor, action, before, Some(&route)).await?;
     Ok(route)
 }

@@ -49,10 +49,7 @@ pub(super) async fn update(
     .bind(after.offramp_warp)
     .execute(&mut *tx.connection)
     .await?;
-    let object = format!(
-        "icmp_proxy_enabled={} offramp_warp_enabled={}",
-        after.icmp_proxy, after.offramp_warp
-    );
-    audit(tx, account, actor, "connectivity_settings.update", object).await?;
+    let action = "connectivity_settings.update";
+    audit(tx, account, actor, action, Some(&before), Some(&after)).await?;
     Ok(after)
 }

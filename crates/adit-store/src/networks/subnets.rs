@@ -8,7 +8,7 @@ use adit_core::{
 };
 use adit_model::{AccountId, SubnetId};
 
-pub(super) use self::list::{find, list};
+pub(super) use self::list::{find, list, with_id};
 use super::{
     Refused, audit,
     columns::{bind_network, network},
@@ -32,7 +32,7 @@ pub(super) async fn insert(
     check_name(tx, account, id, &new.name).await?;
     check_range(tx, account, id, new.network, None).await?;
     if new.is_default {
-        displace_default(tx, account, new.network.family()).await?;
+        displace_default(tx, account, new.network.family(), actor).await?;
     }
     let statement = query(
         "INSERT INTO subnets (account_id, subnet_id, kind, name, comment, is_default, created_at,
@@ -49,7 +49,7 @@ pub(super) async fn insert(
     bind_network(statement, new.network)
         .execute(&mut *tx.connection)
         .await?;
-    written(tx, account, id, actor, "subnet.create").await
+    written(tx, account, id, actor, "subnet.create", None).await
 }
 
 /// Changes a live subnet.
@@ -69,13 +69,13 @@ pub(super) async fn update(
     let is_default =
         next_default(before.is_default, wanted).map_err(|error| Failure::Refused(error.into()))?;
     let (name, range) = (
-        change.name.unwrap_or(before.name),
+        change.name.as_ref().unwrap_or(&before.name),
         change.network.unwrap_or(before.network),
     );
-    check_name(tx, account, before.id, &name).await?;
+    check_name(tx, account, before.id, name).await?;
     check_range(tx, account, before.id, range, Some(before.network.family())).await?;
     if is_default && !before.is_default {
-        displace_default(tx, account, range.family()).await?;
+        displace_default(tx, account, range.family(), actor).await?;
     }
     let statement = query(
         "UPDATE subnets SET name = $3, comment = $4, is_default = $5,
@@ -85,12 +85,12 @@ pub(super) async fn update(
     .bind(account.to_string())
     .bind(before.id.uuid())
     .bind(name.as_str())
-    .bind(change.comment.unwrap_or(before.comment).as_str())
+    .bind(change.comment.as_ref().unwrap_or(&before.comment).as_str())
     .bind(is_default);
     bind_network(statement, range)
         .execute(&mut *tx.connection)
         .await?;
-    written(tx, account, before.id, actor, "subnet.update").await
+    written(tx, account, before.id, actor, "subnet.update", Some(&before)).await
 }
 
 /// Marks a live subnet for devices deleted.
@@ -110,7 +110,11 @@ pub(super) async fn delete(
         .bind(tx.now.unix_micros())
         .execute(&mut *tx.connection)
         .await?;
-    written(tx, account, id, actor, "subnet.delete").await
+    audit(tx, account, actor, "subnet.delete", Some(&before), None).await?;
+    Ok(Subnet {
+        deleted_at: Some(tx.now),
+        ..before
+    })
 }
 
 async fn live(tx: &mut Tx<'_>, account: AccountId, selector: SubnetSelector) -> Refused<Subnet> {
@@ -121,16 +125,17 @@ async fn live(tx: &mut Tx<'_>, account: AccountId, selector: SubnetSelector) -> 
 }
 
 /// Takes the default away from whichever of the family has it.
-async fn displace_default(tx: &mut Tx<'_>, account: AccountId, family: Family) -> Result<(), Cause> {
-    query(
-        "UPDATE subnets SET is_default = $3
-         WHERE account_id = $1 AND family = $2 AND is_default AND deleted_at IS NULL",
-    )
-    .bind(account.to_string())
-    .bind(family.version())
-    .bind(false)
-    .execute(&mut *tx.connection)
-    .await?;
+async fn displace_default(tx: &mut Tx<'_>, account: AccountId, family: Family, actor: &Actor) -> Refused<()> {
+    let Some(before) = list::default_of(tx.connection, account, family).await? else {
+        return Ok(());
+    };
+    query("UPDATE subnets SET is_default = $3 WHERE account_id = $1 AND subnet_id = $2")
+        .bind(account.to_string())
+        .bind(before.id.uuid())
+        .bind(false)
+        .execute(&mut *tx.connection)
+        .await?;
+    written(tx, account, before.id, actor, "subnet.update", Some(&before)).await?;
     Ok(())
 }
 
@@ -177,10 +182,11 @@ async fn written(
     id: SubnetId,
     actor: &Actor,
     action: &'static str,
+    before: Option<&Subnet>,
 ) -> Refused<Subnet> {
     let subnet = list::with_id(tx.connection, account, id)
         .await?
         .ok_or(Cause::BadColumn("subnet_id"))?;
-    audit(tx, account, actor, action, format!("{id} {}", subnet.network)).await?;
+    audit(tx, account, actor, action, before, Some(&subnet)).await?;
     Ok(subnet)
 }

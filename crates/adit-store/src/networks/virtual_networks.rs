@@ -7,8 +7,9 @@ use adit_core::{
     },
 };
 use adit_model::{AccountId, VirtualNetworkId};
+use serde_json::json;
 
-use super::{Refused, audit, defaults, filter};
+use super::{Refused, audit, audit_all, defaults, filter};
 use crate::{
     engine::{Connection, Row},
     failure::{Cause, Failure},
@@ -85,7 +86,7 @@ pub(super) async fn insert(
     let id = VirtualNetworkId::from_uuid(tx.ids.next());
     check_name(tx, account, id, &new.name).await?;
     if new.is_default {
-        displace_default(tx, account).await?;
+        displace_default(tx, account, actor).await?;
     }
     query(
         "INSERT INTO virtual_networks (account_id, virtual_network_id, name, comment, is_default, created_at)
@@ -99,7 +100,7 @@ pub(super) async fn insert(
     .bind(tx.now.unix_micros())
     .execute(&mut *tx.connection)
     .await?;
-    written(tx, account, id, actor, "virtual_network.create").await
+    written(tx, account, id, actor, "virtual_network.create", None).await
 }
 
 /// Changes a live virtual network.
@@ -116,10 +117,10 @@ pub(super) async fn update(
     }
     let is_default =
         next_default(before.is_default, change.is_default).map_err(|error| Failure::Refused(error.into()))?;
-    let name = change.name.unwrap_or(before.name);
-    check_name(tx, account, id, &name).await?;
+    let name = change.name.as_ref().unwrap_or(&before.name);
+    check_name(tx, account, id, name).await?;
     if is_default && !before.is_default {
-        displace_default(tx, account).await?;
+        displace_default(tx, account, actor).await?;
     }
     query(
         "UPDATE virtual_networks SET name = $3, comment = $4, is_default = $5
@@ -128,11 +129,11 @@ pub(super) async fn update(
     .bind(account.to_string())
     .bind(id.uuid())
     .bind(name.as_str())
-    .bind(change.comment.unwrap_or(before.comment).as_str())
+    .bind(change.comment.as_ref().unwrap_or(&before.comment).as_str())
     .bind(is_default)
     .execute(&mut *tx.connection)
     .await?;
-    written(tx, account, id, actor, "virtual_network.update").await
+    written(tx, account, id, actor, "virtual_network.update", Some(&before)).await
 }
 
 /// Marks a live virtual network deleted; with `force` its live routes, too.
@@ -162,7 +163,8 @@ pub(super) async fn delete(
             return Err(Failure::Refused(NetworkError::VirtualNetworkInUse { routes }));
         }
         let object = format!("{routes} in virtual network {id}");
-        audit(tx, account, actor, "route.delete_all", object).await?;
+        let before = json!({"virtual_network_id": id, "routes": routes});
+        audit_all(tx, account, actor, "route.delete_all", object, before).await?;
     }
     query("UPDATE virtual_networks SET deleted_at = $3 WHERE account_id = $1 AND virtual_network_id = $2")
         .bind(account.to_string())
@@ -170,19 +172,26 @@ pub(super) async fn delete(
         .bind(tx.now.unix_micros())
         .execute(&mut *tx.connection)
         .await?;
-    written(tx, account, id, actor, "virtual_network.delete").await
+    audit(tx, account, actor, "virtual_network.delete", Some(&before), None).await?;
+    Ok(VirtualNetwork {
+        deleted_at: Some(tx.now),
+        ..before
+    })
 }
 
 /// Takes the default away from whichever has it.
-async fn displace_default(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Cause> {
-    query(
-        "UPDATE virtual_networks SET is_default = $2
-         WHERE account_id = $1 AND is_default AND deleted_at IS NULL",
-    )
-    .bind(account.to_string())
-    .bind(false)
-    .execute(&mut *tx.connection)
-    .await?;
+async fn displace_default(tx: &mut Tx<'_>, account: AccountId, actor: &Actor) -> Refused<()> {
+    let Some(id) = defaults::virtual_network(tx.connection, account).await? else {
+        return Ok(());
+    };
+    let before = live(tx, account, id).await?;
+    query("UPDATE virtual_networks SET is_default = $3 WHERE account_id = $1 AND virtual_network_id = $2")
+        .bind(account.to_string())
+        .bind(id.uuid())
+        .bind(false)
+        .execute(&mut *tx.connection)
+        .await?;
+    written(tx, account, id, actor, "virtual_network.update", Some(&before)).await?;
     Ok(())
 }
 
@@ -213,10 +222,11 @@ async fn written(
     id: VirtualNetworkId,
     actor: &Actor,
     action: &'static str,
+    before: Option<&VirtualNetwork>,
 ) -> Refused<VirtualNetwork> {
     let found = find(tx.connection, account, id)
         .await?
         .ok_or(Cause::BadColumn("virtual_network_id"))?;
-    audit(tx, account, actor, action, format!("{id} {}", found.name)).await?;
+    audit(tx, account, actor, action, before, Some(&found)).await?;
     Ok(found)
 }

@@ -5,6 +5,7 @@ use adit_core::{
     port::{Actor, CatalogError, ChangeNumber, SiteConfiguration},
 };
 use adit_model::{ConfigVersion, TunnelKey};
+use serde_json::{Value, json};
 
 use super::live;
 use crate::{
@@ -84,7 +85,7 @@ async fn insert(
     .bind(
         setting
             .config()
-            .map(|config| serde_json::Value::Object(config).to_string()),
+            .map(|config| Value::Object(config).to_string()),
     )
     .bind(&actor.name)
     .bind(tx.now.unix_micros())
@@ -103,7 +104,9 @@ pub(super) async fn insert_next(
 ) -> Result<(SiteConfiguration, ChangeNumber), Failure<CatalogError>> {
     let row = live(tx.connection, key).await?;
     let row = row.ok_or(Failure::Refused(CatalogError::NoTunnel))?;
-    let version = number::<i32>(&row, "version")?.saturating_add(1);
+    let before = ConfigVersion(number(&row, "version")?);
+    let version = before.0.saturating_add(1);
+    let before = find(tx.connection, key, before).await?;
     insert(tx, key, version, &setting, actor).await?;
     query("DELETE FROM site_configurations WHERE account_id = $1 AND tunnel_id = $2 AND version <= $3")
         .bind(key.account.to_string())
@@ -118,19 +121,33 @@ pub(super) async fn insert_next(
         .bind(setting.mode().as_str())
         .execute(&mut *tx.connection)
         .await?;
-    tx.audit(Audit {
-        account: Some(key.account),
-        actor,
-        action: "site.configure",
-        object: format!("{} version {version}: {}", key.tunnel, setting.mode()),
-    })
-    .await?;
-    let change = tx.changed(Object::Tunnel(key)).await?;
     let configuration = SiteConfiguration {
         version: ConfigVersion(version),
         setting,
         author: actor.name.clone(),
         created_at: tx.now,
     };
+    let entry = Audit {
+        account: Some(key.account),
+        actor,
+        action: "site.configure",
+        object: format!(
+            "{} version {version}: {}",
+            key.tunnel,
+            configuration.setting.mode()
+        ),
+    };
+    tx.audit(entry.with(before.as_ref().map(state), Some(state(&configuration))))
+        .await?;
+    let change = tx.changed(Object::Tunnel(key)).await?;
     Ok((configuration, change))
+}
+
+/// What the audit log keeps of a version.
+fn state(configuration: &SiteConfiguration) -> Value {
+    json!({
+        "configuration_version": configuration.version.0,
+        "ha_mode": configuration.setting.mode().as_str(),
+        "config": configuration.setting.config(),
+    })
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::as_user;
 use crate::support::{ACCOUNT, Api, EMAIL, NOBODY, SECRET, redacted};
 
-async fn log(api: &Api, query: &str) -> Vec<Value> {
+pub(super) async fn log(api: &Api, query: &str) -> Vec<Value> {
     let answer = api.get(&format!("/accounts/{ACCOUNT}/audit_logs{query}")).await;
     answer.result().as_array().unwrap().clone()
 }

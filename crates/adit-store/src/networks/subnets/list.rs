@@ -1,7 +1,7 @@
 //! Reading subnets.
 
 use adit_core::{
-    networks::{Network, SubnetKind},
+    networks::{Family, Network, SubnetKind},
     port::{Page, PageRequest, Subnet, SubnetFilter, SubnetSelector},
 };
 use adit_model::{AccountId, SubnetId};
@@ -32,7 +32,7 @@ fn select(account: AccountId) -> Query {
 }
 
 /// The subnet with this id, deleted or not.
-pub(super) async fn with_id(
+pub(crate) async fn with_id(
     connection: &mut Connection,
     account: AccountId,
     id: SubnetId,
@@ -40,6 +40,20 @@ pub(super) async fn with_id(
     let row = select(account)
         .push(" AND o.subnet_id = ")
         .push_bind(id.uuid())
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(subnet).transpose()
+}
+
+/// The live default one of a family.
+pub(super) async fn default_of(
+    connection: &mut Connection,
+    account: AccountId,
+    family: Family,
+) -> Result<Option<Subnet>, Cause> {
+    let row = select(account)
+        .push(" AND o.deleted_at IS NULL AND o.is_default AND o.family = ")
+        .push_bind(family.version())
         .fetch_optional(connection)
         .await?;
     row.as_ref().map(subnet).transpose()
