@@ -13,7 +13,7 @@ use crate::{
     auth::Caller,
     endpoint::{Access, Endpoint, Parameter},
     envelope::Success,
-    extract::{JsonBody, PageRules, QueryParams},
+    extract::{JsonBody, PageRules, QueryParams, list},
     problem::{
         Problem,
         failures::{ACCOUNT, ACCOUNT_IN_USE},
@@ -119,14 +119,14 @@ async fn list(
     query: QueryParams,
 ) -> Result<Success<Vec<AccountView>>, Problem> {
     let page = query.page(PAGES)?;
-    let filter = AccountFilter {
-        name: query.text("name").map(str::to_owned),
-        oldest_first: query.oldest_first()?,
-    };
-    let found = state
-        .catalog
-        .list_accounts(&caller.reach(), &filter, page)
-        .await?;
+    let reach = caller.reach();
+    let found = list!(query, |query| {
+        let filter = AccountFilter {
+            name: query.text("name").map(str::to_owned),
+            oldest_first: query.oldest_first()?,
+        };
+        state.catalog.list_accounts(&reach, &filter, page).await?
+    });
     Ok(Success::page(&found, page, AccountView::of))
 }
 

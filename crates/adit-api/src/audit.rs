@@ -14,7 +14,7 @@ use crate::{
     auth::Caller,
     endpoint::{Access, Endpoint, Parameter},
     envelope::Success,
-    extract::{PageRules, QueryParams, RequestError},
+    extract::{PageRules, QueryParams, RequestError, list},
     problem::Problem,
     scope::AccountScope,
     state::ApiState,
@@ -150,7 +150,10 @@ async fn list(
     query: &QueryParams,
 ) -> Result<Success<Vec<AuditView>>, Problem> {
     let page = query.page(PAGES)?;
-    let found = state.catalog.audit_log(account, &filter(query)?, page).await?;
+    let found = list!(query, |query| {
+        let filter = filter(query)?;
+        state.catalog.audit_log(account, &filter, page).await?
+    });
     Ok(Success::page(&found, page, AuditView::of))
 }
 

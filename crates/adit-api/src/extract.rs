@@ -8,7 +8,7 @@ mod query;
 pub(crate) use json::JsonBody;
 pub(crate) use path::PathParams;
 pub(crate) use percent::parse_either;
-pub(crate) use query::{PageRules, QueryParams};
+pub(crate) use query::{Found, PageRules, QueryParams, TUNNEL_TYPES, list};
 
 /// Why a request did not reach, or did not finish, its handler.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ mod failover;
 mod replicas;
 mod view;
 
-use adit_core::port::CatalogError;
+use adit_core::port::{CatalogError, Site};
 use adit_model::{TunnelKey, TunnelKind::WarpConnector};
 use axum::extract::State;
 
@@ -22,16 +22,15 @@ use crate::{
     scope::{AccountScope, TunnelScope},
     state::ApiState,
     tunnels::{
-        self, FindTunnelError, TunnelChangeRequest, TunnelView, UpdateTunnelError, find_live, list_kinds,
-        update_kind,
+        self, FindTunnelError, TunnelChangeRequest, TunnelView, UpdateTunnelError, list_kinds, update_kind,
     },
 };
 
 /// Finds a site that is not deleted, with its configuration and decision.
-async fn find_site(state: &ApiState, tunnel: TunnelKey) -> Result<adit_core::port::Site, FindTunnelError> {
-    find_live(state, WarpConnector, tunnel).await?;
+async fn find_site(state: &ApiState, tunnel: TunnelKey) -> Result<Site, FindTunnelError> {
     let found = state.catalog.site(tunnel).await.map_err(CatalogError::from)?;
-    found.ok_or(FindTunnelError::NoTunnel)
+    let live = found.filter(|site| site.deleted_at.is_none());
+    live.ok_or(FindTunnelError::NoTunnel)
 }
 
 /// `GET …/warp_connector`.

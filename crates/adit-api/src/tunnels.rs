@@ -80,8 +80,7 @@ pub(crate) async fn show_token(
     kind: TunnelKind,
     tunnel: TunnelKey,
 ) -> Result<Success<String>, FindTunnelError> {
-    find_live(state, kind, tunnel).await?;
-    let secret = state.catalog.tunnel_secret(tunnel).await?;
+    let secret = state.catalog.tunnel_secret(tunnel, kind).await?;
     Ok(Success::of(TunnelToken { tunnel, secret }.encode()))
 }
 

@@ -24,7 +24,7 @@ pub(crate) use route::{RouteError, route};
 use crate::{
     auth::Caller,
     envelope::Success,
-    extract::{PageRules, QueryParams},
+    extract::{PageRules, QueryParams, list},
     problem::Problem,
     scope::ZoneScope,
     state::ApiState,
@@ -43,13 +43,11 @@ pub(crate) async fn list(
     query: QueryParams,
 ) -> Result<Success<Vec<ZoneView>>, Problem> {
     let page = query.page(PAGES)?;
-    let found = match filter::read(&query)? {
-        Some(filter) => state.catalog.zones(&caller.reach(), &filter, page).await?,
-        None => Page {
-            items: Vec::new(),
-            total: 0,
-        },
-    };
+    let reach = caller.reach();
+    let found = list!(query, |query| match filter::read(query)? {
+        Some(filter) => state.catalog.zones(&reach, &filter, page).await?,
+        None => Page::empty(),
+    });
     Ok(Success::page(&found, page, ZoneView::of))
 }
 

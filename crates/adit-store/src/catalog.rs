@@ -6,7 +6,7 @@ use adit_core::port::{
     DnsRecordFilter, Login, LoginCredential, NewDnsRecord, NewTunnel, Page, PageRequest, Presence,
     PresenceEvent, Snapshot, StoreError, Tunnel, TunnelChanges, TunnelFilter, Zone, ZoneFilter,
 };
-use adit_model::{AccountId, RecordId, TunnelId, TunnelKey, TunnelSecret, ZoneId};
+use adit_model::{AccountId, RecordId, TunnelId, TunnelKey, TunnelKind, TunnelSecret, ZoneId};
 use async_trait::async_trait;
 
 use crate::{
@@ -78,11 +78,12 @@ impl Catalog for Store {
         )))
     }
 
-    async fn tunnel_secret(&self, key: TunnelKey) -> Result<TunnelSecret, CatalogError> {
+    async fn tunnel_secret(&self, key: TunnelKey, kind: TunnelKind) -> Result<TunnelSecret, CatalogError> {
         let secret = read!(self, "look up a tunnel secret", |reader| tunnels::secret(
             reader,
             &self.sealer,
-            key
+            key,
+            kind
         ));
         secret.ok_or(CatalogError::NoTunnel)
     }

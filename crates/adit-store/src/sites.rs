@@ -20,7 +20,7 @@ use crate::{
     engine::{Connection, Row},
     failure::{Cause, Failure},
     read::read,
-    row::{column, number, parsed},
+    row::{column, number, optional_time, parsed, time},
     seal::Sealer,
     sql::query,
     store::Store,
@@ -118,15 +118,21 @@ pub(crate) async fn insert(
 }
 
 async fn find(connection: &mut Connection, key: TunnelKey) -> Result<Option<Site>, Cause> {
-    let row = query("SELECT * FROM ha_state WHERE account_id = $1 AND tunnel_id = $2")
-        .bind(key.account.to_string())
-        .bind(key.tunnel.uuid())
-        .fetch_optional(&mut *connection)
-        .await?;
+    let row = query(
+        "SELECT s.*, t.created_at, t.deleted_at FROM ha_state s
+         JOIN tunnels t ON t.account_id = s.account_id AND t.tunnel_id = s.tunnel_id
+         WHERE s.account_id = $1 AND s.tunnel_id = $2",
+    )
+    .bind(key.account.to_string())
+    .bind(key.tunnel.uuid())
+    .fetch_optional(&mut *connection)
+    .await?;
     let Some(row) = row else { return Ok(None) };
     let version = ConfigVersion(number(&row, "version")?);
     let configuration = configure::find(connection, key, version).await?;
     Ok(Some(Site {
+        created_at: time(&row, "created_at")?,
+        deleted_at: optional_time(&row, "deleted_at")?,
         state: state(&row, key)?,
         configuration: configuration.ok_or(Cause::BadColumn("version"))?,
     }))

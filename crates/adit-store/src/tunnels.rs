@@ -235,17 +235,20 @@ pub(crate) async fn routes_changed(tx: &mut Tx<'_>, key: TunnelKey) -> Result<Op
     Ok(last)
 }
 
-/// The secret of a live tunnel.
+/// The secret of a live tunnel of a kind.
 pub(crate) async fn secret(
     connection: &mut Connection,
     sealer: &Sealer,
     key: TunnelKey,
+    kind: TunnelKind,
 ) -> Result<Option<TunnelSecret>, Cause> {
     let row = query(
-        "SELECT sealed_secret FROM tunnels WHERE account_id = $1 AND tunnel_id = $2 AND deleted_at IS NULL",
+        "SELECT sealed_secret FROM tunnels
+         WHERE account_id = $1 AND tunnel_id = $2 AND kind = $3 AND deleted_at IS NULL",
     )
     .bind(key.account.to_string())
     .bind(key.tunnel.uuid())
+    .bind(kind.as_str())
     .fetch_optional(connection)
     .await?;
     row.map(|row| sealer.open_secret(column(&row, "sealed_secret")?, key))

@@ -35,6 +35,17 @@ impl Zones for Store {
         )))
     }
 
+    async fn zone_of_host(
+        &self,
+        reach: &Reach,
+        account: AccountId,
+        host: &Hostname,
+    ) -> Result<Option<Zone>, StoreError> {
+        Ok(read!(self, "look up the zone of a host name", |reader| of_host(
+            reader, reach, account, host
+        )))
+    }
+
     async fn add_zone(&self, account: AccountId, name: Hostname, actor: &Actor) -> Result<Zone, ZoneError> {
         self.create_zone(account, name, actor).await
     }
@@ -111,6 +122,29 @@ async fn owners(connection: &mut Connection, zones: &[ZoneId]) -> Result<BTreeMa
         }
     }
     Ok(owners)
+}
+
+/// The zone that a host name is in. A name has at most 127 labels, and so many names above it.
+async fn of_host(
+    connection: &mut Connection,
+    seen: &Reach,
+    account: AccountId,
+    host: &Hostname,
+) -> Result<Option<Zone>, Cause> {
+    let filter = ZoneFilter {
+        account: Some(account),
+        ..ZoneFilter::default()
+    };
+    let wanted = matching(query(concat!("SELECT ", columns!())), seen, &filter).push(" AND z.name IN (NULL");
+    let wanted = host
+        .ancestry()
+        .fold(wanted, |query, name| query.push(", ").push_bind(name));
+    // Of one account no two zones have the same name, so the order is total.
+    let row = wanted
+        .push(") ORDER BY length(z.name) DESC LIMIT 1")
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(zone).transpose()
 }
 
 /// The zone of this name.

@@ -1,8 +1,7 @@
 //! Routes of private host names.
 
 use adit_core::port::{
-    HostnameRoute, HostnameRouteChange, HostnameRouteFilter, NetworkError, NewHostnameRoute, Page,
-    PageRequest,
+    HostnameRoute, HostnameRouteChange, HostnameRouteFilter, NetworkError, NewHostnameRoute,
 };
 use adit_model::{HostnameRouteId, Timestamp, TunnelId, TunnelKind, TunnelName};
 use axum::extract::State;
@@ -17,7 +16,7 @@ use super::{
 use crate::{
     endpoint::Parameter,
     envelope::Success,
-    extract::{JsonBody, QueryParams, RequestError},
+    extract::{JsonBody, QueryParams, RequestError, list},
     problem::Problem,
     scope::AccountScope,
     state::ApiState,
@@ -116,27 +115,14 @@ pub(super) async fn list(
     query: QueryParams,
 ) -> Result<Success<Vec<HostnameRouteView>>, Problem> {
     let page = query.page(PAGES)?;
-    let mut found = some(&state, &scope, &query, page).await?;
-    // A comment may hold a percent sign of its own, so it counts as decoded once, and again only if none matches.
-    if found.total == 0
-        && let Some(again) = query.decoded_again()
-    {
-        found = some(&state, &scope, &again, page).await?;
-    }
+    let found = list!(query, |query| {
+        let filter = filter(query)?;
+        state
+            .catalog
+            .hostname_routes(scope.account, &filter, page)
+            .await?
+    });
     Ok(Success::page(&found, page, HostnameRouteView::of))
-}
-
-async fn some(
-    state: &ApiState,
-    scope: &AccountScope,
-    query: &QueryParams,
-    page: PageRequest,
-) -> Result<Page<HostnameRoute>, Problem> {
-    let filter = filter(query)?;
-    Ok(state
-        .catalog
-        .hostname_routes(scope.account, &filter, page)
-        .await?)
 }
 
 fn filter(query: &QueryParams) -> Result<HostnameRouteFilter, RequestError> {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     endpoint::Parameter,
     envelope::Success,
-    extract::{JsonBody, QueryParams, RequestError},
+    extract::{JsonBody, QueryParams, RequestError, list},
     problem::Problem,
     scope::AccountScope,
     state::ApiState,
@@ -115,17 +115,10 @@ pub(super) async fn list(
     scope: AccountScope,
     query: QueryParams,
 ) -> Result<Success<Vec<VirtualNetworkView>>, Problem> {
-    let some = async |query: &QueryParams| -> Result<Vec<VirtualNetwork>, Problem> {
+    let found = list!(query, |query| {
         let filter = filter(query)?;
-        Ok(state.catalog.virtual_networks(scope.account, &filter).await?)
-    };
-    let mut found = some(&query).await?;
-    // A name may hold a percent sign of its own, so it counts as decoded once, and again only if none matches.
-    if found.is_empty()
-        && let Some(again) = query.decoded_again()
-    {
-        found = some(&again).await?;
-    }
+        state.catalog.virtual_networks(scope.account, &filter).await?
+    });
     Ok(Success::of(found.iter().map(VirtualNetworkView::of).collect()))
 }
 

@@ -2,20 +2,17 @@
 
 use adit_core::{
     ha::{HaSetting, HaSettingError},
-    port::{CatalogError, SiteConfiguration, Tunnel},
+    port::{CatalogError, Site, SiteConfiguration},
 };
-use adit_model::{HaMode, Timestamp, TunnelId, TunnelKind::WarpConnector};
+use adit_model::{HaMode, Timestamp, TunnelId};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::find_site;
 use crate::{
-    envelope::Success,
-    extract::JsonBody,
-    scope::TunnelScope,
-    state::ApiState,
-    tunnels::{FindTunnelError, find_live},
+    envelope::Success, extract::JsonBody, scope::TunnelScope, state::ApiState, tunnels::FindTunnelError,
 };
 
 /// Why a site's configuration was not shown or set.
@@ -53,14 +50,8 @@ pub(super) async fn configuration(
     State(state): State<ApiState>,
     scope: TunnelScope,
 ) -> Result<Success<SiteConfigurationView>, SiteConfigurationError> {
-    let tunnel = find_live(&state, WarpConnector, scope.tunnel).await?;
-    let site = state
-        .catalog
-        .site(scope.tunnel)
-        .await
-        .map_err(CatalogError::from)?;
-    let site = site.ok_or(FindTunnelError::NoTunnel)?;
-    Ok(view(&tunnel, &site.configuration))
+    let site = find_site(&state, scope.tunnel).await?;
+    Ok(view(&site, &site.configuration))
 }
 
 /// `PUT …/warp_connector/{tunnel_id}/configurations`.
@@ -69,20 +60,20 @@ pub(super) async fn configure(
     scope: TunnelScope,
     JsonBody(body): JsonBody<SiteConfigurationRequest>,
 ) -> Result<Success<SiteConfigurationView>, SiteConfigurationError> {
-    let tunnel = find_live(&state, WarpConnector, scope.tunnel).await?;
+    let site = find_site(&state, scope.tunnel).await?;
     let setting = HaSetting::read(body.ha_mode, body.config)?;
     let set = state.catalog.configure_site(scope.tunnel, setting, &scope.actor);
-    Ok(view(&tunnel, &set.await?.0))
+    Ok(view(&site, &set.await?.0))
 }
 
-fn view(tunnel: &Tunnel, configuration: &SiteConfiguration) -> Success<SiteConfigurationView> {
+fn view(site: &Site, configuration: &SiteConfiguration) -> Success<SiteConfigurationView> {
     let updated = configuration.version.0 > 0;
     Success::of(SiteConfigurationView {
-        tunnel_id: tunnel.key.tunnel,
+        tunnel_id: site.state.tunnel.tunnel,
         configuration_version: configuration.version.0,
         ha_mode: configuration.setting.mode(),
         config: configuration.setting.config(),
-        created_at: tunnel.created_at,
+        created_at: site.created_at,
         updated_at: updated.then_some(configuration.created_at),
     })
 }

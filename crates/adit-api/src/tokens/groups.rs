@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::{
     envelope::Success,
-    extract::{PageRules, PathParams, QueryParams, RequestError},
+    extract::{PageRules, PathParams, QueryParams, RequestError, list},
     problem::Problem,
     scope::{AccountScope, TokensScope},
 };
@@ -111,13 +111,13 @@ fn groups() -> impl Iterator<Item = PermissionGroup> {
 
 /// `GET …/tokens/permission_groups`.
 pub(super) async fn for_tokens(_scope: TokensScope, query: QueryParams) -> Success<Vec<TokenGroupView>> {
-    let wanted = |group: &PermissionGroup| {
-        query.text("name").is_none_or(|name| group.name() == name)
-            && query
-                .text("scope")
-                .is_none_or(|scope| group.scope().as_str() == scope)
-    };
-    Success::of(groups().filter(wanted).map(TokenGroupView::of).collect())
+    let found = list!(query, |query| {
+        let is = |name: &str, text: &str| query.text(name).is_none_or(|wanted| wanted == text);
+        let wanted =
+            |group: &PermissionGroup| is("name", group.name()) && is("scope", group.scope().as_str());
+        groups().filter(wanted).collect::<Vec<_>>()
+    });
+    Success::of(found.into_iter().map(TokenGroupView::of).collect())
 }
 
 /// `GET /accounts/{account_id}/iam/permission_groups`.
@@ -126,12 +126,13 @@ pub(super) async fn of_account(
     query: QueryParams,
 ) -> Result<Success<Vec<AccountGroupView>>, Problem> {
     let page: PageRequest = query.page(PAGES)?;
-    let wanted = |group: &PermissionGroup| {
-        query.text("id").is_none_or(|id| group.id() == id)
-            && query.text("name").is_none_or(|name| group.name() == name)
-            && query.text("label").is_none_or(|text| label(*group) == text)
-    };
-    let all: Vec<PermissionGroup> = groups().filter(wanted).collect();
+    let all = list!(query, |query| {
+        let is = |name: &str, text: &str| query.text(name).is_none_or(|wanted| wanted == text);
+        let wanted = |group: &PermissionGroup| {
+            is("id", group.id()) && is("name", group.name()) && is("label", &label(*group))
+        };
+        groups().filter(wanted).collect::<Vec<_>>()
+    });
     let skipped = usize::try_from(page.offset()).unwrap_or(usize::MAX);
     let size = usize::try_from(page.per_page).unwrap_or(usize::MAX);
     let found = Page {

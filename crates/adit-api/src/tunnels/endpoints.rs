@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     endpoint::{Access::Groups, Endpoint, Parameter},
+    extract::TUNNEL_TYPES,
     problem::failures::{CONFIGURATION, CONFIGURATION_VALUE, EDGE, STILL_CONNECTED, TUNNEL, TUNNEL_NAME},
     problem::network_failures::STILL_ROUTED,
 };
@@ -37,21 +38,10 @@ pub(crate) const FILTERS: &[Parameter] = &[
     ),
 ];
 
-const TYPES: &[Parameter] = &[Parameter::words(
-    "tun_types",
-    &[
-        "cfd_tunnel",
-        "warp_connector",
-        "warp",
-        "magic",
-        "ip_sec",
-        "gre",
-        "cni",
-    ],
-    "of these types",
-)];
+const TYPES: &[Parameter] = &[Parameter::words("tun_types", TUNNEL_TYPES, "of these types")];
 
 const CLIENT: &[Parameter] = &[Parameter::uuid("client_id", "only those of this connector")];
+
 /// How a deletion treats what is in its way.
 pub(crate) const CASCADE: &[Parameter] = &[Parameter::flag(
     "cascade",

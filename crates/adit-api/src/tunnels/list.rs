@@ -7,7 +7,7 @@ use axum::extract::State;
 use super::view::TunnelView;
 use crate::{
     envelope::Success,
-    extract::{PageRules, QueryParams, RequestError},
+    extract::{PageRules, QueryParams, RequestError, list},
     problem::Problem,
     scope::AccountScope,
     state::ApiState,
@@ -25,17 +25,6 @@ const STATUSES: [(&str, TunnelStatus); 4] = [
     ("down", TunnelStatus::Down),
 ];
 
-/// Every type of tunnel that the v4 API has; here there are only those that are a [`TunnelKind`].
-const TYPES: [&str; 7] = [
-    "cfd_tunnel",
-    "warp_connector",
-    "warp",
-    "magic",
-    "ip_sec",
-    "gre",
-    "cni",
-];
-
 /// `GET …/cfd_tunnel`.
 pub(crate) async fn list(
     State(state): State<ApiState>,
@@ -51,7 +40,8 @@ pub(crate) async fn list_all_types(
     scope: AccountScope,
     query: QueryParams,
 ) -> Result<Success<Vec<TunnelView>>, Problem> {
-    let kinds = kinds(&query)?;
+    let kinds = query.tunnel_kinds("tun_types")?;
+    let kinds = kinds.unwrap_or_else(|| TunnelKind::ALL.to_vec());
     list_kinds(&state, &scope, &query, &kinds).await
 }
 
@@ -63,13 +53,8 @@ pub(crate) async fn list_kinds(
     kinds: &[TunnelKind],
 ) -> Result<Success<Vec<TunnelView>>, Problem> {
     let page = query.page(PAGES)?;
-    let mut found = some(state, scope, filter(query, kinds)?, page).await?;
-    // A name may hold a percent sign of its own, so names count as decoded once, and again only if none matches.
-    if found.total == 0
-        && let Some(again) = query.decoded_again()
-    {
-        found = some(state, scope, filter(&again, kinds)?, page).await?;
-    }
+    let found = list!(query, |query| some(state, scope, filter(query, kinds)?, page)
+        .await?);
     Ok(Success::page(&found, page, TunnelView::of))
 }
 
@@ -81,29 +66,9 @@ async fn some(
 ) -> Result<Page<Tunnel>, StoreError> {
     // To the store no kind means every kind.
     if filter.kinds.is_empty() {
-        return Ok(Page {
-            items: Vec::new(),
-            total: 0,
-        });
+        return Ok(Page::empty());
     }
     state.catalog.tunnels(scope.account, &filter, page).await
-}
-
-/// The kinds that `tun_types` names; both if it is absent.
-fn kinds(query: &QueryParams) -> Result<Vec<TunnelKind>, RequestError> {
-    let names: Vec<&str> = query
-        .all("tun_types")
-        .flat_map(|names| names.split(','))
-        .map(str::trim)
-        .collect();
-    if !names.iter().all(|name| TYPES.contains(name)) {
-        return Err(RequestError::BadParameter {
-            name: "tun_types",
-            expected: "a comma-separated list of cfd_tunnel, warp_connector, warp, magic, ip_sec, gre, cni",
-        });
-    }
-    let wanted = |kind: &TunnelKind| names.is_empty() || names.contains(&kind.as_str());
-    Ok(TunnelKind::ALL.into_iter().filter(wanted).collect())
 }
 
 fn filter(query: &QueryParams, kinds: &[TunnelKind]) -> Result<TunnelFilter, RequestError> {

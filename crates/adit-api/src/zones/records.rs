@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     envelope::Success,
-    extract::{JsonBody, PageRules, QueryParams},
+    extract::{JsonBody, PageRules, QueryParams, list},
     problem::Problem,
     scope::{RecordScope, ZoneScope},
     state::ApiState,
@@ -37,13 +37,10 @@ pub(crate) async fn list_records(
     query: QueryParams,
 ) -> Result<Success<Vec<RecordView>>, Problem> {
     let page = query.page(PAGES)?;
-    let found = match record_filter::read(&query)? {
+    let found = list!(query, |query| match record_filter::read(query)? {
         Some(filter) => state.catalog.dns_records(scope.zone.id, &filter, page).await?,
-        None => Page {
-            items: Vec::new(),
-            total: 0,
-        },
-    };
+        None => Page::empty(),
+    });
     Ok(Success::page(&found, page, |record| {
         RecordView::of(record, &scope.zone)
     }))
@@ -84,7 +81,6 @@ pub(crate) async fn replace_record(
     scope: RecordScope,
     JsonBody(body): JsonBody<RecordRequest>,
 ) -> Result<Success<RecordView>, RecordError> {
-    find(&state, &scope).await?;
     update(&state, &scope, body).await
 }
 

@@ -1,10 +1,7 @@
 //! Public routes: a host name that leads to a tunnel.
 
 use adit_core::{
-    port::{
-        Actor, CatalogError, Comparison, DnsRecord, DnsRecordFilter, DnsRecordKind, PageRequest, TextMatch,
-        Zone, ZoneFilter,
-    },
+    port::{Actor, CatalogError, DnsRecord, DnsRecordFilter, DnsRecordKind, PageRequest, Zone},
     zone_names::{LeadsElsewhere, RoutePlan, full_name, plan_route, target_tunnel},
 };
 use adit_model::{HostPattern, HostnameError, RecordId, TunnelKey, TunnelKind, ZoneId};
@@ -99,19 +96,12 @@ async fn zone_of(state: &ApiState, scope: &ZoneTunnelScope, typed: &str) -> Resu
     if scope.zone.name.covers(pattern.base()) {
         return own();
     }
-    let page = PageRequest { page: 1, per_page: 1 };
-    for above in pattern.base().ancestry() {
-        let filter = ZoneFilter {
-            name: Some(TextMatch::new(Comparison::Equal, above)),
-            account: Some(scope.zone.account),
-            ..ZoneFilter::default()
-        };
-        let found = state.catalog.zones(&scope.caller.reach(), &filter, page).await?;
-        if let Some(zone) = found.items.into_iter().next() {
-            return Ok(zone);
-        }
-    }
-    own()
+    let (reach, account) = (scope.caller.reach(), scope.zone.account);
+    let found = state
+        .catalog
+        .zone_of_host(&reach, account, pattern.base())
+        .await?;
+    found.map_or_else(own, Ok)
 }
 
 /// True if the record leads to a tunnel that is gone: it serves nobody, and to take its name hurts nobody. Deleting a

@@ -124,3 +124,29 @@ async fn accounts_are_listed_as_far_as_one_sees() {
     .await;
     assert_json_snapshot!("account_list", other.whole());
 }
+
+#[tokio::test]
+async fn texts_count_as_encoded_once_and_twice_in_every_list() {
+    let api = Api::new().await;
+    for (path, found) in [
+        ("/accounts?name=Account%2520of%2520example.org".to_owned(), 1),
+        ("/accounts?name=Account%252520of%252520example.org".to_owned(), 0),
+        ("/zones?name=contains%253Aexample.org".to_owned(), 1),
+        ("/zones?account.name=Account%2520of%2520example.com".to_owned(), 1),
+        (
+            format!("/accounts/{ACCOUNT}/tokens/permission_groups?name=DNS%2520Write"),
+            1,
+        ),
+        (
+            format!("/accounts/{ACCOUNT}/iam/permission_groups?name=DNS%2520Write"),
+            1,
+        ),
+        (
+            format!("/accounts/{ACCOUNT}/audit_logs?action.type=zone%252Ecreate"),
+            1,
+        ),
+    ] {
+        let answer = api.get(&path).await;
+        assert_eq!(answer.ids().len(), found, "{path}: {answer:?}");
+    }
+}

@@ -209,6 +209,17 @@ pub struct Page<T> {
     pub total: u64,
 }
 
+impl<T> Page<T> {
+    /// Nothing matches.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self {
+            items: Vec::new(),
+            total: 0,
+        }
+    }
+}
+
 /// The store as the API sees it. Every change is durable before the call returns, in one transaction with its
 /// audit record, and is told to the edges: [`ChangeNumber`] says from where on they know it.
 #[async_trait]
@@ -246,8 +257,8 @@ pub trait Catalog:
         page: PageRequest,
     ) -> Result<Page<Tunnel>, StoreError>;
 
-    /// The secret of a live tunnel; [`CatalogError::NoTunnel`] if it is deleted or unknown.
-    async fn tunnel_secret(&self, key: TunnelKey) -> Result<TunnelSecret, CatalogError>;
+    /// The secret of a live tunnel of a kind; [`CatalogError::NoTunnel`] if it is deleted, unknown or of the other kind.
+    async fn tunnel_secret(&self, key: TunnelKey, kind: TunnelKind) -> Result<TunnelSecret, CatalogError>;
 
     /// Changes a live tunnel; [`CatalogError::NoTunnel`] if it is deleted or unknown.
     async fn update_tunnel(

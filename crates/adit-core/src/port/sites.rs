@@ -9,6 +9,10 @@ use crate::ha::{Epoch, HaSetting, HaState, StaleEpoch};
 /// A site's configuration and the present decision about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was deleted.
+    pub deleted_at: Option<Timestamp>,
     /// The present decision.
     pub state: HaState,
     /// The configuration.

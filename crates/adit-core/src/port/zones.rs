@@ -6,6 +6,7 @@ use adit_model::{AccountId, Hostname, Timestamp, ZoneId};
 use async_trait::async_trait;
 
 use super::{Actor, ChangeNumber, StoreError, TextMatch};
+use crate::permission::Reach;
 
 /// A zone: a domain under which an account may put public host names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +83,14 @@ pub enum ZoneError {
 pub trait Zones: Send + Sync {
     /// To whom these zones belong, of all of them at once. A zone that does not exist is left out.
     async fn owners_of_zones(&self, zones: &[ZoneId]) -> Result<BTreeMap<ZoneId, AccountId>, StoreError>;
+
+    /// The zone of the account, within reach, that this host name is in: of several the one with the longest domain.
+    async fn zone_of_host(
+        &self,
+        reach: &Reach,
+        account: AccountId,
+        host: &Hostname,
+    ) -> Result<Option<Zone>, StoreError>;
 
     /// Makes a zone.
     async fn add_zone(&self, account: AccountId, name: Hostname, actor: &Actor) -> Result<Zone, ZoneError>;

@@ -231,7 +231,9 @@ async fn a_damaged_tunnel_does_not_keep_the_others_from_the_edges() {
     assert_eq!(snapshot.tunnels[0].0, good.key);
     assert_eq!(snapshot.hosts.len(), 1);
     assert!(matches!(
-        home.catalog().tunnel_secret(bad.key).await,
+        home.catalog()
+            .tunnel_secret(bad.key, adit_model::TunnelKind::CfdTunnel)
+            .await,
         Err(CatalogError::Store(_))
     ));
 }

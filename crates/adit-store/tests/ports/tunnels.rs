@@ -28,7 +28,11 @@ async fn a_new_tunnel_is_inactive_since_it_was_made_and_keeps_its_secret() {
 
     let found = home.get(made.key).await;
     assert_eq!(format!("{found:?}"), format!("{made:?}"));
-    let secret = home.catalog().tunnel_secret(made.key).await.unwrap();
+    let secret = home
+        .catalog()
+        .tunnel_secret(made.key, adit_model::TunnelKind::CfdTunnel)
+        .await
+        .unwrap();
     assert_eq!(secret.expose(), home.new_tunnel("blog").secret.expose());
 }
 
@@ -101,7 +105,9 @@ async fn a_deleted_tunnel_is_still_found_and_gives_no_secret() {
     let deleted_at = home.get(made.key).await.deleted_at;
     assert_eq!(deleted_at, Some(home.hands.now()));
     assert!(matches!(
-        home.catalog().tunnel_secret(made.key).await,
+        home.catalog()
+            .tunnel_secret(made.key, adit_model::TunnelKind::CfdTunnel)
+            .await,
         Err(CatalogError::NoTunnel)
     ));
 
@@ -131,7 +137,9 @@ async fn another_account_cannot_reach_a_tunnel() {
     };
     assert!(home.catalog().tunnel(theirs).await.unwrap().is_none());
     assert!(matches!(
-        home.catalog().tunnel_secret(theirs).await,
+        home.catalog()
+            .tunnel_secret(theirs, adit_model::TunnelKind::CfdTunnel)
+            .await,
         Err(CatalogError::NoTunnel)
     ));
     assert!(matches!(

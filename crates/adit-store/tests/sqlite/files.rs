@@ -36,7 +36,11 @@ async fn the_files_are_their_owners_alone() {
 async fn no_credential_lies_readable_in_the_files() {
     let home = home!();
     let tunnel = home.tunnel("blog").await;
-    let secret = home.catalog().tunnel_secret(tunnel.key).await.unwrap();
+    let secret = home
+        .catalog()
+        .tunnel_secret(tunnel.key, adit_model::TunnelKind::CfdTunnel)
+        .await
+        .unwrap();
     for entry in std::fs::read_dir(home.place.directory.path()).unwrap() {
         let path = entry.unwrap().path();
         let content = std::fs::read(&path).unwrap();

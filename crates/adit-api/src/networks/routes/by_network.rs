@@ -1,6 +1,6 @@
 //! Routes by the network that they are of: the older form, which old clients know alone.
 
-use adit_core::port::RouteSelector;
+use adit_core::port::{NetworkError, RouteSelector};
 use adit_model::TunnelKind;
 use axum::extract::State;
 
@@ -8,11 +8,8 @@ use super::{RouteRequest, RouteView};
 use crate::{
     endpoint::Parameter,
     envelope::Success,
-    extract::{JsonBody, QueryParams},
-    networks::{
-        list::{TYPES, kinds},
-        scope::NetworkScope,
-    },
+    extract::{JsonBody, QueryParams, TUNNEL_TYPES},
+    networks::scope::NetworkScope,
     problem::Problem,
     state::ApiState,
 };
@@ -24,10 +21,10 @@ pub(crate) const BY_NETWORK: &[Parameter] = &[
         "in this virtual network; in the default one if absent",
     ),
     Parameter::uuid("tunnel_id", "only if it leads to this tunnel"),
-    Parameter::word(
+    Parameter::words(
         "tun_type",
-        TYPES,
-        "only if it leads to a tunnel of this type; cfd_tunnel if neither this nor tunnel_id is given",
+        TUNNEL_TYPES,
+        "only if it leads to a tunnel of one of these types; cfd_tunnel if neither this nor tunnel_id is given",
     ),
 ];
 
@@ -76,10 +73,12 @@ pub(crate) async fn delete_by_network(
     query: QueryParams,
 ) -> Result<Success<RouteView>, Problem> {
     let tunnel = query.value("tunnel_id", "a UUID")?;
-    let kind = match kinds(&query, "tun_type")? {
+    let kind = match query.tunnel_kinds("tun_type")?.as_deref() {
         // A type of which there are no tunnels here.
-        Some(kinds) if kinds.is_empty() => return Err(adit_core::port::NetworkError::NoRoute.into()),
-        Some(kinds) => kinds.first().copied(),
+        Some([]) => return Err(NetworkError::NoRoute.into()),
+        Some([kind]) => Some(*kind),
+        // Both kinds that there are.
+        Some([_, ..]) => None,
         None if tunnel.is_some() => None,
         None => Some(TunnelKind::CfdTunnel),
     };

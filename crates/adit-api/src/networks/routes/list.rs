@@ -1,15 +1,15 @@
 //! Finding routes: lists, and the one that an address takes.
 
-use adit_core::port::{Page, PageRequest, Route, RouteFilter};
+use adit_core::port::RouteFilter;
 use axum::extract::State;
 
 use super::{FoundView, TeamnetView};
 use crate::{
     endpoint::Parameter,
     envelope::Success,
-    extract::{QueryParams, RequestError},
+    extract::{QueryParams, RequestError, TUNNEL_TYPES, list},
     networks::{
-        list::{PAGES, TYPES, kinds, network, text},
+        list::{PAGES, network, text},
         scope::AddressScope,
     },
     problem::Problem,
@@ -29,7 +29,11 @@ pub(crate) const FILTERS: &[Parameter] = &[
     ),
     Parameter::uuid("tunnel_id", "leads to this tunnel"),
     Parameter::uuid("route_id", "exactly this route"),
-    Parameter::words("tun_types", TYPES, "leads to a tunnel of one of these types"),
+    Parameter::words(
+        "tun_types",
+        TUNNEL_TYPES,
+        "leads to a tunnel of one of these types",
+    ),
     Parameter::uuid("virtual_network_id", "in this virtual network"),
 ];
 
@@ -49,23 +53,11 @@ pub(crate) async fn list(
     query: QueryParams,
 ) -> Result<Success<Vec<TeamnetView>>, Problem> {
     let page = query.page(PAGES)?;
-    let mut found = some(&state, &scope, &query, page).await?;
-    // A comment may hold a percent sign of its own, so it counts as decoded once, and again only if none matches.
-    if found.total == 0
-        && let Some(again) = query.decoded_again()
-    {
-        found = some(&state, &scope, &again, page).await?;
-    }
+    let found = list!(query, |query| {
+        let filter = filter(query)?;
+        state.catalog.routes(scope.account, &filter, page).await?
+    });
     Ok(Success::page(&found, page, TeamnetView::of))
-}
-
-async fn some(
-    state: &ApiState,
-    scope: &AccountScope,
-    query: &QueryParams,
-    page: PageRequest,
-) -> Result<Page<Route>, Problem> {
-    Ok(state.catalog.routes(scope.account, &filter(query)?, page).await?)
 }
 
 fn filter(query: &QueryParams) -> Result<RouteFilter, RequestError> {
@@ -77,7 +69,7 @@ fn filter(query: &QueryParams) -> Result<RouteFilter, RequestError> {
         within: network(query, "network_subset")?,
         containing: network(query, "network_superset")?,
         tunnel: query.value("tunnel_id", "a UUID")?,
-        kinds: kinds(query, "tun_types")?,
+        kinds: query.tunnel_kinds("tun_types")?,
         virtual_network: query.value("virtual_network_id", "a UUID")?,
     })
 }

@@ -2,7 +2,7 @@
 
 use adit_core::{
     networks::{Family, SubnetKind},
-    port::{Page, PageRequest, Subnet, SubnetFilter},
+    port::SubnetFilter,
 };
 use axum::extract::State;
 
@@ -10,8 +10,8 @@ use super::SubnetView;
 use crate::{
     endpoint::Parameter,
     envelope::Success,
-    extract::{QueryParams, RequestError},
-    networks::list::{PAGES, network, text, words},
+    extract::{QueryParams, RequestError, list},
+    networks::list::{PAGES, network, text},
     problem::Problem,
     scope::AccountScope,
     state::ApiState,
@@ -46,33 +46,18 @@ pub(crate) async fn list(
     query: QueryParams,
 ) -> Result<Success<Vec<SubnetView>>, Problem> {
     let page = query.page(PAGES)?;
-    let mut found = some(&state, &scope, &query, page).await?;
-    // A name may hold a percent sign of its own, so it counts as decoded once, and again only if none matches.
-    if found.total == 0
-        && let Some(again) = query.decoded_again()
-    {
-        found = some(&state, &scope, &again, page).await?;
-    }
+    let found = list!(query, |query| {
+        let filter = filter(query)?;
+        state.catalog.subnets(scope.account, &filter, page).await?
+    });
     Ok(Success::page(&found, page, SubnetView::of))
-}
-
-async fn some(
-    state: &ApiState,
-    scope: &AccountScope,
-    query: &QueryParams,
-    page: PageRequest,
-) -> Result<Page<Subnet>, Problem> {
-    Ok(state
-        .catalog
-        .subnets(scope.account, &filter(query)?, page)
-        .await?)
 }
 
 fn filter(query: &QueryParams) -> Result<SubnetFilter, RequestError> {
     let families = [("v4", Family::V4), ("v6", Family::V6)];
     let orders = [("asc", true), ("desc", false)];
     let expected = "a comma-separated list of cloudflare_source, initial_resolved_ip, warp";
-    let kinds = words(query, "subnet_types", KINDS, expected)?;
+    let kinds = query.words("subnet_types", expected, KINDS)?;
     Ok(SubnetFilter {
         name: text(query, "name"),
         comment: text(query, "comment"),

@@ -81,10 +81,19 @@ async fn the_virtual_network_and_the_tunnel_say_which_route_of_a_network_is_mean
     }
     assert_eq!(delete("tun_type=x".to_owned()).await.failure(), (400, 1001));
     assert_eq!(
+        delete("tun_type=warp_connector,gre".to_owned()).await.failure(),
+        (404, 1015)
+    );
+    assert_eq!(
         delete(format!("virtual_network_id={lab}&tunnel_id={shop}"))
             .await
             .id(),
         other
     );
-    assert_eq!(delete("tun_type=cfd_tunnel".to_owned()).await.id(), default);
+    assert_eq!(
+        delete("tun_type=gre&tun_type=warp_connector%252Ccfd_tunnel".to_owned())
+            .await
+            .id(),
+        default
+    );
 }
