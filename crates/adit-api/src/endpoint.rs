@@ -57,6 +57,8 @@ pub(crate) struct Endpoint {
     pub(crate) query: Vec<&'static [Parameter]>,
     pub(crate) body: Option<SchemaOf>,
     pub(crate) answer: Answer,
+    /// Whether a success has something in `messages`, which `cloudflared` cannot read.
+    pub(crate) has_messages: bool,
     /// How it can fail beyond what every call of its shape can.
     pub(crate) failures: Vec<&'static [Failure]>,
     handler: MethodRouter<ApiState>,
@@ -79,6 +81,7 @@ macro_rules! constructors {
                 query: Vec::new(),
                 body: None,
                 answer: Answer::Nothing,
+                has_messages: false,
                 failures: Vec::new(),
                 handler,
             }
@@ -129,6 +132,12 @@ impl Endpoint {
     pub(crate) fn gives_page<T: JsonSchema>(mut self) -> Self {
         self.answer = Answer::Page(schema_of::<T>);
         self.query(parameter::PAGING)
+    }
+
+    /// Says something in `messages`; for calls that `cloudflared` never makes.
+    pub(crate) fn with_messages(mut self) -> Self {
+        self.has_messages = true;
+        self
     }
 
     /// Gives a JSON object without the envelope.

@@ -1,5 +1,6 @@
 //! Every failure as the client sees it. Statuses and v4 error codes appear here and in its parts, and nowhere else.
 
+mod code;
 mod failure;
 mod identity;
 mod networks;
@@ -33,63 +34,6 @@ use crate::{
 pub(crate) use failure::{Failure, failures};
 pub(crate) use networks::failures as network_failures;
 pub(crate) use shape::{FailureEnvelope, Problem};
-
-/// The v4 error codes. Those of four digits from 1400 on are ours: HTTP's number plus 1000; so
-/// are 1048 and those from 1101 to 1106.
-mod code {
-    pub(super) const INVALID_API_TOKEN: u32 = 1000;
-    pub(super) const INVALID_VALUE: u32 = 1001;
-    pub(super) const TUNNEL_NOT_FOUND: u32 = 1003;
-    pub(super) const ROUTE_TAKEN: u32 = 1003;
-    pub(super) const DNS_VALIDATION: u32 = 1004;
-    pub(super) const TUNNEL_NAME_TAKEN: u32 = 1013;
-    pub(super) const ROUTE_EXISTS: u32 = 1014;
-    pub(super) const NOT_ROUTED: u32 = 1015;
-    pub(super) const TUNNEL_STILL_CONNECTED: u32 = 1022;
-    pub(super) const TUNNEL_STILL_ROUTED: u32 = 1023;
-    pub(super) const VIRTUAL_NETWORK_IN_USE: u32 = 1048;
-    pub(super) const DEFAULT_VIRTUAL_NETWORK: u32 = 1049;
-    pub(super) const NO_CONFIGURATION: u32 = 1055;
-    pub(super) const BAD_CONFIGURATION: u32 = 1056;
-    // From here on ours.
-    pub(super) const SITE_NOT_HA: u32 = 1060;
-    pub(super) const REPLICA_NOT_ELECTABLE: u32 = 1061;
-    pub(super) const FAILOVER_RUNNING: u32 = 1062;
-    pub(super) const FAILOVER_NOT_ACKNOWLEDGED: u32 = 1063;
-    pub(super) const VIRTUAL_NETWORK_NAME_TAKEN: u32 = 1101;
-    pub(super) const VIRTUAL_NETWORK_NOT_FOUND: u32 = 1102;
-    pub(super) const SUBNET_NOT_FOUND: u32 = 1103;
-    pub(super) const SUBNET_NAME_TAKEN: u32 = 1104;
-    pub(super) const SUBNET_OVERLAPS: u32 = 1105;
-    pub(super) const DEFAULT_SUBNET: u32 = 1106;
-    pub(super) const INVALID_HEADERS: u32 = 6003;
-    pub(super) const BAD_EMAIL_HEADER: u32 = 6102;
-    pub(super) const BAD_KEY_HEADER: u32 = 6103;
-    pub(super) const BAD_AUTHORIZATION_HEADER: u32 = 6111;
-    pub(super) const MALFORMED_JSON: u32 = 6007;
-    pub(super) const NO_ROUTE: u32 = 7000;
-    pub(super) const COULD_NOT_ROUTE: u32 = 7003;
-    pub(super) const UNKNOWN_KEY: u32 = 9103;
-    pub(super) const NO_CREDENTIAL: u32 = 9106;
-    pub(super) const UNKNOWN_TOKEN: u32 = 9109;
-    pub(super) const NOT_ALLOWED: u32 = 10_000;
-    pub(super) const TOKEN_IS_VALID: u32 = 10_000;
-    pub(super) const METHOD_NOT_ALLOWED: u32 = 10_001;
-    pub(super) const RECORD_NOT_FOUND: u32 = 81_044;
-    pub(super) const HOST_TAKEN: u32 = 81_053;
-    pub(super) const QUICK_TUNNELS_OFF: u32 = 1403;
-    pub(super) const ZONE_EXISTS: u32 = 1061;
-    pub(super) const NOT_FOUND: u32 = 1404;
-    pub(super) const BODY_TOO_SLOW: u32 = 1408;
-    pub(super) const CONFLICT: u32 = 1409;
-    pub(super) const BODY_TOO_LARGE: u32 = 1413;
-    pub(super) const URI_TOO_LONG: u32 = 1414;
-    pub(super) const TOO_OFTEN: u32 = 1429;
-    pub(super) const HEAD_TOO_LARGE: u32 = 1431;
-    pub(super) const INTERNAL: u32 = 1500;
-    pub(super) const EDGE_BUSY: u32 = 1503;
-    pub(super) const TIMED_OUT: u32 = 1504;
-}
 
 /// What a successful token verification says in `messages`.
 pub(crate) const TOKEN_IS_VALID: Message = Message {
@@ -322,3 +266,6 @@ answer_as_problem!(
     RouteError,
     RecordError
 );
+
+#[cfg(test)]
+mod tests;

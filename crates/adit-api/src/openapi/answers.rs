@@ -15,7 +15,7 @@ use crate::{
 pub(super) fn all(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Map<String, Value> {
     let success = json!({
         "description": "Done.",
-        "content": {"application/json": {"schema": success(endpoint.answer, generator)}},
+        "content": {"application/json": {"schema": success(endpoint, generator)}},
     });
     let mut answers = Map::from_iter([("200".to_owned(), success)]);
     let mut by_status = BTreeMap::<u16, BTreeMap<u32, Vec<&str>>>::new();
@@ -61,19 +61,24 @@ pub(super) fn of(endpoint: &Endpoint) -> Vec<Failure> {
         .collect()
 }
 
-fn success(answer: Answer, generator: &mut SchemaGenerator) -> Value {
+fn success(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
     let array = |item: schemars::Schema| json!({"type": "array", "items": item});
-    let (result, paged) = match answer {
+    let (result, paged) = match endpoint.answer {
         Answer::Nothing => (json!({"type": "null"}), false),
         Answer::One(schema) => (json!(schema(generator)), false),
         Answer::All(schema) => (array(schema(generator)), false),
         Answer::Page(schema) => (array(schema(generator)), true),
-        Answer::Bare => return json!({"type": "object"}),
+        Answer::Bare => return json!({"type": "object", "additionalProperties": true}),
+    };
+    let messages = if endpoint.has_messages {
+        json!({"type": "array", "items": schema_of::<Message>(generator)})
+    } else {
+        json!({"type": "array", "maxItems": 0})
     };
     let mut properties = json!({
         "success": {"const": true},
         "errors": {"type": "array", "maxItems": 0},
-        "messages": {"type": "array", "items": schema_of::<Message>(generator)},
+        "messages": messages,
         "result": result,
     });
     let mut required = vec!["success", "errors", "messages", "result"];
@@ -98,7 +103,7 @@ fn failed(codes: &BTreeMap<u32, Vec<&str>>, generator: &mut SchemaGenerator) -> 
     let schema = json!({
         "allOf": [
             schema_of::<FailureEnvelope>(generator),
-            {"properties": {"errors": {"contains": {"properties": {"code": {"enum": numbers}}}}}},
+            {"properties": {"errors": {"prefixItems": [{"properties": {"code": {"enum": numbers}}}]}}},
         ],
     });
     json!({

@@ -120,3 +120,15 @@ fn calls_say_who_may_make_them_and_how_they_fail() {
         assert!(fails("404") || !endpoint.path.contains('{'), "{}", endpoint.path);
     }
 }
+
+#[test]
+fn only_calls_that_the_stock_client_never_makes_have_messages() {
+    let document = document(&endpoints());
+    let schema = "/responses/200/content/application~1json/schema/properties/messages";
+    for endpoint in endpoints() {
+        let operation = &document["paths"][endpoint.path][endpoint.method.as_str().to_lowercase()];
+        let messages = operation.pointer(schema);
+        let is_empty = messages.is_none_or(|messages| messages["maxItems"] == 0);
+        assert_eq!(is_empty, !endpoint.path.ends_with("/verify"), "{}", endpoint.path);
+    }
+}

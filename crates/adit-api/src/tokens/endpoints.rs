@@ -114,7 +114,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             verify::verify,
         )
         .fails(NOT_VERIFIED)
-        .gives::<Verified>(),
+        .gives::<Verified>()
+        .with_messages(),
         Endpoint::get(
             "/accounts/{account_id}/tokens/verify",
             "Verify that the token of this call is good in this account",
@@ -122,7 +123,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             verify::verify_of_account,
         )
         .fails(NOT_VERIFIED)
-        .gives::<Verified>(),
+        .gives::<Verified>()
+        .with_messages(),
         Endpoint::get(
             "/accounts/{account_id}/iam/permission_groups",
             "List permission groups",

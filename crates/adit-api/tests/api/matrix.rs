@@ -86,11 +86,13 @@ impl Call<'_> {
     }
 }
 
-/// What became of a call: refused as it must be, or let in.
+/// What became of a call: refused as it must be, let in, or neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Refused(u16, u64),
     LetIn,
+    /// Failed by our own fault, which says nothing of who is let in.
+    Broken(u16, u64),
 }
 
 impl Outcome {
@@ -98,7 +100,9 @@ impl Outcome {
         let code = answer.body["errors"][0]["code"].as_u64().unwrap_or(0);
         let status = answer.status.as_u16();
         let is_refusal = matches!(status, 401 | 403) || matches!(code, 9106 | 6003 | 9103 | 9109 | 10_000);
-        if is_refusal {
+        if answer.status.is_server_error() {
+            Self::Broken(status, code)
+        } else if is_refusal {
             Self::Refused(status, code)
         } else {
             Self::LetIn
@@ -107,7 +111,7 @@ impl Outcome {
 
     fn text(self) -> String {
         match self {
-            Self::Refused(status, code) => format!("{status}/{code}"),
+            Self::Refused(status, code) | Self::Broken(status, code) => format!("{status}/{code}"),
             Self::LetIn => "yes".to_owned(),
         }
     }

@@ -171,7 +171,8 @@ fn escaped(path: &str) -> String {
         .replace('}', "%7D")
 }
 
-/// Forbids members that the document does not name, so that an answer with one fails. The parts of an `allOf` stay
+/// Forbids members that the document does not name, so that an answer with one fails: of an object of which it names
+/// none, all. The parts of an `allOf` stay
 /// open: each knows only its own.
 fn close_objects(value: &mut Value) {
     match value {
@@ -181,7 +182,14 @@ fn close_objects(value: &mut Value) {
                     close_objects(value);
                 }
             }
-            if members.contains_key("properties") && !members.contains_key("additionalProperties") {
+            let is_object = members.get("type").is_some_and(|kind| {
+                kind == "object"
+                    || kind
+                        .as_array()
+                        .is_some_and(|kinds| kinds.contains(&json!("object")))
+            });
+            let is_closed = is_object || members.contains_key("properties");
+            if is_closed && !members.contains_key("additionalProperties") {
                 members.insert("additionalProperties".to_owned(), false.into());
             }
         }
