@@ -1,5 +1,5 @@
 //! Requests that nobody would think of, made from the OpenAPI document: right in form, nearly right, and hostile, each
-//! with ids that earlier answers gave. Whatever is asked, the answer is in the document and is nobody's fault but the
+//! with ids that earlier answers gave for just that, and parameters that come several times. Whatever is asked, the answer is in the document and is nobody's fault but the
 //! client's.
 
 mod choices;
@@ -53,10 +53,12 @@ fn no_request_gets_an_answer_that_the_document_does_not_tell_of() {
         let outcome = TestRunner::new_with_rng(config, seeded).run(&sequences, |sequence| {
             for choices in sequence {
                 let request = requests::any(Contract::get(), &mut known.borrow_mut(), Choices::new(&choices));
-                let shown = request.to_string();
+                let (shown, path) = (request.to_string(), request.path.clone());
                 let answer = runtime.block_on(api.send(request.into_http()));
                 prop_assert!(!answer.status.is_server_error(), "{shown}\n{answer:?}");
-                known.borrow_mut().learn(&answer.body["result"]);
+                known
+                    .borrow_mut()
+                    .learn_of(Contract::get(), &path, &answer.body["result"]);
                 *counts.borrow_mut().entry(answer.status.as_u16()).or_default() += 1;
             }
             Ok(())

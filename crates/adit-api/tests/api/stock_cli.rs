@@ -1,16 +1,19 @@
 //! The stock command line against the API.
 
 mod networks;
+mod transcript;
 
 use std::{path::PathBuf, process::Output, time::SystemTime};
 
 use adit_api::Limits;
+use adit_core::port::{Ask, Question};
 use adit_model::Timestamp;
 use adit_testing::{
     cloudflared::{ABSENT, binary, run},
     skip,
 };
 use adit_wire::{OriginCertificate, TunnelToken, management_token::ManagementResource};
+use insta::assert_snapshot;
 use serde_json::Value;
 
 use crate::support::{ACCOUNT, Api, Server, TOKEN};
@@ -57,70 +60,82 @@ impl Stock {
         run(&self.binary, environment, &args).await
     }
 
-    /// What a command prints that must succeed.
-    async fn run(&self, command: &str) -> String {
-        let output = self.output(command).await;
-        let (out, err) = (
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
-        );
-        assert!(output.status.success(), "{command}: {out}{err}");
-        format!("{out}{err}")
-    }
-
-    /// What a command prints that must fail.
-    async fn fail(&self, command: &str) -> String {
-        let output = self.output(command).await;
-        assert!(!output.status.success(), "{command}");
-        String::from_utf8_lossy(&output.stderr).into_owned()
+    /// The id of the live tunnel of this name.
+    async fn id_of(&self, name: &str) -> String {
+        let path = crate::support::tunnels(&format!("?is_deleted=false&name={name}"));
+        let found = self.api.get(&path).await;
+        found.ids()[0].to_owned()
     }
 }
 
 #[tokio::test]
-async fn the_stock_client_manages_tunnels() {
+async fn the_stock_client_makes_shows_and_cleans_up_tunnels() {
     let Some(binary) = binary() else {
-        return skip("the_stock_client_manages_tunnels", ABSENT);
+        return skip("the_stock_client_makes_shows_and_cleans_up_tunnels", ABSENT);
     };
     let stock = Stock::new(binary).await;
     let file = stock.directory.path().join("shop.json");
-    let created = stock
-        .run(&format!(
-            "tunnel create --credentials-file {} shop",
-            file.display()
-        ))
+    let create = format!("tunnel create --credentials-file {} shop", file.display());
+    let mut told = stock
+        .told(&[
+            "tunnel list",
+            &create,
+            "tunnel create shop",
+            "tunnel create --output json --secret AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8= blog",
+            "tunnel list",
+            "tunnel list --name-prefix sh",
+            "tunnel list --output json --exclude-name-prefix sh",
+            "tunnel token shop",
+            "tunnel info shop",
+        ])
         .await;
-    assert!(created.contains("Created tunnel shop with id "), "{created}");
-    let listed: Value = serde_json::from_str(&stock.run("tunnel list --output json").await).unwrap();
-    let id = listed[0]["id"].as_str().unwrap();
-    assert_eq!(
-        (listed.as_array().unwrap().len(), &listed[0]["name"]),
-        (1, &Value::from("shop"))
-    );
-
-    let token = TunnelToken::parse(&stock.run("tunnel token shop").await).unwrap();
+    let shop = stock.id_of("shop").await;
+    let token = stock.output("tunnel token shop").await.stdout;
+    let token = TunnelToken::parse(&String::from_utf8(token).unwrap()).unwrap();
     let kept = adit_wire::CredentialsFile::parse(&std::fs::read_to_string(&file).unwrap()).unwrap();
     assert_eq!(token.tunnel, kept.tunnel);
     assert_eq!(token.secret.expose(), kept.secret.expose());
 
-    let again = stock.fail("tunnel create shop").await;
-    assert!(again.contains("tunnel with name already exists"), "{again}");
-    stock.api.connect(id).await;
-    let info = stock.run("tunnel info shop").await;
-    assert!(info.contains("2026.8.2") && info.contains("2xlocal01"), "{info}");
-    assert!(stock.run("tunnel list").await.contains("2xlocal01"));
-    stock.run("tunnel cleanup shop").await;
-
-    *stock.api.edges.live.lock() = 1;
-    let refused = stock.fail("tunnel delete shop").await;
+    stock.api.connect(&shop).await;
+    told += &stock
+        .told(&["tunnel list", "tunnel info shop", "tunnel cleanup shop"])
+        .await;
+    let asked = stock.api.edges.asked.lock().clone();
     assert!(
-        refused.contains("1022") && refused.contains("active connections"),
-        "{refused}"
+        matches!(
+            asked[..],
+            [Ask {
+                question: Question::CloseConnections { connector: None, .. },
+                ..
+            }]
+        ),
+        "{asked:?}"
     );
-    stock.run("tunnel delete -f shop").await;
-    assert!(!stock.run("tunnel list").await.contains("shop"));
-    assert!(stock.run("tunnel list -d").await.contains("shop"));
-    let gone = stock.fail("tunnel token shop").await;
-    assert!(gone.contains("shop"), "{gone}");
+    assert_snapshot!("stock_tunnels", stock.without_what_varies(&told));
+}
+
+#[tokio::test]
+async fn the_stock_client_deletes_tunnels() {
+    let Some(binary) = binary() else {
+        return skip("the_stock_client_deletes_tunnels", ABSENT);
+    };
+    let stock = Stock::new(binary).await;
+    let blog = stock.api.create_tunnel("blog").await;
+    stock.api.create_tunnel("shop").await;
+    *stock.api.edges.live.lock() = 1;
+    let commands = [
+        "tunnel delete blog",
+        "tunnel delete -f blog",
+        "tunnel list",
+        "tunnel list -d --output yaml",
+        "tunnel delete blog",
+        &format!("tunnel delete {blog}"),
+        &format!("tunnel token {blog}"),
+        &format!("tunnel info {blog}"),
+        "tunnel delete shop",
+        "tunnel delete f70ff985-a4ef-4643-bbbc-4a0ed4fc8415",
+    ];
+    assert_snapshot!("stock_deletion", stock.transcript(&commands).await);
 }
 
 #[tokio::test]
@@ -144,6 +159,12 @@ async fn the_stock_client_gets_management_tokens() {
             (id.clone(), vec![resource])
         );
     }
+    let commands = [
+        &format!("management token --resource logs {id}"),
+        &format!("management token --resource nonsense {id}"),
+        "management token --resource logs f70ff985-a4ef-4643-bbbc-4a0ed4fc8415",
+    ];
+    assert_snapshot!("stock_management_tokens", stock.transcript(&commands).await);
 }
 
 #[tokio::test]
@@ -152,36 +173,23 @@ async fn the_stock_client_routes_names() {
         return skip("the_stock_client_routes_names", ABSENT);
     };
     let stock = Stock::new(binary).await;
-    let (blog, shop) = (
-        stock.api.create_tunnel("blog").await,
-        stock.api.create_tunnel("shop").await,
-    );
-    let added = stock.run("tunnel route dns blog www.example.com").await;
-    assert!(
-        added.contains(&format!(
-            "Added CNAME www.example.com which will route to this tunnel tunnelID={blog}"
-        )),
-        "{added}"
-    );
-    let same = stock.run("tunnel route dns blog www").await;
-    assert!(
-        same.contains("www.example.com is already configured to route to your tunnel"),
-        "{same}"
-    );
-    let taken = stock.fail("tunnel route dns shop www").await;
-    assert!(
-        taken.contains("code: 1003, reason: An A, AAAA, or CNAME record with that host already exists"),
-        "{taken}"
-    );
-    let moved = stock.run("tunnel route dns --overwrite-dns shop www").await;
-    assert!(moved.contains(&shop), "{moved}");
-    let reserved = stock.fail("tunnel route dns shop management.example.com").await;
-    assert!(
-        reserved.contains("code: 1004") && reserved.contains("reserved"),
-        "{reserved}"
-    );
-    let lb = stock.fail("tunnel route lb shop www pool").await;
-    assert!(lb.contains("not in this version"), "{lb}");
+    stock.api.create_tunnel("blog").await;
+    stock.api.create_tunnel("shop").await;
+    let commands = [
+        "tunnel route dns blog www.example.com",
+        "tunnel route dns blog www",
+        "tunnel route dns shop www",
+        "tunnel route dns --overwrite-dns shop www",
+        "tunnel route dns blog *.example.com",
+        "tunnel route dns blog www.elsewhere.example",
+        "tunnel route dns shop management.example.com",
+        "tunnel route dns nobody shop.example.com",
+        "tunnel route lb shop www pool",
+        // Whose tunnel is gone, that name is free.
+        "tunnel delete -f shop",
+        "tunnel route dns blog www",
+    ];
+    assert_snapshot!("stock_route_dns", stock.transcript(&commands).await);
 }
 
 #[tokio::test]
@@ -190,12 +198,13 @@ async fn the_stock_client_says_what_is_wrong() {
         return skip("the_stock_client_says_what_is_wrong", ABSENT);
     };
     let stock = Stock::new(binary).await;
-    let unknown = "tunnel token f70ff985-a4ef-4643-bbbc-4a0ed4fc8415";
-    let missing = stock.fail(unknown).await;
-    assert!(
-        missing.contains("code: 1003, reason: Tunnel not found"),
-        "{missing}"
-    );
+    let commands = [
+        "tunnel token f70ff985-a4ef-4643-bbbc-4a0ed4fc8415",
+        "tunnel info f70ff985-a4ef-4643-bbbc-4a0ed4fc8415",
+        "tunnel cleanup nobody",
+        "tunnel list",
+    ];
+    let mut told = stock.told(&commands[..3]).await;
     let file = stock.directory.path().join("cert.pem");
     let other = OriginCertificate {
         zone: stock.api.zone_id,
@@ -203,9 +212,6 @@ async fn the_stock_client_says_what_is_wrong() {
         api_token: "x".repeat(40),
     };
     std::fs::write(file, other.encode()).unwrap();
-    let refused = stock.fail(unknown).await;
-    assert!(
-        refused.contains("code: 9109, reason: Invalid access token"),
-        "{refused}"
-    );
+    told += &stock.told(&commands).await;
+    assert_snapshot!("stock_failures", stock.without_what_varies(&told));
 }

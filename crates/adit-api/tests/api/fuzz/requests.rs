@@ -2,7 +2,7 @@
 
 mod values;
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use axum::body::Body;
 use http::{Method, Request};
@@ -19,7 +19,12 @@ const MOST: usize = 48;
 pub(super) struct Known {
     uuids: Vec<String>,
     tags: Vec<String>,
+    /// Ids of what was there once, by what a path calls them.
+    real: BTreeMap<String, Vec<String>>,
 }
+
+/// What bodies, queries and answers call an id, and what paths do.
+const ALIASES: [(&str, &str); 2] = [("uuid", "tunnel_id"), ("client_id", "connector_id")];
 
 impl Known {
     pub(super) fn of(api: &Api) -> Self {
@@ -30,7 +35,44 @@ impl Known {
                 api.zone_id.to_string(),
                 OTHER_ACCOUNT.to_owned(),
             ],
+            real: BTreeMap::from([("zone_id".to_owned(), vec![api.zone_id.to_string()])]),
         }
+    }
+
+    /// Keeps the id of an object that was made by a call on this path, and every id in it.
+    pub(super) fn learn_of(&mut self, contract: &Contract, path: &str, result: &Value) {
+        let items = contract
+            .calls()
+            .filter_map(|(_, item, _)| item.strip_prefix(path)?.strip_prefix("/{")?.strip_suffix('}'));
+        if let (Some(name), Some(id)) = (items.last(), result["id"].as_str()) {
+            self.keep_real(name, id);
+        }
+        self.learn(result);
+    }
+
+    fn keep_real(&mut self, name: &str, id: &str) {
+        let name = ALIASES
+            .iter()
+            .find(|(alias, _)| *alias == name)
+            .map_or(name, |found| found.1);
+        let ids = self.real.entry(name.to_owned()).or_default();
+        if !ids.iter().any(|known| known == id) {
+            ids.push(id.to_owned());
+            if ids.len() > MOST {
+                ids.remove(0);
+            }
+        }
+    }
+
+    /// The id of something that was there once, where something of this name is wanted; mostly a late one.
+    fn real(&self, name: &str, choices: &mut Choices<'_>) -> Option<String> {
+        let name = ALIASES
+            .iter()
+            .find(|(alias, _)| *alias == name)
+            .map_or(name, |found| found.1);
+        let ids = self.real.get(name).filter(|_| choices.chance(70))?;
+        let back = choices.below(ids.len().min(4));
+        ids.iter().rev().nth(back).cloned()
     }
 
     /// Keeps every id in a result.
@@ -39,7 +81,11 @@ impl Known {
             Value::Object(members) => {
                 for (name, value) in members {
                     match value.as_str() {
-                        Some(id) if name == "id" || name.ends_with("_id") => self.keep(id),
+                        Some(id) if name.ends_with("_id") => {
+                            self.keep_real(name, id);
+                            self.keep(id);
+                        }
+                        Some(id) if name == "id" => self.keep(id),
                         _ => self.learn(value),
                     }
                 }
@@ -67,6 +113,8 @@ impl Known {
 /// A request before it is sent.
 pub(super) struct Asked {
     method: Method,
+    /// As it is in the document.
+    pub(super) path: String,
     uri: String,
     headers: Vec<(&'static str, String)>,
     body: Option<String>,
@@ -88,6 +136,7 @@ impl fmt::Display for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             method,
+            path: _,
             uri,
             headers,
             body,
@@ -105,6 +154,8 @@ pub(super) fn any(contract: &Contract, known: &mut Known, mut choices: Choices<'
         let name = parameter["name"].as_str().unwrap();
         let value = if name == "account_id" && !choices.chance(10) {
             ACCOUNT.to_owned()
+        } else if let Some(id) = known.real(name, &mut choices) {
+            id
         } else {
             values::text(contract, &parameter["schema"], known, &mut choices)
         };
@@ -112,9 +163,19 @@ pub(super) fn any(contract: &Contract, known: &mut Known, mut choices: Choices<'
     }
     let mut separator = '?';
     for parameter in operation["parameters"].as_array().unwrap() {
-        if choices.chance(25) {
-            let value = values::text(contract, &parameter["schema"], known, &mut choices);
-            let name = parameter["name"].as_str().unwrap();
+        let times = match choices.below(40) {
+            0..=29 => 0,
+            30..=36 => 1,
+            37 | 38 => 2,
+            _ => 24,
+        };
+        let name = parameter["name"].as_str().unwrap();
+        for _ in 0..times {
+            let real = known.real(name, &mut choices);
+            let value =
+                real.unwrap_or_else(|| values::text(contract, &parameter["schema"], known, &mut choices));
+            let room = 12_000_usize.saturating_sub(uri.len());
+            let value: String = value.chars().take(room / 9).collect();
             uri.push_str(&format!("{separator}{name}={}", encoded(&value, &mut choices)));
             separator = '&';
         }
@@ -129,6 +190,7 @@ pub(super) fn any(contract: &Contract, known: &mut Known, mut choices: Choices<'
     });
     Asked {
         method: method.clone(),
+        path: (*path).to_owned(),
         uri,
         headers: credential(&mut choices),
         body,

@@ -1,38 +1,12 @@
 //! The stock command line's commands on private networks.
 
-use std::fmt::Write as _;
-
 use adit_testing::{
     cloudflared::{ABSENT, binary},
     skip,
 };
 use insta::assert_snapshot;
-use regex::Regex;
-use serde_json::Value;
 
 use super::Stock;
-use crate::support::redacted;
-
-impl Stock {
-    /// What these commands print, one after the other, with their exit codes.
-    async fn transcript(&self, commands: &[&str]) -> String {
-        let mut transcript = String::new();
-        for command in commands {
-            let output = self.output(command).await;
-            let (out, err) = (
-                String::from_utf8_lossy(&output.stdout),
-                String::from_utf8_lossy(&output.stderr),
-            );
-            let code = output.status.code().unwrap();
-            writeln!(transcript, "$ {command}\n{out}{err}({code})\n").unwrap();
-        }
-        let times = Regex::new(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z").unwrap();
-        let transcript = times.replace_all(&transcript, "[time]").into_owned();
-        let redacted = redacted(Value::String(transcript));
-        let lines = redacted.as_str().unwrap().lines();
-        lines.map(str::trim_end).collect::<Vec<_>>().join("\n")
-    }
-}
 
 #[tokio::test]
 async fn the_stock_client_manages_virtual_networks() {

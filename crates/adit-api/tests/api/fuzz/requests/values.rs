@@ -129,7 +129,9 @@ fn object(contract: &Contract, schema: &Value, known: &Known, choices: &mut Choi
             choices.chance(60)
         };
         if wanted {
-            members.insert(name.clone(), any(contract, schema, known, choices));
+            let real = known.real(name, choices).map(Value::from);
+            let value = real.unwrap_or_else(|| any(contract, schema, known, choices));
+            members.insert(name.clone(), value);
         }
     }
     if choices.chance(5) {
