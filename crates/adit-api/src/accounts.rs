@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     auth::Caller,
-    endpoint::{Access, Endpoint, Parameter},
+    endpoint::{Access, DIRECTION, Endpoint, Parameter},
     envelope::Success,
     extract::{JsonBody, PageRules, QueryParams, list},
+    name,
     problem::{
         Problem,
         failures::{ACCOUNT, ACCOUNT_IN_USE},
@@ -27,14 +28,7 @@ const PAGES: PageRules = PageRules {
     limit: 1000,
 };
 
-const FILTERS: &[Parameter] = &[
-    Parameter::text("name", "exactly this name"),
-    Parameter::word(
-        "direction",
-        &["asc", "desc"],
-        "oldest or newest first; newest if absent",
-    ),
-];
+const FILTERS: &[Parameter] = &[Parameter::text("name", "exactly this name")];
 
 /// The longest name, in characters.
 const MAX_NAME: usize = 100;
@@ -58,13 +52,7 @@ pub(crate) struct AccountRequest {
 
 impl AccountRequest {
     fn name(self) -> Result<String, AccountRequestError> {
-        let name = self.name.map(|name| name.trim().to_owned()).unwrap_or_default();
-        let fits = (1..=MAX_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-        if fits {
-            Ok(name)
-        } else {
-            Err(AccountRequestError::BadName)
-        }
+        name::read(self.name, MAX_NAME).ok_or(AccountRequestError::BadName)
     }
 }
 
@@ -191,6 +179,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::get(all, "List accounts", read, list)
             .query(FILTERS)
+            .query(DIRECTION)
             .gives_page::<AccountView>(),
         Endpoint::post(all, "Make an account", Access::Operator, create)
             .takes::<AccountRequest>()

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     auth::Caller,
-    endpoint::{Access, Endpoint, Parameter},
+    endpoint::{Access, DIRECTION, Endpoint, Parameter},
     envelope::Success,
     extract::{PageRules, QueryParams, RequestError, list},
     problem::Problem,
@@ -32,11 +32,6 @@ const FILTERS: &[Parameter] = &[
     Parameter::text("actor.email", "by this user, or a token in their name"),
     Parameter::text("actor.ip", "from this address"),
     Parameter::text("action.type", "exactly this action, such as tunnel.create"),
-    Parameter::word(
-        "direction",
-        &["asc", "desc"],
-        "oldest or newest first; newest if absent",
-    ),
 ];
 
 /// A change that was made.
@@ -179,6 +174,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             of_account,
         )
         .query(FILTERS)
+        .query(DIRECTION)
         .gives_page::<AuditView>(),
         Endpoint::get(
             "/user/audit_logs",
@@ -187,6 +183,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             of_none,
         )
         .query(FILTERS)
+        .query(DIRECTION)
         .gives_page::<AuditView>(),
     ]
 }

@@ -11,7 +11,7 @@ use axum::{
 use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-pub(crate) use parameter::{Kind, Parameter};
+pub(crate) use parameter::{DIRECTION, Kind, Parameter};
 
 use crate::{problem::Failure, state::ApiState};
 

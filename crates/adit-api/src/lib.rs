@@ -14,6 +14,7 @@ mod endpoint;
 mod envelope;
 mod extract;
 mod management;
+mod name;
 mod networks;
 mod observe;
 mod openapi;

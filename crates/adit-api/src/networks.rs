@@ -7,6 +7,7 @@ mod list;
 mod routes;
 mod scope;
 mod settings;
+mod shown;
 mod subnets;
 mod virtual_networks;
 

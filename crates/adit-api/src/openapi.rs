@@ -154,7 +154,7 @@ fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
 /// Such as `get_accounts_cfd_tunnel_connections`.
 fn operation_id(method: &Method, path: &str) -> String {
     let parts = path.split('/').filter(|part| !part.is_empty());
-    let words = parts.map(|part| part.trim_matches(['{', '}', '*']).replace(['.', '-'], "_"));
+    let words = parts.map(|part| part.trim_matches(['{', '}']).replace(['.', '-'], "_"));
     std::iter::once(method.as_str().to_lowercase())
         .chain(words)
         .collect::<Vec<_>>()

@@ -11,7 +11,7 @@ use adit_core::{
     port::{Actor, NewQuickTunnel, QuickTunnelError, StoreError},
     quick_tunnel::{MOST_LIVE, RateLimit, random_label},
 };
-use adit_model::{AccountId, Hostname, TunnelId, TunnelSecret};
+use adit_model::{AccountId, Hostname, TunnelId};
 use axum::{
     Extension,
     extract::State,
@@ -19,10 +19,15 @@ use axum::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use parking_lot::Mutex;
-use rand::{TryRng, rngs::SysRng};
 use serde::Serialize;
 
-use crate::{envelope::Success, extract::RequestError, observe::RequestContext, state::ApiState};
+use crate::{
+    envelope::Success,
+    extract::RequestError,
+    observe::RequestContext,
+    state::ApiState,
+    tunnels::{NoRandomness, random_secret},
+};
 
 /// Random names that are tried before a client is told to come again.
 const ATTEMPTS: usize = 4;
@@ -56,8 +61,8 @@ pub(crate) enum QuickError {
     TooMany,
     #[error("no free name was found; try again")]
     NoName,
-    #[error("the operating system gave no randomness")]
-    NoRandomness(#[source] rand::rngs::SysError),
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -114,15 +119,8 @@ async fn attempt(
     let Ok(host) = format!("{label}.{}", service.domain).parse::<Hostname>() else {
         return Err(QuickError::NoName);
     };
-    let mut bytes = vec![0; 32];
-    SysRng
-        .try_fill_bytes(&mut bytes)
-        .map_err(QuickError::NoRandomness)?;
-    let text = BASE64_STANDARD.encode(&bytes);
-    // 32 bytes are a secret.
-    let Ok(secret) = TunnelSecret::new(bytes) else {
-        return Err(QuickError::NoName);
-    };
+    let secret = random_secret()?;
+    let text = BASE64_STANDARD.encode(secret.expose());
     let new = NewQuickTunnel {
         host: host.clone(),
         secret,

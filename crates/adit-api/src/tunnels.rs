@@ -1,5 +1,6 @@
 //! Tunnels of type `cfd_tunnel`.
 
+mod ask;
 mod configurations;
 mod connections;
 mod create;
@@ -17,11 +18,11 @@ use axum::extract::State;
 
 pub(crate) use configurations::ConfigurationError;
 pub(crate) use connections::{CloseConnectionsError, close_connections, connections, connector};
-pub(crate) use create::{CreateTunnelError, create, parse_name, random_secret};
+pub(crate) use create::{CreateTunnelError, create, parse_name};
 pub(crate) use delete::{DeleteTunnelError, delete, delete_kind};
-pub(crate) use endpoints::{CASCADE, FILTERS, endpoints};
+pub(crate) use endpoints::{changes, deletes, endpoints, lists, shows};
 pub(crate) use list::{list, list_all_types, list_kinds};
-pub(crate) use secret::parse_secret;
+pub(crate) use secret::{NoRandomness, parse_secret, random_secret};
 pub(crate) use update::{TunnelChangeRequest, UpdateTunnelError, update, update_kind};
 pub(crate) use view::TunnelView;
 

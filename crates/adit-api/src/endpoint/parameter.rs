@@ -83,3 +83,10 @@ pub(crate) const PAGING: &[Parameter] = &[
     ),
     Parameter::number("per_page", 1000, "items in a page"),
 ];
+
+/// From which end a list by age begins.
+pub(crate) const DIRECTION: &[Parameter] = &[Parameter::word(
+    "direction",
+    &["asc", "desc"],
+    "oldest or newest first; newest if absent",
+)];

@@ -217,16 +217,20 @@ impl QueryParams {
         })
     }
 
-    /// Whether `match` says that any of the conditions is enough.
-    pub(crate) fn any_is_enough(&self) -> Result<bool, RequestError> {
-        let wanted = self.word("match", "any or all", &[("any", true), ("all", false)])?;
+    /// Whether this parameter says that any of the conditions is enough.
+    pub(crate) fn any_is_enough(&self, name: &'static str) -> Result<bool, RequestError> {
+        let wanted = self.word(name, "any or all", &[("any", true), ("all", false)])?;
         Ok(wanted.unwrap_or(false))
+    }
+
+    /// Whether `direction` asks for an ascending order; `None` if it is absent.
+    pub(crate) fn ascending(&self) -> Result<Option<bool>, RequestError> {
+        self.word("direction", "asc or desc", &[("asc", true), ("desc", false)])
     }
 
     /// Whether `direction` asks for the oldest first.
     pub(crate) fn oldest_first(&self) -> Result<bool, RequestError> {
-        let direction = self.word("direction", "asc or desc", &[("asc", true), ("desc", false)])?;
-        Ok(direction.unwrap_or(false))
+        Ok(self.ascending()?.unwrap_or(false))
     }
 
     /// Which part of a list is asked for.

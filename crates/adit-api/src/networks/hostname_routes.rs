@@ -12,6 +12,7 @@ use super::{
     field::{FieldError, optional, parsed, required},
     list::{PAGES, text},
     scope::ItemScope,
+    shown::{Shown, shown},
 };
 use crate::{
     endpoint::Parameter,
@@ -99,13 +100,13 @@ pub(super) async fn create(
     State(state): State<ApiState>,
     scope: AccountScope,
     JsonBody(body): JsonBody<HostnameRouteRequest>,
-) -> Result<Success<HostnameRouteView>, Problem> {
+) -> Shown<HostnameRouteView> {
     let (new, actor) = (body.whole()?, &scope.caller.actor);
     let made = state
         .catalog
         .create_hostname_route(scope.account, new, actor)
-        .await?;
-    Ok(Success::of(HostnameRouteView::of(&made)))
+        .await;
+    shown(made, HostnameRouteView::of)
 }
 
 /// `GET …/zerotrust/routes/hostname`.
@@ -141,10 +142,9 @@ fn filter(query: &QueryParams) -> Result<HostnameRouteFilter, RequestError> {
 pub(super) async fn get(
     State(state): State<ApiState>,
     scope: ItemScope<HostnameRouteId>,
-) -> Result<Success<HostnameRouteView>, Problem> {
+) -> Shown<HostnameRouteView> {
     let found = state.catalog.hostname_route(scope.account, scope.item).await?;
-    let route = found.ok_or(NetworkError::NoHostnameRoute)?;
-    Ok(Success::of(HostnameRouteView::of(&route)))
+    shown(found.ok_or(NetworkError::NoHostnameRoute), HostnameRouteView::of)
 }
 
 /// `PATCH …/zerotrust/routes/hostname/{hostname_route_id}`.
@@ -152,22 +152,22 @@ pub(super) async fn update(
     State(state): State<ApiState>,
     scope: ItemScope<HostnameRouteId>,
     JsonBody(body): JsonBody<HostnameRouteRequest>,
-) -> Result<Success<HostnameRouteView>, Problem> {
+) -> Shown<HostnameRouteView> {
     let changed = state
         .catalog
         .update_hostname_route(scope.account, scope.item, body.part()?, &scope.actor)
-        .await?;
-    Ok(Success::of(HostnameRouteView::of(&changed)))
+        .await;
+    shown(changed, HostnameRouteView::of)
 }
 
 /// `DELETE …/zerotrust/routes/hostname/{hostname_route_id}`.
 pub(super) async fn delete(
     State(state): State<ApiState>,
     scope: ItemScope<HostnameRouteId>,
-) -> Result<Success<HostnameRouteView>, Problem> {
+) -> Shown<HostnameRouteView> {
     let deleted = state
         .catalog
         .delete_hostname_route(scope.account, scope.item, &scope.actor)
-        .await?;
-    Ok(Success::of(HostnameRouteView::of(&deleted)))
+        .await;
+    shown(deleted, HostnameRouteView::of)
 }

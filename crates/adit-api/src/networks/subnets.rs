@@ -13,29 +13,28 @@ use axum::extract::State;
 pub(super) use list::{FILTERS, list};
 pub(super) use shape::{SubnetRequest, SubnetView};
 
-use super::scope::ItemScope;
-use crate::{envelope::Success, extract::JsonBody, problem::Problem, scope::AccountScope, state::ApiState};
+use super::{
+    scope::ItemScope,
+    shown::{Shown, shown},
+};
+use crate::{extract::JsonBody, scope::AccountScope, state::ApiState};
 
 /// `POST …/zerotrust/subnets/warp`.
 pub(super) async fn create(
     State(state): State<ApiState>,
     scope: AccountScope,
     JsonBody(body): JsonBody<SubnetRequest>,
-) -> Result<Success<SubnetView>, Problem> {
+) -> Shown<SubnetView> {
     let (new, actor) = (body.whole()?, &scope.caller.actor);
-    let made = state.catalog.create_subnet(scope.account, new, actor).await?;
-    Ok(Success::of(SubnetView::of(&made)))
+    let made = state.catalog.create_subnet(scope.account, new, actor).await;
+    shown(made, SubnetView::of)
 }
 
 /// `GET …/zerotrust/subnets/warp/{subnet_id}`: deleted ones too.
-pub(super) async fn get(
-    State(state): State<ApiState>,
-    scope: ItemScope<SubnetId>,
-) -> Result<Success<SubnetView>, Problem> {
+pub(super) async fn get(State(state): State<ApiState>, scope: ItemScope<SubnetId>) -> Shown<SubnetView> {
     let selector = SubnetSelector::Warp(scope.item);
     let found = state.catalog.subnet(scope.account, selector).await?;
-    let subnet = found.ok_or(NetworkError::NoSubnet)?;
-    Ok(Success::of(SubnetView::of(&subnet)))
+    shown(found.ok_or(NetworkError::NoSubnet), SubnetView::of)
 }
 
 /// `PATCH …/zerotrust/subnets/warp/{subnet_id}`.
@@ -43,25 +42,22 @@ pub(super) async fn update(
     State(state): State<ApiState>,
     scope: ItemScope<SubnetId>,
     JsonBody(body): JsonBody<SubnetRequest>,
-) -> Result<Success<SubnetView>, Problem> {
+) -> Shown<SubnetView> {
     let (selector, change) = (SubnetSelector::Warp(scope.item), body.part()?);
     let changed = state
         .catalog
         .update_subnet(scope.account, selector, change, &scope.actor)
-        .await?;
-    Ok(Success::of(SubnetView::of(&changed)))
+        .await;
+    shown(changed, SubnetView::of)
 }
 
 /// `DELETE …/zerotrust/subnets/warp/{subnet_id}`.
-pub(super) async fn delete(
-    State(state): State<ApiState>,
-    scope: ItemScope<SubnetId>,
-) -> Result<Success<SubnetView>, Problem> {
+pub(super) async fn delete(State(state): State<ApiState>, scope: ItemScope<SubnetId>) -> Shown<SubnetView> {
     let deleted = state
         .catalog
         .delete_subnet(scope.account, scope.item, &scope.actor)
-        .await?;
-    Ok(Success::of(SubnetView::of(&deleted)))
+        .await;
+    shown(deleted, SubnetView::of)
 }
 
 /// `PATCH …/zerotrust/subnets/cloudflare_source/{address_family}`.
@@ -69,7 +65,7 @@ pub(super) async fn update_source(
     state: State<ApiState>,
     scope: ItemScope<Family>,
     body: JsonBody<SubnetRequest>,
-) -> Result<Success<SubnetView>, Problem> {
+) -> Shown<SubnetView> {
     update_only(state, SubnetKind::CloudflareSource, scope, body).await
 }
 
@@ -78,7 +74,7 @@ pub(super) async fn update_initial_resolved(
     state: State<ApiState>,
     scope: ItemScope<Family>,
     body: JsonBody<SubnetRequest>,
-) -> Result<Success<SubnetView>, Problem> {
+) -> Shown<SubnetView> {
     update_only(state, SubnetKind::InitialResolvedIp, scope, body).await
 }
 
@@ -87,7 +83,7 @@ async fn update_only(
     kind: SubnetKind,
     scope: ItemScope<Family>,
     JsonBody(body): JsonBody<SubnetRequest>,
-) -> Result<Success<SubnetView>, Problem> {
+) -> Shown<SubnetView> {
     let selector = SubnetSelector::Only(kind, scope.item);
     // Only a subnet of devices can be the default, so nothing that is said of that counts.
     let change = SubnetChange {
@@ -97,17 +93,16 @@ async fn update_only(
     let changed = state
         .catalog
         .update_subnet(scope.account, selector, change, &scope.actor)
-        .await?;
-    Ok(Success::of(SubnetView::of(&changed)))
+        .await;
+    shown(changed, SubnetView::of)
 }
 
 /// `GET …/zerotrust/subnets/initial_resolved_ip/{address_family}`.
 pub(super) async fn get_initial_resolved(
     State(state): State<ApiState>,
     scope: ItemScope<Family>,
-) -> Result<Success<SubnetView>, Problem> {
+) -> Shown<SubnetView> {
     let selector = SubnetSelector::Only(SubnetKind::InitialResolvedIp, scope.item);
     let found = state.catalog.subnet(scope.account, selector).await?;
-    let subnet = found.ok_or(NetworkError::NoSubnet)?;
-    Ok(Success::of(SubnetView::of(&subnet)))
+    shown(found.ok_or(NetworkError::NoSubnet), SubnetView::of)
 }

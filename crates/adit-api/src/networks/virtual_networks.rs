@@ -12,6 +12,7 @@ use super::{
     field::{FieldError, optional, parsed, required},
     list::text,
     scope::ItemScope,
+    shown::{Shown, shown},
 };
 use crate::{
     endpoint::Parameter,
@@ -100,13 +101,13 @@ pub(super) async fn create(
     State(state): State<ApiState>,
     scope: AccountScope,
     JsonBody(body): JsonBody<VirtualNetworkRequest>,
-) -> Result<Success<VirtualNetworkView>, Problem> {
+) -> Shown<VirtualNetworkView> {
     let (new, actor) = (body.whole()?, &scope.caller.actor);
     let made = state
         .catalog
         .create_virtual_network(scope.account, new, actor)
-        .await?;
-    Ok(Success::of(VirtualNetworkView::of(&made)))
+        .await;
+    shown(made, VirtualNetworkView::of)
 }
 
 /// `GET …/teamnet/virtual_networks`.
@@ -136,10 +137,12 @@ fn filter(query: &QueryParams) -> Result<VirtualNetworkFilter, RequestError> {
 pub(super) async fn get(
     State(state): State<ApiState>,
     scope: ItemScope<VirtualNetworkId>,
-) -> Result<Success<VirtualNetworkView>, Problem> {
+) -> Shown<VirtualNetworkView> {
     let found = state.catalog.virtual_network(scope.account, scope.item).await?;
-    let found = found.ok_or(NetworkError::NoVirtualNetwork)?;
-    Ok(Success::of(VirtualNetworkView::of(&found)))
+    shown(
+        found.ok_or(NetworkError::NoVirtualNetwork),
+        VirtualNetworkView::of,
+    )
 }
 
 /// `PATCH …/teamnet/virtual_networks/{virtual_network_id}`.
@@ -147,12 +150,12 @@ pub(super) async fn update(
     State(state): State<ApiState>,
     scope: ItemScope<VirtualNetworkId>,
     JsonBody(body): JsonBody<VirtualNetworkRequest>,
-) -> Result<Success<VirtualNetworkView>, Problem> {
+) -> Shown<VirtualNetworkView> {
     let changed = state
         .catalog
         .update_virtual_network(scope.account, scope.item, body.part()?, &scope.actor)
-        .await?;
-    Ok(Success::of(VirtualNetworkView::of(&changed)))
+        .await;
+    shown(changed, VirtualNetworkView::of)
 }
 
 /// `DELETE …/teamnet/virtual_networks/{virtual_network_id}`.
@@ -160,11 +163,11 @@ pub(super) async fn delete(
     State(state): State<ApiState>,
     scope: ItemScope<VirtualNetworkId>,
     query: QueryParams,
-) -> Result<Success<VirtualNetworkView>, Problem> {
+) -> Shown<VirtualNetworkView> {
     let force = query.flag("force")?.unwrap_or(false);
     let deleted = state
         .catalog
         .delete_virtual_network(scope.account, scope.item, force, &scope.actor)
-        .await?;
-    Ok(Success::of(VirtualNetworkView::of(&deleted)))
+        .await;
+    shown(deleted, VirtualNetworkView::of)
 }

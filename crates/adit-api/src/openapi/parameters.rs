@@ -11,7 +11,6 @@ pub(super) fn in_path(path: &str) -> Vec<Value> {
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     names
         .map(|name| {
-            let name = name.trim_start_matches('*');
             let schema = of_path(name).map_or_else(|| json!({"type": "string"}), schema);
             json!({"name": name, "in": "path", "required": true, "schema": schema})
         })
@@ -51,7 +50,7 @@ fn schema(kind: Kind) -> Value {
         Kind::Number(most) => json!({"type": "integer", "minimum": 1, "maximum": most}),
         Kind::Word(words) => json!({"type": "string", "enum": words}),
         Kind::Words(words) => {
-            json!({"type": "string", "description": format!("some of {}, separated by commas", words.join(", "))})
+            json!({"type": "string", "description": format!("some of {}, separated by commas or repeated", words.join(", "))})
         }
     }
 }

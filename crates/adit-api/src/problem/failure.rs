@@ -12,7 +12,8 @@ pub(crate) struct Failure {
     pub(crate) says: &'static str,
 }
 
-const fn failure(status: StatusCode, code: u32, says: &'static str) -> Failure {
+/// One of them.
+pub(super) const fn failure(status: StatusCode, code: u32, says: &'static str) -> Failure {
     Failure { status, code, says }
 }
 

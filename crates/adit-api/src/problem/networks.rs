@@ -100,11 +100,7 @@ impl From<NetworkError> for Problem {
 pub(crate) mod failures {
     use http::StatusCode;
 
-    use super::super::{Failure, code};
-
-    const fn one(status: StatusCode, code: u32, says: &'static str) -> Failure {
-        Failure { status, code, says }
-    }
+    use super::super::{Failure, code, failure::failure as one};
 
     /// Of calls that lead something to a tunnel.
     pub(crate) const TO_TUNNEL: &[Failure] = &[

@@ -14,9 +14,8 @@ use super::{
 };
 use crate::{
     endpoint::{Access::Groups, Endpoint},
-    problem::failures::{EDGE, FAILOVER, STILL_CONNECTED, TUNNEL, TUNNEL_NAME},
-    problem::network_failures::STILL_ROUTED,
-    tunnels::{CASCADE, FILTERS, TunnelChangeRequest, TunnelView},
+    problem::failures::{EDGE, FAILOVER, TUNNEL, TUNNEL_NAME},
+    tunnels::{changes, deletes, lists, shows},
 };
 
 /// The calls on sites.
@@ -32,25 +31,15 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             .takes::<SiteRequest>()
             .gives::<CreatedSite>()
             .fails(TUNNEL_NAME),
-        Endpoint::get(all, "List sites", read, list)
-            .query(FILTERS)
-            .gives_page::<TunnelView>(),
-        Endpoint::get(one, "Show a site, deleted or not", read, get)
-            .gives::<TunnelView>()
-            .fails(TUNNEL),
-        Endpoint::patch(one, "Change a site's name or secret", write, update)
-            .takes::<TunnelChangeRequest>()
-            .gives::<TunnelView>()
-            .fails(TUNNEL)
-            .fails(TUNNEL_NAME)
-            .fails(EDGE),
-        Endpoint::delete(one, "Delete a site", write, delete)
-            .query(CASCADE)
-            .gives::<TunnelView>()
-            .fails(TUNNEL)
-            .fails(STILL_CONNECTED)
-            .fails(STILL_ROUTED)
-            .fails(EDGE),
+        lists(Endpoint::get(all, "List sites", read, list)),
+        shows(Endpoint::get(one, "Show a site, deleted or not", read, get)),
+        changes(Endpoint::patch(
+            one,
+            "Change a site's name or secret",
+            write,
+            update,
+        )),
+        deletes(Endpoint::delete(one, "Delete a site", write, delete)),
         Endpoint::get(
             "/accounts/{account_id}/warp_connector/{tunnel_id}/token",
             "Show the token that replicas join with",

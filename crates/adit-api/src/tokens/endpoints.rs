@@ -17,16 +17,10 @@ use super::{
 use crate::{
     endpoint::{
         Access::{self, Groups},
-        Endpoint, Parameter,
+        DIRECTION, Endpoint, Parameter,
     },
     problem::failures::{NOT_VERIFIED, TOKEN, TOKEN_KEPT},
 };
-
-const DIRECTION: &[Parameter] = &[Parameter::word(
-    "direction",
-    &["asc", "desc"],
-    "oldest or newest first; newest if absent",
-)];
 
 const TOKEN_GROUPS: &[Parameter] = &[
     Parameter::text("name", "exactly this name"),

@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{auth::AuthError, state::ApiState};
+use crate::{auth::AuthError, name, state::ApiState};
 
 const MAX_NAME: usize = 120;
 /// The most policies of a token, keys in the resources of a policy, and networks of a condition.
@@ -121,13 +121,11 @@ impl TokenRequest {
         owner: &TokenOwner,
         before: Option<&ApiToken>,
     ) -> Result<TokenTerms, TokenRequestError> {
-        let name = self.name.map(|name| name.trim().to_owned()).unwrap_or_default();
-        if !(1..=MAX_NAME).contains(&name.chars().count()) || name.chars().any(char::is_control) {
-            return Err(invalid(
-                "name",
-                "is required, with 1 to 120 characters and no control characters",
-            ));
-        }
+        let bad_name = || {
+            let reason = format!("is required, with 1 to {MAX_NAME} characters and no control characters");
+            invalid("name", reason)
+        };
+        let name = name::read(self.name, MAX_NAME).ok_or_else(bad_name)?;
         let policies = self.policies.unwrap_or_default();
         if !(1..=MOST).contains(&policies.len()) {
             return Err(invalid("policies", format!("1 to {MOST} are required")));

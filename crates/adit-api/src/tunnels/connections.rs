@@ -1,13 +1,10 @@
 //! Who serves a tunnel now, and sending them away.
 
-use adit_core::{
-    lifecycle::connections_of_all,
-    port::{Ask, AskError, CatalogError, Question},
-};
+use adit_core::port::{AskError, CatalogError, Question};
 use adit_model::TunnelKind::CfdTunnel;
 use axum::extract::State;
 
-use super::{FindTunnelError, find_live, view::ConnectorView};
+use super::{FindTunnelError, ask::ask_all, find_live, view::ConnectorView};
 use crate::{
     envelope::Success,
     extract::QueryParams,
@@ -78,10 +75,6 @@ async fn close(state: &ApiState, question: Question) -> Result<(), CloseConnecti
         .await
         .map_err(CatalogError::from)
         .map_err(FindTunnelError::from)?;
-    let answers = state
-        .edges
-        .ask(Ask { after, question }, state.limits.edge_time)
-        .await;
-    connections_of_all(&answers)?;
+    ask_all(state, after, question).await?;
     Ok(())
 }

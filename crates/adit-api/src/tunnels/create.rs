@@ -1,17 +1,17 @@
 //! Making a tunnel.
 
 use adit_core::port::{CatalogError, NewTunnel};
-use adit_model::{AccountId, ConfigSource, TunnelId, TunnelKind, TunnelName, TunnelNameError, TunnelSecret};
+use adit_model::{AccountId, ConfigSource, TunnelId, TunnelKind, TunnelName, TunnelNameError};
 use adit_wire::{CredentialsFile, TunnelToken};
 use axum::extract::State;
-use rand::{
-    TryRng,
-    rngs::{SysError, SysRng},
-};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{parse_secret, secret::BadSecret, view::TunnelView};
+use super::{
+    parse_secret, random_secret,
+    secret::{BadSecret, NoRandomness},
+    view::TunnelView,
+};
 use crate::{envelope::Success, extract::JsonBody, scope::AccountScope, state::ApiState};
 
 /// Why no tunnel was made.
@@ -21,8 +21,8 @@ pub(crate) enum CreateTunnelError {
     BadName(TunnelNameError),
     #[error(transparent)]
     BadSecret(#[from] BadSecret),
-    #[error("the operating system gave no randomness")]
-    NoRandomness(#[source] SysError),
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
     #[error(transparent)]
     Catalog(#[from] CatalogError),
 }
@@ -98,13 +98,4 @@ pub(crate) async fn create(
 /// The name of a new tunnel.
 pub(crate) fn parse_name(text: &str) -> Result<TunnelName, CreateTunnelError> {
     text.parse().map_err(CreateTunnelError::BadName)
-}
-
-/// A new secret.
-pub(crate) fn random_secret() -> Result<TunnelSecret, CreateTunnelError> {
-    let mut bytes = vec![0; 32];
-    SysRng
-        .try_fill_bytes(&mut bytes)
-        .map_err(CreateTunnelError::NoRandomness)?;
-    Ok(TunnelSecret::new(bytes).map_err(|_| BadSecret)?)
 }

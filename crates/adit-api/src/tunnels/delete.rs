@@ -1,13 +1,13 @@
 //! Deleting a tunnel.
 
 use adit_core::{
-    lifecycle::{Deletion, connections_of_all, plan_deletion},
-    port::{Actor, Ask, AskError, CatalogError, ChangeNumber, Question, Tunnel},
+    lifecycle::{Deletion, plan_deletion},
+    port::{Actor, AskError, CatalogError, ChangeNumber, Question, Tunnel},
 };
 use adit_model::{TunnelKey, TunnelKind};
 use axum::extract::State;
 
-use super::{find, view::TunnelView};
+use super::{ask::ask_all, find, view::TunnelView};
 use crate::{envelope::Success, extract::QueryParams, problem::Problem, scope::TunnelScope, state::ApiState};
 
 /// Why a tunnel was not deleted, or not known to be gone everywhere.
@@ -59,11 +59,9 @@ async fn remove(
         }
         Deletion::Cascade => {}
         Deletion::IfIdle => {
-            let ask = Ask {
-                after: change_number(state).await?,
-                question: Question::ListConnections { tunnel: key },
-            };
-            let connections = connections_of_all(&state.edges.ask(ask, state.limits.edge_time).await)?;
+            let after = change_number(state).await?;
+            let question = Question::ListConnections { tunnel: key };
+            let connections = ask_all(state, after, question).await?;
             if connections > 0 {
                 return Err(DeleteTunnelError::StillConnected { connections });
             }
@@ -80,12 +78,9 @@ async fn change_number(state: &ApiState) -> Result<ChangeNumber, CatalogError> {
 }
 
 async fn close(state: &ApiState, tunnel: TunnelKey, after: ChangeNumber) -> Result<(), AskError> {
-    let ask = Ask {
-        after,
-        question: Question::CloseConnections {
-            tunnel,
-            connector: None,
-        },
+    let question = Question::CloseConnections {
+        tunnel,
+        connector: None,
     };
-    connections_of_all(&state.edges.ask(ask, state.limits.edge_time).await).map(drop)
+    ask_all(state, after, question).await.map(drop)
 }

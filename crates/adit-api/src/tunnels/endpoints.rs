@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What lists of tunnels are filtered by; all conditions must hold.
-pub(crate) const FILTERS: &[Parameter] = &[
+const FILTERS: &[Parameter] = &[
     Parameter::text("name", "exactly this name"),
     Parameter::text("include_prefix", "names that start so"),
     Parameter::text("name_prefix", "the same as include_prefix"),
@@ -43,10 +43,43 @@ const TYPES: &[Parameter] = &[Parameter::words("tun_types", TUNNEL_TYPES, "of th
 const CLIENT: &[Parameter] = &[Parameter::uuid("client_id", "only those of this connector")];
 
 /// How a deletion treats what is in its way.
-pub(crate) const CASCADE: &[Parameter] = &[Parameter::flag(
+const CASCADE: &[Parameter] = &[Parameter::flag(
     "cascade",
     "close its connections and remove its routes instead of refusing",
 )];
+
+/// A call that lists tunnels of either kind.
+pub(crate) fn lists(call: Endpoint) -> Endpoint {
+    call.query(FILTERS).gives_page::<TunnelView>()
+}
+
+/// A call that shows one.
+pub(crate) fn shows(call: Endpoint) -> Endpoint {
+    call.gives::<TunnelView>().fails(TUNNEL)
+}
+
+/// A call that changes one.
+pub(crate) fn changes(call: Endpoint) -> Endpoint {
+    let call = shows(call.takes::<TunnelChangeRequest>());
+    call.fails(TUNNEL_NAME).fails(EDGE)
+}
+
+/// A call that deletes one.
+pub(crate) fn deletes(call: Endpoint) -> Endpoint {
+    let call = shows(call.query(CASCADE));
+    call.fails(STILL_CONNECTED).fails(STILL_ROUTED).fails(EDGE)
+}
+
+/// A call that makes a tunnel.
+fn makes(call: Endpoint) -> Endpoint {
+    let call = call.takes::<TunnelRequest>().gives::<CreatedTunnel>();
+    call.fails(TUNNEL_NAME)
+}
+
+/// A call that closes connections of one.
+fn closes(call: Endpoint) -> Endpoint {
+    call.query(CLIENT).fails(TUNNEL).fails(EDGE)
+}
 
 /// The calls on tunnels.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
@@ -60,34 +93,30 @@ fn earlier() -> Vec<Endpoint> {
     let (read, write) = (Groups(CFD_READ), Groups(CFD_WRITE));
     let one = "/accounts/{account_id}/tunnels/{tunnel_id}";
     vec![
-        Endpoint::post(
+        makes(Endpoint::post(
             "/accounts/{account_id}/tunnels",
             "Make a tunnel (earlier path)",
             write,
             create,
-        )
-        .takes::<TunnelRequest>()
-        .gives::<CreatedTunnel>()
-        .fails(TUNNEL_NAME),
-        Endpoint::get(one, "Show a tunnel, deleted or not (earlier path)", read, get)
-            .gives::<TunnelView>()
-            .fails(TUNNEL),
-        Endpoint::delete(one, "Delete a tunnel (earlier path)", write, delete)
-            .query(CASCADE)
-            .gives::<TunnelView>()
-            .fails(TUNNEL)
-            .fails(STILL_CONNECTED)
-            .fails(STILL_ROUTED)
-            .fails(EDGE),
-        Endpoint::delete(
+        )),
+        shows(Endpoint::get(
+            one,
+            "Show a tunnel, deleted or not (earlier path)",
+            read,
+            get,
+        )),
+        deletes(Endpoint::delete(
+            one,
+            "Delete a tunnel (earlier path)",
+            write,
+            delete,
+        )),
+        closes(Endpoint::delete(
             "/accounts/{account_id}/tunnels/{tunnel_id}/connections",
             "Close connections (earlier path)",
             write,
             close_connections,
-        )
-        .query(CLIENT)
-        .fails(TUNNEL)
-        .fails(EDGE),
+        )),
     ]
 }
 
@@ -99,29 +128,16 @@ fn current() -> Vec<Endpoint> {
     );
     let configurations = "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/configurations";
     vec![
-        Endpoint::post(all, "Make a tunnel", write, create)
-            .takes::<TunnelRequest>()
-            .gives::<CreatedTunnel>()
-            .fails(TUNNEL_NAME),
-        Endpoint::get(all, "List tunnels", read, list)
-            .query(FILTERS)
-            .gives_page::<TunnelView>(),
-        Endpoint::get(one, "Show a tunnel, deleted or not", read, get)
-            .gives::<TunnelView>()
-            .fails(TUNNEL),
-        Endpoint::patch(one, "Change a tunnel's name or secret", write, update)
-            .takes::<TunnelChangeRequest>()
-            .gives::<TunnelView>()
-            .fails(TUNNEL)
-            .fails(TUNNEL_NAME)
-            .fails(EDGE),
-        Endpoint::delete(one, "Delete a tunnel", write, delete)
-            .query(CASCADE)
-            .gives::<TunnelView>()
-            .fails(TUNNEL)
-            .fails(STILL_CONNECTED)
-            .fails(STILL_ROUTED)
-            .fails(EDGE),
+        makes(Endpoint::post(all, "Make a tunnel", write, create)),
+        lists(Endpoint::get(all, "List tunnels", read, list)),
+        shows(Endpoint::get(one, "Show a tunnel, deleted or not", read, get)),
+        changes(Endpoint::patch(
+            one,
+            "Change a tunnel's name or secret",
+            write,
+            update,
+        )),
+        deletes(Endpoint::delete(one, "Delete a tunnel", write, delete)),
         Endpoint::get(
             "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/connections",
             "List the connectors with live connections",
@@ -130,15 +146,12 @@ fn current() -> Vec<Endpoint> {
         )
         .gives_all::<ConnectorView>()
         .fails(TUNNEL),
-        Endpoint::delete(
+        closes(Endpoint::delete(
             "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/connections",
             "Close connections",
             write,
             close_connections,
-        )
-        .query(CLIENT)
-        .fails(TUNNEL)
-        .fails(EDGE),
+        )),
         Endpoint::get(
             "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/connectors/{connector_id}",
             "Show a connector",
@@ -173,14 +186,12 @@ fn current() -> Vec<Endpoint> {
         )
         .gives::<String>()
         .fails(TUNNEL),
-        Endpoint::get(
+        lists(Endpoint::get(
             "/accounts/{account_id}/tunnels",
             "List tunnels of every type",
             Groups(TUNNELS_READ),
             list_all_types,
-        )
-        .query(FILTERS)
-        .query(TYPES)
-        .gives_page::<TunnelView>(),
+        ))
+        .query(TYPES),
     ]
 }

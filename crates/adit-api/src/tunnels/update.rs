@@ -1,15 +1,12 @@
 //! Changing a tunnel: its name, its secret.
 
-use adit_core::{
-    lifecycle::connections_of_all,
-    port::{Ask, AskError, CatalogError, Question, TunnelChanges},
-};
+use adit_core::port::{AskError, CatalogError, Question, TunnelChanges};
 use adit_model::{TunnelKind, TunnelNameError};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{FindTunnelError, find_live, parse_secret, secret::BadSecret, view::TunnelView};
+use super::{FindTunnelError, ask::ask_all, find_live, parse_secret, secret::BadSecret, view::TunnelView};
 use crate::{envelope::Success, extract::JsonBody, scope::TunnelScope, state::ApiState};
 
 /// Why a tunnel was not changed, or an edge is not known to know of it.
@@ -65,11 +62,7 @@ pub(crate) async fn update_kind(
     if rotates {
         // An edge answers only once it knows of the change: from here on the old secret opens nothing.
         let question = Question::ListConnections { tunnel: scope.tunnel };
-        let answers = state
-            .edges
-            .ask(Ask { after, question }, state.limits.edge_time)
-            .await;
-        connections_of_all(&answers)?;
+        ask_all(state, after, question).await?;
     }
     Ok(Success::of(TunnelView::of(&tunnel)))
 }

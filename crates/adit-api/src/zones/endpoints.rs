@@ -37,7 +37,7 @@ const ZONES: &[Parameter] = &[
         &["name", "status", "account.id", "account.name"],
         "by what they are ordered; newest first if absent",
     ),
-    DIRECTION,
+    ORDER_DIRECTION,
 ];
 
 const MATCH: Parameter = Parameter::word(
@@ -45,7 +45,7 @@ const MATCH: Parameter = Parameter::word(
     &["any", "all"],
     "whether any condition is enough; all if absent",
 );
-const DIRECTION: Parameter = Parameter::word("direction", &["asc", "desc"], "the order's direction");
+const ORDER_DIRECTION: Parameter = Parameter::word("direction", &["asc", "desc"], "the order's direction");
 
 const RECORDS: &[Parameter] = &[
     Parameter::text("name", "exactly this name"),
@@ -95,7 +95,7 @@ const RECORDS: &[Parameter] = &[
         &["type", "name", "content", "ttl", "proxied"],
         "by what they are ordered; by name if absent",
     ),
-    DIRECTION,
+    ORDER_DIRECTION,
 ];
 
 /// The calls on zones.

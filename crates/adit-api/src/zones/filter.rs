@@ -19,9 +19,9 @@ const OPERATORS: &[(&str, Comparison, bool)] = &[
 
 /// Reads the conditions and the order; `None` if no zone can match.
 pub(super) fn read(query: &QueryParams) -> Result<Option<ZoneFilter>, RequestError> {
-    let any = query.any_is_enough()?;
+    let any = query.any_is_enough("match")?;
     let order = query.word("order", "name, status, account.id or account.name", ORDERS)?;
-    let direction = query.word("direction", "asc or desc", &[("asc", false), ("desc", true)])?;
+    let ascending = query.ascending()?;
     let filter = ZoneFilter {
         name: query.text("name").map(name).transpose()?,
         account: query.value::<AccountId>("account.id", "an account id")?,
@@ -29,10 +29,7 @@ pub(super) fn read(query: &QueryParams) -> Result<Option<ZoneFilter>, RequestErr
         any,
         order: order.unwrap_or_default(),
         // Without an order the newest come first, which asc reverses.
-        reversed: match (order, direction) {
-            (None, direction) => direction == Some(false),
-            (Some(_), direction) => direction.unwrap_or(false),
-        },
+        reversed: ascending == Some(order.is_none()),
     };
     let states = [
         ("active", true),

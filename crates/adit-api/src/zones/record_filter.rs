@@ -26,24 +26,19 @@ const MOST_TAGS: usize = 20;
 
 /// Reads the conditions and the order; `None` if no record can match.
 pub(super) fn read(query: &QueryParams) -> Result<Option<DnsRecordFilter>, RequestError> {
-    let any_or_all = &[("any", true), ("all", false)];
     let mut filter = DnsRecordFilter {
         proxied: query.flag("proxied")?,
         contents: texts(query, "content"),
         names: texts(query, "name"),
         comments: texts(query, "comment"),
         tags: tags(query)?,
-        any_tag: query
-            .word("tag_match", "any or all", any_or_all)?
-            .unwrap_or(false),
+        any_tag: query.any_is_enough("tag_match")?,
         search: query.text("search").map(str::to_owned),
-        any: query.any_is_enough()?,
+        any: query.any_is_enough("match")?,
         order: query
             .word("order", "type, name, content, ttl or proxied", ORDERS)?
             .unwrap_or_default(),
-        reversed: query
-            .word("direction", "asc or desc", &[("asc", false), ("desc", true)])?
-            .unwrap_or(false),
+        reversed: query.ascending()? == Some(false),
         ..DnsRecordFilter::default()
     };
     filter.has_comment = match (query.text("comment.present"), query.text("comment.absent")) {

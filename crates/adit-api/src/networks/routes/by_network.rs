@@ -7,10 +7,11 @@ use axum::extract::State;
 use super::{RouteRequest, RouteView};
 use crate::{
     endpoint::Parameter,
-    envelope::Success,
     extract::{JsonBody, QueryParams, TUNNEL_TYPES},
-    networks::scope::NetworkScope,
-    problem::Problem,
+    networks::{
+        scope::NetworkScope,
+        shown::{Shown, shown},
+    },
     state::ApiState,
 };
 
@@ -33,13 +34,10 @@ pub(crate) async fn create_by_network(
     State(state): State<ApiState>,
     scope: NetworkScope,
     JsonBody(body): JsonBody<RouteRequest>,
-) -> Result<Success<RouteView>, Problem> {
+) -> Shown<RouteView> {
     let new = body.whole(Some(scope.network))?;
-    let route = state
-        .catalog
-        .create_route(scope.account, new, &scope.actor)
-        .await?;
-    Ok(Success::of(RouteView::of(&route)))
+    let route = state.catalog.create_route(scope.account, new, &scope.actor).await;
+    shown(route, RouteView::of)
 }
 
 /// `PATCH …/teamnet/routes/network/{ip_network_encoded}`. The virtual network says which route is meant; it does not
@@ -49,7 +47,7 @@ pub(crate) async fn update_by_network(
     scope: NetworkScope,
     query: QueryParams,
     JsonBody(body): JsonBody<RouteRequest>,
-) -> Result<Success<RouteView>, Problem> {
+) -> Shown<RouteView> {
     let named = query.value("virtual_network_id", "a UUID")?;
     let selector = RouteSelector::Network {
         network: scope.network,
@@ -62,8 +60,8 @@ pub(crate) async fn update_by_network(
     let route = state
         .catalog
         .update_route(scope.account, selector, change, &scope.actor)
-        .await?;
-    Ok(Success::of(RouteView::of(&route)))
+        .await;
+    shown(route, RouteView::of)
 }
 
 /// `DELETE …/teamnet/routes/network/{ip_network_encoded}`.
@@ -71,7 +69,7 @@ pub(crate) async fn delete_by_network(
     State(state): State<ApiState>,
     scope: NetworkScope,
     query: QueryParams,
-) -> Result<Success<RouteView>, Problem> {
+) -> Shown<RouteView> {
     let tunnel = query.value("tunnel_id", "a UUID")?;
     let kind = match query.tunnel_kinds("tun_type")?.as_deref() {
         // A type of which there are no tunnels here.
@@ -91,6 +89,6 @@ pub(crate) async fn delete_by_network(
     let route = state
         .catalog
         .delete_route(scope.account, selector, &scope.actor)
-        .await?;
-    Ok(Success::of(RouteView::of(&route)))
+        .await;
+    shown(route, RouteView::of)
 }

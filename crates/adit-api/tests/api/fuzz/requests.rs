@@ -184,7 +184,7 @@ pub(super) fn any(contract: &Contract, known: &mut Known, mut choices: Choices<'
     let body = (!schema.is_null() && !choices.chance(3)).then(|| {
         let mut text = values::any(contract, schema, known, &mut choices).to_string();
         if choices.chance(3) {
-            text.truncate(text.len() / 2);
+            text = text.chars().take(text.len() / 2).collect();
         }
         text
     });
