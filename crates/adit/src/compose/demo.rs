@@ -64,7 +64,7 @@ pub(super) async fn prepare(
     if !route(catalog, zone, &host, tunnel, &actor).await? {
         return Ok(None);
     }
-    let secret = catalog.tunnel_secret(tunnel).await?;
+    let secret = catalog.tunnel_secret(tunnel, TunnelKind::CfdTunnel).await?;
     Ok(Some(Prepared {
         token: TunnelToken { tunnel, secret },
         host,
