@@ -1,11 +1,17 @@
 //! Query parameters: typed, once or twice encoded, unknown ones ignored.
 
+mod list;
+mod words;
+
 use std::str::FromStr;
 
-use adit_core::port::{Page, PageRequest};
-use adit_model::{Timestamp, TunnelKind};
+use adit_core::port::PageRequest;
+use adit_model::Timestamp;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
+
+pub(crate) use list::{Found, list};
+pub(crate) use words::TUNNEL_TYPES;
 
 use super::{
     RequestError,
@@ -13,60 +19,10 @@ use super::{
 };
 use crate::problem::Problem;
 
-/// The query's parameters in order. A parameter with an empty value counts as absent; of a repeated one the
+/// The query's parameters in order. A parameter with an empty value counts as absent; of a repeated one that is no list, the
 /// first counts.
 #[derive(Debug, Default)]
 pub(crate) struct QueryParams(Vec<(String, String)>);
-
-/// Every type of tunnel that the v4 API has; here there are only those that are a [`TunnelKind`].
-pub(crate) const TUNNEL_TYPES: &[&str] = &[
-    "cfd_tunnel",
-    "warp_connector",
-    "warp",
-    "magic",
-    "ip_sec",
-    "gre",
-    "cni",
-];
-
-/// What a list comes to.
-pub(crate) trait Found {
-    /// Whether nothing matched.
-    fn is_nothing(&self) -> bool;
-}
-
-impl<T> Found for Page<T> {
-    fn is_nothing(&self) -> bool {
-        self.total == 0
-    }
-}
-
-impl<T> Found for Vec<T> {
-    fn is_nothing(&self) -> bool {
-        self.is_empty()
-    }
-}
-
-/// What is found by the parameters of a query. A text may hold a percent sign of its own, so texts count as decoded once,
-/// and as decoded again only if nothing is found so.
-macro_rules! list {
-    ($query:expr, |$reading:ident| $find:expr) => {{
-        let whole: &$crate::extract::QueryParams = &$query;
-        let found = {
-            let $reading = whole;
-            $find
-        };
-        match whole.decoded_again() {
-            Some(again) if $crate::extract::Found::is_nothing(&found) => {
-                let $reading = &again;
-                $find
-            }
-            Some(_) | None => found,
-        }
-    }};
-}
-
-pub(crate) use list;
 
 /// How a family of endpoints cuts its lists.
 #[derive(Debug, Clone, Copy)]
@@ -109,37 +65,6 @@ impl QueryParams {
             .iter()
             .find(|(key, value)| key == name && !value.is_empty())
             .map(|(_, value)| &**value)
-    }
-
-    /// The words of a parameter, separated by commas or given in repeats; `None` if there is none.
-    pub(crate) fn words(
-        &self,
-        name: &'static str,
-        expected: &'static str,
-        known: &[&str],
-    ) -> Result<Option<Vec<String>>, RequestError> {
-        let read = |text: &str| -> Option<Vec<String>> {
-            let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-            words
-                .map(|word| known.contains(&word).then(|| word.to_owned()))
-                .collect()
-        };
-        let mut words = Vec::new();
-        for text in self.all(name) {
-            let read = parse_either(text, read).ok_or(RequestError::BadParameter { name, expected })?;
-            words.extend(read);
-        }
-        words.sort_unstable();
-        words.dedup();
-        Ok(Some(words).filter(|words| !words.is_empty()))
-    }
-
-    /// The kinds of tunnel that a parameter names; `None` if it is absent. Of the other types that the v4 API has there
-    /// are none here.
-    pub(crate) fn tunnel_kinds(&self, name: &'static str) -> Result<Option<Vec<TunnelKind>>, RequestError> {
-        let expected = "a comma-separated list of cfd_tunnel, warp_connector, warp, magic, ip_sec, gre, cni";
-        let words = self.words(name, expected, TUNNEL_TYPES)?;
-        Ok(words.map(|words| words.iter().filter_map(|word| word.parse().ok()).collect()))
     }
 
     /// The same parameters decoded again; `None` if that changes nothing.
@@ -338,21 +263,6 @@ mod tests {
             limit: 5_000_000,
         };
         assert_eq!(query("per_page=5000000").page(generous).unwrap().per_page, 1000);
-    }
-
-    #[test]
-    fn words_come_separated_repeated_and_encoded_twice() {
-        let words = |text: &str| query(text).words("w", "a or b", &["a", "b"]).ok();
-        let both = Some(Some(vec!["a".to_owned(), "b".to_owned()]));
-        for sent in ["w=a,b", "w=b&w=a", "w=a%2Cb", "w=a%252Cb", "w=,a, b,b&w="] {
-            assert_eq!(words(sent), both, "{sent}");
-        }
-        assert_eq!(words("w=&x=a"), Some(None));
-        assert_eq!(words("w=,"), Some(None));
-        assert_eq!(words("w=a,c"), None);
-        let kinds = |text: &str| query(text).tunnel_kinds("t").ok();
-        assert_eq!(kinds("t=cfd_tunnel,gre"), Some(Some(vec![TunnelKind::CfdTunnel])));
-        assert_eq!(kinds("t=gre"), Some(Some(Vec::new())));
     }
 
     #[test]

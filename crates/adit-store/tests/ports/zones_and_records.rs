@@ -297,3 +297,47 @@ async fn every_change_leaves_its_audit_record_and_a_refused_one_none() {
         .await;
     assert_eq!(from, ["127.0.0.1 r1"]);
 }
+
+#[tokio::test]
+async fn a_host_name_is_in_the_longest_zone_of_the_account_within_reach() {
+    let home = home!();
+    let catalog = home.catalog();
+    let mut zones = Vec::new();
+    for name in ["example.com", "deep.example.com"] {
+        let actor = actor();
+        let made = home.store.create_zone(home.account, host(name), &actor);
+        zones.push(made.await.unwrap());
+    }
+    let everywhere = Reach::Everything;
+    let of_account = Reach::of(&Policy::everything_in(home.account), ZONE_READ);
+    let of_nobody = Reach::These(Vec::new());
+    for (name, reach, found) in [
+        ("www.deep.example.com", &everywhere, Some(&zones[1])),
+        ("deep.example.com", &of_account, Some(&zones[1])),
+        ("notdeep.example.com", &of_account, Some(&zones[0])),
+        ("example.com", &everywhere, Some(&zones[0])),
+        ("com", &everywhere, None),
+        ("www.deep.example.com", &of_nobody, None),
+    ] {
+        let zone = catalog.zone_of_host(reach, home.account, &host(name)).await;
+        assert_eq!(zone.unwrap().as_ref(), found, "{name}");
+    }
+    let longest = host(&format!("{}example.com", "a.".repeat(120)));
+    let zone = catalog.zone_of_host(&everywhere, home.account, &longest).await;
+    assert_eq!(zone.unwrap().as_ref(), Some(&zones[0]));
+    let foreign = catalog.zone_of_host(&everywhere, AccountId::random(), &longest);
+    assert_eq!(foreign.await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_owners_of_any_number_of_zones_are_looked_up_together() {
+    let home = home!();
+    let mut zones: Vec<ZoneId> = (0..600).map(|_| ZoneId::random()).collect();
+    zones.push(home.zone);
+    let owners = home.catalog().owners_of_zones(&zones).await.unwrap();
+    assert_eq!(
+        owners.into_iter().collect::<Vec<_>>(),
+        [(home.zone, home.account)]
+    );
+    assert!(home.catalog().owners_of_zones(&[]).await.unwrap().is_empty());
+}
