@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use adit_testing::{origin::Origin, postgres, skip, wait_for};
+use adit_testing::{origin::Origin, postgres, process::clean, skip, wait_for};
 use serde_json::json;
 use sqlx::{
     Connection as _, SqlSafeStr, SqliteConnection,
@@ -24,11 +24,10 @@ use sqlx::{
 };
 use support::{ADIT, Connector, Server};
 use tempfile::TempDir;
-use tokio::process::Command;
 
 /// A command of ours to its end: whether it succeeded, and all that it said.
 async fn adit(args: &[&str], paths: &[&Path]) -> (bool, String) {
-    let mut command = Command::new(ADIT);
+    let mut command = clean(ADIT);
     command.args(args).args(paths).kill_on_drop(true);
     let output = tokio::time::timeout(Duration::from_secs(60), command.output()).await;
     let output = output.unwrap().unwrap();
