@@ -126,12 +126,16 @@ async fn account(tx: &mut Tx<'_>) -> Result<AccountId, Cause> {
     Ok(account)
 }
 
+/// When quick tunnels go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expiry {
+    pub(crate) lifetimes: Lifetimes,
+    /// When this store was opened; before it, no connector could come.
+    pub(crate) serving_since: Timestamp,
+}
+
 /// Those that are to go.
-async fn due(
-    connection: &mut Connection,
-    lifetimes: Lifetimes,
-    now: Timestamp,
-) -> Result<Vec<TunnelKey>, Cause> {
+async fn due(connection: &mut Connection, expiry: Expiry, now: Timestamp) -> Result<Vec<TunnelKey>, Cause> {
     let rows = query(
         "SELECT t.account_id, t.tunnel_id, t.created_at, t.deleted_at, t.ever_connected, t.inactive_since
          FROM quick_tunnels q JOIN tunnels t ON t.account_id = q.account_id AND t.tunnel_id = q.tunnel_id",
@@ -142,7 +146,7 @@ async fn due(
     for row in &rows {
         // One that an operator has deleted gives its name back at once.
         let deleted = optional_time(row, "deleted_at")?.is_some();
-        if deleted || lifetimes.are_over(used(row)?, now) {
+        if deleted || expiry.lifetimes.are_over(used(row)?, expiry.serving_since, now) {
             due.push(tunnel_key(row)?);
         }
     }
@@ -163,7 +167,7 @@ fn used(row: &Row) -> Result<Use, Cause> {
 pub(crate) async fn remove_unused(
     readers: &Pool,
     writer: &Writer,
-    lifetimes: Lifetimes,
+    expiry: Expiry,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
     const DOING: &str = "remove quick tunnels that nobody uses";
@@ -171,7 +175,7 @@ pub(crate) async fn remove_unused(
         .reader()
         .await
         .map_err(|error| store_error(DOING, Cause::Sql(error)))?;
-    let any = due(&mut reader, lifetimes, now).await.map_err(during(DOING))?;
+    let any = due(&mut reader, expiry, now).await.map_err(during(DOING))?;
     reader
         .finish()
         .await
@@ -182,7 +186,7 @@ pub(crate) async fn remove_unused(
     let work = writer.write(DOING, move |mut tx| {
         Box::pin(async move {
             // Asked again: a connector may have come since.
-            let due = due(tx.connection, lifetimes, now).await?;
+            let due = due(tx.connection, expiry, now).await?;
             for tunnel in &due {
                 sweep::remove(&mut tx, *tunnel).await?;
             }
@@ -196,11 +200,11 @@ pub(crate) async fn remove_unused(
 pub(crate) async fn keep_removing(
     readers: Pool,
     writer: Writer,
-    lifetimes: Lifetimes,
+    expiry: Expiry,
     clock: Clock,
     stop: CancellationToken,
 ) {
-    let shortest = lifetimes.unused.min(lifetimes.idle);
+    let shortest = expiry.lifetimes.unused.min(expiry.lifetimes.idle);
     let every = (shortest / 8).clamp(Duration::from_millis(50), SWEEP_EVERY);
     while stop
         .run_until_cancelled(tokio::time::sleep(every))
@@ -208,7 +212,7 @@ pub(crate) async fn keep_removing(
         .is_some()
     {
         let now = clock.now();
-        let removed = stop.run_until_cancelled(remove_unused(&readers, &writer, lifetimes, now));
+        let removed = stop.run_until_cancelled(remove_unused(&readers, &writer, expiry, now));
         match removed.await {
             None => return,
             Some(Ok(0)) => {}
