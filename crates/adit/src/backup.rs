@@ -8,7 +8,8 @@ mod manifest;
 mod restore;
 
 use std::{
-    fs,
+    fs, io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -61,14 +62,8 @@ impl BackupArgs {
             return Err(Failure::because(sentence).hint("name another file, or add --force"));
         }
         let url = store_url(settings.store_url, &dir)?;
-        let work = Partial::beside(&self.file);
-        let written = write(&work, &dir, &url, self.state.config()).await;
+        let written = write_to(&self.file, &dir, &url, self.state.config()).await;
         let kept = written
-            .and_then(|kept| {
-                fs::rename(&work.archive, &self.file)?;
-                sync_dir(self.file.parent())?;
-                Ok(kept)
-            })
             .with_context(|| {
                 format!(
                     "cannot back up {} to {}",
@@ -91,8 +86,16 @@ impl BackupArgs {
     }
 }
 
+/// Writes the backup beside its place and moves it there.
+async fn write_to(file: &Path, dir: &DataDir, url: &StoreUrl, config: Option<&Path>) -> anyhow::Result<Kept> {
+    let work = Partial::beside(file)?;
+    let kept = write(&work, dir, url, config).await?;
+    fs::rename(&work.archive, file)?;
+    sync_dir(file.parent())?;
+    Ok(kept)
+}
+
 async fn write(work: &Partial, dir: &DataDir, url: &StoreUrl, config: Option<&Path>) -> anyhow::Result<Kept> {
-    work.clear()?;
     let mut sources = Vec::new();
     let mut add = |name: Option<Name>, path: PathBuf| -> anyhow::Result<()> {
         let name =
@@ -146,39 +149,30 @@ fn locate(configured: Option<&Path>) -> Result<DataDir, Failure> {
     DataDir::locate(configured, Role::Up, |name| std::env::var_os(name)).map_err(Failure::failed)
 }
 
-/// Files that a backup is written in. Gone when dropped.
+/// A directory that a backup is written in, its owner's alone. Gone when dropped.
 struct Partial {
+    dir: PathBuf,
     archive: PathBuf,
     database: PathBuf,
 }
 
 impl Partial {
-    fn beside(file: &Path) -> Self {
-        let with = |suffix: &str| {
-            let mut name = file.as_os_str().to_owned();
-            name.push(suffix);
-            PathBuf::from(name)
-        };
-        Self {
-            archive: with(".partial"),
-            database: with(".partial-db"),
-        }
-    }
-
-    /// Removes what a killed backup left.
-    fn clear(&self) -> std::io::Result<()> {
-        for file in [&self.archive, &self.database] {
-            match fs::remove_file(file) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
-            }
-        }
-        Ok(())
+    /// Nobody who may write where the backup goes can have put something in the way: its name cannot be guessed.
+    fn beside(file: &Path) -> io::Result<Self> {
+        let mut name = file.as_os_str().to_owned();
+        name.push(format!(".partial-{:032x}", rand::random::<u128>()));
+        let dir = PathBuf::from(name);
+        fs::DirBuilder::new().mode(0o700).create(&dir)?;
+        Ok(Self {
+            archive: dir.join("archive"),
+            database: dir.join("database"),
+            dir,
+        })
     }
 }
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        drop(self.clear());
+        drop(fs::remove_dir_all(&self.dir));
     }
 }
