@@ -2,15 +2,22 @@
 
 mod stall;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
+use adit_core::client_address::client_address;
 use axum::Router;
-use http::Request;
+use http::{HeaderMap, HeaderName, Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
+use ipnet::IpNet;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -28,6 +35,7 @@ use stall::StallGuard;
 const READ_BYTES: usize = 128 << 10;
 /// The most header fields that are read at all.
 const READ_FIELDS: usize = 256;
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// How long to wait when the process is out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -35,7 +43,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 ///
 /// Every connection is bounded in time while it idles, sends a head or a body, and reads an answer, so a number of
 /// slow clients can delay others, for lack of free connections, only as long as those times.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdown: CancellationToken) {
+///
+/// `trusted_proxies` are those whose `X-Forwarded-For` is believed; everyone else is who it connects as.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    trusted_proxies: Vec<IpNet>,
+    shutdown: CancellationToken,
+) {
+    let trusted = Arc::<[IpNet]>::from(trusted_proxies);
     let graceful = GracefulShutdown::new();
     let free = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
@@ -56,7 +73,13 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdo
                 continue;
             }
         };
-        let connection = graceful.watch(connection(stream, peer, router.clone(), &limits));
+        let connection = graceful.watch(connection(
+            stream,
+            peer,
+            router.clone(),
+            &limits,
+            Arc::clone(&trusted),
+        ));
         connections.spawn(async move {
             if let Err(error) = connection.await {
                 info!(client.address = %peer, error = &error as &dyn std::error::Error, "connection ended early");
@@ -94,11 +117,11 @@ fn connection(
     peer: SocketAddr,
     router: Router,
     limits: &Limits,
+    trusted: Arc<[IpNet]>,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + use<> {
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request
-            .extensions_mut()
-            .insert(ClientAddress(peer.ip().to_canonical()));
+        let client = ClientAddress(client_of(request.headers(), peer.ip(), &trusted));
+        request.extensions_mut().insert(client);
         router.clone().oneshot(request)
     });
     http1::Builder::new()
@@ -107,4 +130,16 @@ fn connection(
         .max_buf_size(READ_BYTES)
         .max_headers(READ_FIELDS)
         .serve_connection(TokioIo::new(StallGuard::new(stream, limits.stall_time)), service)
+}
+
+/// Who asks, behind trusted proxies.
+fn client_of(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
+    let said = headers.get_all(X_FORWARDED_FOR).iter();
+    let told: Vec<&str> = said
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+        .collect();
+    client_address(trusted, peer, told.into_iter())
 }

@@ -7,13 +7,16 @@
 //! ([`zone_names`]), which host names does Adit keep for itself ([`reserved_hosts`]), what may a credential do
 //! ([`permission`]), what is an API token made of ([`token_value`]), which origin serves a request ([`ingress`]),
 //! what may a tunnel be configured with ([`remote_config`]), which replica carries a site's traffic ([`ha`]), what may
-//! a stranger have ([`quick_tunnel`]), what are private networks made of ([`networks`]).
+//! a stranger have ([`quick_tunnel`]), what are private networks made of ([`networks`]), who is a client behind proxies
+//! ([`client_address`]).
 
 pub mod choice;
+pub mod client_address;
 pub mod ha;
 pub mod ingress;
 pub mod lifecycle;
 pub mod networks;
+pub mod object;
 pub mod permission;
 pub mod port;
 pub mod quick_tunnel;

@@ -45,14 +45,6 @@ impl Default for PublicLimits {
     }
 }
 
-impl PublicLimits {
-    fn trusts(&self, address: std::net::IpAddr) -> bool {
-        self.trusted_proxies
-            .iter()
-            .any(|network| network.contains(&address))
-    }
-}
-
 /// The scheme a client used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scheme {

@@ -23,6 +23,7 @@ use self::{
     manifest::{Kept, Name},
 };
 use crate::{
+    compose::refused,
     config::{Role, StateFlags, StoreUrl},
     data_dir::{DataDir, run_file::RunFile, sync_dir},
     failure::Failure,
@@ -54,6 +55,7 @@ impl BackupArgs {
             let sentence = format!("{} is no data directory of Adit", dir.path().display());
             return Err(Failure::because(sentence).hint("name another with --data-dir"));
         }
+        dir.refuse_half_restored().map_err(refused)?;
         if !self.force && self.file.symlink_metadata().is_ok() {
             let sentence = format!("{} exists already", self.file.display());
             return Err(Failure::because(sentence).hint("name another file, or add --force"));

@@ -41,10 +41,11 @@ async fn a_quick_tunnel_serves_until_its_connector_is_gone_for_a_while() {
 
 #[tokio::test]
 async fn a_quick_tunnel_that_nobody_connects_is_forgotten() {
-    let unused = "--quick-tunnels-unused-timeout=1s";
+    let unused = "--quick-tunnels-unused-timeout=5s";
     let server = Server::start_with(&["--no-demo", unused]).await;
     let made = server.quick_tunnel().await;
     let host = made["hostname"].as_str().unwrap();
-    assert_eq!(server.status(host).await, 530);
+    // The edge learns of it after its maker does.
+    server.answers(host, 530, Duration::from_secs(4)).await;
     server.answers(host, 404, Duration::from_secs(20)).await;
 }

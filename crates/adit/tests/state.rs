@@ -152,16 +152,40 @@ async fn a_restore_touches_nothing_that_is_used_or_there_unless_told_to() {
 }
 
 #[tokio::test]
-async fn a_server_does_not_start_on_a_half_restored_directory() {
-    let dir = TempDir::new().unwrap();
-    let data = dir.path().join("data");
-    fs::create_dir_all(data.join("restore.moving")).unwrap();
-    fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
+async fn a_half_restored_directory_serves_nothing_until_a_restore_has_finished() {
+    let mut server = Server::start().await;
+    server.tunnel("old").await;
+    let place = TempDir::new().unwrap();
+    let file = place.path().join("adit.backup");
+    assert!(backup(&server.data, &file).await.0);
+    server.process.terminate().await;
+    // As a restore leaves it that ended while it moved the old aside: the database has gone there, the keys have not.
+    let data = server.data.clone();
+    for dir in ["restore.moving/keys", "before-restore-1"] {
+        fs::create_dir_all(data.join(dir)).unwrap();
+    }
+    fs::write(data.join("restore.moving/adit.db"), "another backup's").unwrap();
+    fs::rename(data.join("adit.db"), data.join("before-restore-1/adit.db")).unwrap();
+
     let (done, said) = adit(&["up", "--data-dir"], &[&data]).await;
     assert!(
         !done && said.contains("half restored") && said.contains("adit restore"),
         "{said}"
     );
+    let (done, said) = backup(&data, &place.path().join("half.backup")).await;
+    assert!(!done && said.contains("half restored"), "{said}");
+    let (done, said) = restore(&data, &file, &["--force"]).await;
+    assert!(done && !data.join("restore.moving").exists(), "{said}");
+    assert!(data.join("before-restore-1/adit.db").exists());
+    let aside = said
+        .lines()
+        .find_map(|line| line.split_once(" there before is in "));
+    let aside = Path::new(aside.unwrap().1);
+    for path in ["keys/secrets.key", "restore.moving/adit.db"] {
+        assert!(aside.join(path).exists(), "{path}");
+    }
+    server.start_again().await;
+    assert_eq!(names(&server).await, ["old"]);
 }
 
 /// A database as a version of long ago left it: the first step of the schema alone.

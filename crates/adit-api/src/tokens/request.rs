@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use adit_core::{
+    object,
     permission::{AddressRule, Choice, Effect, PermissionGroup, Policy, Resource, ResourceError},
     port::{ApiToken, StoreError, TokenError, TokenOwner, TokenTerms},
 };
@@ -41,9 +42,9 @@ pub(crate) struct TokenRequest {
     /// 1 to 120 characters.
     #[serde(default)]
     name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::maybe_all")]
     policies: Option<Vec<PolicyRequest>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::maybe")]
     condition: Option<ConditionRequest>,
     #[serde(default)]
     not_before: Option<Timestamp>,
@@ -65,6 +66,7 @@ enum Status {
 #[derive(Debug, Deserialize, JsonSchema)]
 struct PolicyRequest {
     effect: EffectRequest,
+    #[serde(deserialize_with = "object::all")]
     permission_groups: Vec<GroupRequest>,
     resources: Map<String, Value>,
 }
@@ -83,7 +85,12 @@ struct GroupRequest {
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 struct ConditionRequest {
-    #[serde(rename = "request.ip", alias = "request_ip", default)]
+    #[serde(
+        rename = "request.ip",
+        alias = "request_ip",
+        default,
+        deserialize_with = "object::maybe"
+    )]
     request_ip: Option<AddressesRequest>,
 }
 

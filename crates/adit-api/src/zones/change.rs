@@ -1,6 +1,6 @@
 //! Making zones, pausing them, and removing them.
 
-use adit_core::{permission::Target, port::ZoneError};
+use adit_core::{object, permission::Target, port::ZoneError};
 use adit_model::{AccountId, Hostname, ZoneId};
 use axum::extract::State;
 use schemars::JsonSchema;
@@ -40,7 +40,7 @@ pub(crate) struct ZoneRequest {
     #[serde(default)]
     name: Option<String>,
     /// Whose; if absent, the account of the token that asks.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::maybe")]
     account: Option<AccountRef>,
 }
 

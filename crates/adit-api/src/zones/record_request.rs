@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use adit_core::{
+    object,
     port::{CatalogError, DnsRecord, DnsRecordKind, NewDnsRecord, Zone},
     reserved_hosts::ReservedHosts,
     zone_names::full_name,
@@ -47,6 +48,7 @@ pub(crate) struct RecordRequest {
     comment: Option<String>,
     /// Labels, each `name:value` or a name alone.
     tags: Option<Vec<String>>,
+    #[serde(deserialize_with = "object::maybe")]
     settings: Option<SettingsView>,
 }
 

@@ -282,3 +282,31 @@ async fn an_answer_repeats_only_so_much_of_a_request() {
     let body = json!({"name": "a", "config_src": "x".repeat(10_000)});
     assert!(api.post(&tunnels(""), body).await.message().len() < 400);
 }
+
+#[tokio::test]
+async fn an_array_stands_in_for_no_object_however_deep() {
+    let api = Api::new().await;
+    let record = json!({"type": "A", "name": "www", "content": "192.0.2.1", "ttl": 1, "settings": []});
+    for (path, body, field) in [
+        (
+            "/zones".to_owned(),
+            json!({"name": "a.example", "account": []}),
+            "/account",
+        ),
+        (api.zone("/dns_records"), record, "/settings"),
+        (
+            format!("/accounts/{ACCOUNT}/tokens"),
+            json!({"name": "t", "policies": [["allow", [], {}]]}),
+            "/policies/0",
+        ),
+        (
+            format!("/accounts/{ACCOUNT}/tokens"),
+            json!({"name": "t", "policies": [], "condition": [[]]}),
+            "/condition",
+        ),
+    ] {
+        let answer = api.post(&path, body).await;
+        assert_eq!(answer.failure(), (400, 1001), "{path}");
+        assert_eq!(answer.body["errors"][0]["source"]["pointer"], field);
+    }
+}

@@ -1,5 +1,7 @@
 //! The API on a socket, with clients that behave badly.
 
+mod proxies;
+
 use std::time::Duration;
 
 use adit_api::Limits;

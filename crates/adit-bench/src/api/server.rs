@@ -60,7 +60,13 @@ impl Api {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let (address, stop, mut tasks) = (listener.local_addr()?, CancellationToken::new(), JoinSet::new());
-        tasks.spawn(serve(listener, router(state), Limits::default(), stop.clone()));
+        tasks.spawn(serve(
+            listener,
+            router(state),
+            Limits::default(),
+            Vec::new(),
+            stop.clone(),
+        ));
         Ok(Self {
             store,
             account,

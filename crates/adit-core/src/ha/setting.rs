@@ -64,8 +64,13 @@ struct WireAws {
 
 #[derive(Serialize, Deserialize)]
 struct WireLocal {
+    #[serde(deserialize_with = "crate::object::all")]
     vips: Vec<WireVip>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "crate::object::maybe_all"
+    )]
     vips_previous: Option<Vec<WireVip>>,
 }
 

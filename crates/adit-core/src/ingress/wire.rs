@@ -7,13 +7,15 @@ use serde_json::{Map, Value, json};
 
 use settings::WireOriginRequest;
 
+use crate::object;
+
 use super::{HostMatch, Ingress, IngressError, OriginRequest, PathMatch, Rule, Service, rule::PatternBudget};
 
 #[derive(Deserialize)]
 struct WireConfig {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::maybe_all")]
     ingress: Option<Vec<WireRule>>,
-    #[serde(default, rename = "originRequest")]
+    #[serde(default, rename = "originRequest", deserialize_with = "object::maybe")]
     origin_request: Option<WireOriginRequest>,
 }
 
@@ -25,7 +27,7 @@ struct WireRule {
     path: Option<String>,
     #[serde(default)]
     service: Option<String>,
-    #[serde(default, rename = "originRequest")]
+    #[serde(default, rename = "originRequest", deserialize_with = "object::maybe")]
     origin_request: Option<WireOriginRequest>,
 }
 
@@ -36,8 +38,7 @@ impl Ingress {
     /// [`IngressError`] for JSON of another shape and for rules that make no sense, above all
     /// [`IngressError::NoRules`] without any: what that means is the caller's to say.
     pub fn from_json(json: &[u8]) -> Result<Self, IngressError> {
-        let wire: WireConfig =
-            serde_json::from_slice(json).map_err(|error| IngressError::Json(error.to_string()))?;
+        let wire = read(json).map_err(|error| IngressError::Json(error.to_string()))?;
         let defaults = wire.origin_request.unwrap_or_default();
         let rules = wire.ingress.unwrap_or_default();
         let mut patterns = PatternBudget::default();
@@ -52,6 +53,13 @@ impl Ingress {
     pub fn to_json(&self) -> Value {
         self.rules().map(rule_json).collect()
     }
+}
+
+fn read(json: &[u8]) -> serde_json::Result<WireConfig> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let config = object::one(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(config)
 }
 
 fn rule_json(rule: &Rule) -> Value {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use adit_core::client_address::{client_address, is_trusted};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{Peer, PublicLimits, access_log::Ray};
@@ -42,7 +43,7 @@ impl Forwarded {
                     .is_some_and(|name| name.trim().eq_ignore_ascii_case(LOOP_NAME))
             })
             .count();
-        if !limits.trusts(address) {
+        if !is_trusted(&limits.trusted_proxies, address) {
             let (chain, scheme) = (address.to_string(), peer.scheme.as_str());
             return Self {
                 client: address,
@@ -59,13 +60,7 @@ impl Forwarded {
             .map(str::trim)
             .filter(|item| !item.is_empty())
             .collect();
-        // From the right: each trusted proxy vouches for the address before it.
-        let client = told
-            .iter()
-            .rev()
-            .map_while(|item| item.parse::<IpAddr>().ok())
-            .find(|told| !limits.trusts(*told))
-            .unwrap_or(address);
+        let client = client_address(&limits.trusted_proxies, address, told.iter().copied());
         let chain = told
             .into_iter()
             .map(str::to_owned)

@@ -103,17 +103,11 @@ async fn check(backup: &File, checking: &Path) -> anyhow::Result<Manifest> {
 
 /// What a data directory holds besides its lock and what restores leave: a running start would use it.
 fn occupants(dir: &DataDir) -> anyhow::Result<Vec<PathBuf>> {
-    let read = |path: &Path| -> anyhow::Result<Vec<PathBuf>> {
-        let entries = fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(entries
-            .map(|entry| Ok(entry?.path()))
-            .collect::<io::Result<_>>()?)
-    };
     let mut found = Vec::new();
-    for path in read(dir.path())? {
+    for path in read_dir(dir.path())? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let of_restores = name == CHECKING || name.starts_with(ASIDE);
-        let empty_keys = path == dir.keys() && read(&path)?.is_empty();
+        let empty_keys = path == dir.keys() && read_dir(&path)?.is_empty();
         if !(of_restores || empty_keys || path == dir.lock_file()) {
             found.push(path);
         }
@@ -122,24 +116,37 @@ fn occupants(dir: &DataDir) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Moves the old aside and the new in, the database last.
+fn read_dir(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<io::Result<_>>()?)
+}
+
+/// Moves the old aside and the new in, the database last. From the first move to the last the directory is marked as
+/// half restored.
 fn put_in_place(dir: &DataDir, checking: &Path, old: &[PathBuf]) -> anyhow::Result<Option<PathBuf>> {
     let now = Timestamp::from(SystemTime::now()).unix_micros();
     let aside = (!old.is_empty()).then(|| dir.path().join(format!("{ASIDE}{now}")));
+    let moving = dir.path().join(MOVING);
     if let Some(aside) = &aside {
         private_dir(aside)?;
-        for path in old {
-            fs::rename(path, aside.join(path.file_name().unwrap_or_default()))?;
+        // What a restore before this one left goes, too; its directory stays, empty, until it is replaced.
+        if moving.exists() {
+            let left = aside.join(MOVING);
+            private_dir(&left)?;
+            move_all(&read_dir(&moving)?, &left)?;
         }
     }
-    let moving = dir.path().join(MOVING);
     fs::rename(checking, &moving)?;
     sync_dir(Some(dir.path()))?;
+    if let Some(aside) = &aside {
+        let old: Vec<PathBuf> = old.iter().filter(|path| **path != moving).cloned().collect();
+        move_all(&old, aside)?;
+        sync_dir(Some(dir.path()))?;
+    }
     private_dir(&dir.keys())?;
-    let mut files: Vec<PathBuf> = fs::read_dir(moving.join("keys"))?
-        .chain(fs::read_dir(&moving)?)
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<_>>()?;
+    let mut files = [read_dir(&moving.join("keys"))?, read_dir(&moving)?].concat();
     files.retain(|path| path.is_file());
     files.sort_by_key(|path| path.ends_with(DATABASE));
     for path in files {
@@ -152,9 +159,17 @@ fn put_in_place(dir: &DataDir, checking: &Path, old: &[PathBuf]) -> anyhow::Resu
         fs::rename(&path, dir.path().join(name))?;
     }
     sync_dir(Some(&dir.keys()))?;
+    sync_dir(Some(dir.path()))?;
     fs::remove_dir_all(&moving)?;
     sync_dir(Some(dir.path()))?;
     Ok(aside)
+}
+
+fn move_all(paths: &[PathBuf], into: &Path) -> io::Result<()> {
+    for path in paths {
+        fs::rename(path, into.join(path.file_name().unwrap_or_default()))?;
+    }
+    sync_dir(Some(into))
 }
 
 /// The configuration as it was; nobody reads it from there.
@@ -181,4 +196,27 @@ fn tell(dir: &DataDir, manifest: &Manifest, aside: Option<&Path>) -> Result<(), 
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Role;
+
+    #[test]
+    fn the_directory_is_marked_before_the_first_old_file_moves() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = DataDir::locate(Some(parent.path()), Role::Up, |_| None).unwrap();
+        let _lock = dir.claim().unwrap();
+        fs::write(dir.database(), "old").unwrap();
+        let checking = dir.path().join(CHECKING);
+        private_dir(&checking.join("keys")).unwrap();
+        fs::write(checking.join(DATABASE), "new").unwrap();
+
+        let missing = dir.path().join("missing");
+        assert!(put_in_place(&dir, &checking, &[dir.database(), missing]).is_err());
+        assert!(!dir.database().exists(), "it has been moved aside");
+        assert!(dir.refuse_half_restored().is_err());
+        assert_eq!(fs::read(dir.path().join(MOVING).join(DATABASE)).unwrap(), b"new");
+    }
 }

@@ -175,6 +175,7 @@ async fn assemble(
         api,
         adit_api::router(state),
         limits,
+        settings.trusted_proxies.clone(),
         stop_servers.clone(),
     ));
     servers.spawn(metrics_listener::serve(

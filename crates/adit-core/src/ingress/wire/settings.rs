@@ -5,7 +5,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::ingress::{Access, IngressError, IpRule, OriginRequest, ProxyType};
+use crate::{
+    ingress::{Access, IngressError, IpRule, OriginRequest, ProxyType},
+    object,
+};
 
 /// Only what differs from what lies below it.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -44,11 +47,14 @@ pub(super) struct WireOriginRequest {
     proxy_address: Option<String>,
     #[serde(skip_serializing)]
     proxy_port: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::maybe_all"
+    )]
     ip_rules: Option<Vec<WireIpRule>>,
     #[serde(rename = "http2Origin", skip_serializing_if = "Option::is_none")]
     http2_origin: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "object::maybe")]
     access: Option<WireAccess>,
 }
 
