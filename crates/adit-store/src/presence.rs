@@ -1,5 +1,6 @@
 //! News of connections: gathered without waiting, written together.
 
+mod missing;
 mod pending;
 pub(crate) mod rows;
 
