@@ -91,13 +91,12 @@ pub(super) fn matching(
 /// Goes on with whether `t` is of one of these kinds, if it need not be of any.
 pub(super) fn of_kinds(query: Query, kinds: &[TunnelKind]) -> Query {
     let restricts = TunnelKind::ALL.iter().any(|kind| !kinds.contains(kind));
-    let [first, others @ ..] = kinds else { return query };
-    if !restricts {
+    if kinds.is_empty() || !restricts {
         return query;
     }
-    let query = query.push(" AND t.kind IN (").push_bind(first.as_str());
-    let or = |query: Query, kind: &TunnelKind| query.push(", ").push_bind(kind.as_str());
-    others.iter().fold(query, or).push(")")
+    query
+        .push(" AND t.kind IN ")
+        .push_list(kinds.iter().map(|kind| kind.as_str()))
 }
 
 /// A prefix that restricts something.
