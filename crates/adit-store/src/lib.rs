@@ -25,6 +25,7 @@ mod failure;
 mod hosts;
 mod ids;
 mod login;
+mod meta;
 mod networks;
 mod node;
 mod open;

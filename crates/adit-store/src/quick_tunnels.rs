@@ -18,6 +18,7 @@ use crate::{
     clock::Clock,
     engine::{Connection, Pool, Row},
     failure::{Cause, Failure, during, store_error},
+    meta,
     row::{column, optional_time, time, tunnel_key},
     seal::Sealer,
     sql::query,
@@ -108,21 +109,12 @@ fn in_words_of_quick_tunnels(failure: Failure<CatalogError>) -> Failure<QuickTun
 
 /// The account of all quick tunnels, made with the first one.
 async fn account(tx: &mut Tx<'_>) -> Result<AccountId, Cause> {
-    let kept: Option<Vec<u8>> = query("SELECT value FROM meta WHERE key = $1")
-        .bind(ACCOUNT)
-        .optional_scalar(&mut *tx.connection)
-        .await?;
-    if let Some(kept) = kept {
-        let kept = std::str::from_utf8(&kept).ok().and_then(|text| text.parse().ok());
-        return kept.ok_or(Cause::BadColumn("value"));
+    if let Some(kept) = meta::get_parsed(tx.connection, ACCOUNT).await? {
+        return Ok(kept);
     }
     let account = AccountId::random();
     bootstrap::ensure_account(tx, account, "Quick tunnels").await?;
-    query("INSERT INTO meta (key, value) VALUES ($1, $2)")
-        .bind(ACCOUNT)
-        .bind(account.to_string().into_bytes())
-        .execute(&mut *tx.connection)
-        .await?;
+    meta::put(tx.connection, ACCOUNT, account.to_string()).await?;
     Ok(account)
 }
 
@@ -132,6 +124,14 @@ pub(crate) struct Expiry {
     pub(crate) lifetimes: Lifetimes,
     /// When this store was opened; before it, no connector could come.
     pub(crate) serving_since: Timestamp,
+}
+
+/// An account is about to go. If it is that of quick tunnels, the next one makes another.
+pub(crate) async fn account_goes(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Cause> {
+    if meta::get_parsed(tx.connection, ACCOUNT).await? == Some(account) {
+        meta::forget(tx.connection, ACCOUNT).await?;
+    }
+    Ok(())
 }
 
 /// Those that are to go.
@@ -180,20 +180,20 @@ pub(crate) async fn remove_unused(
         .finish()
         .await
         .map_err(|error| store_error(DOING, Cause::Sql(error)))?;
-    if any.is_empty() {
-        return Ok(0);
+    let (mut count, mut all) = (0, any.is_empty());
+    while !all {
+        let work = writer.write::<_, StoreError, _>(DOING, move |mut tx| {
+            Box::pin(async move {
+                // Asked again: a connector may have come since.
+                let due = due(tx.connection, expiry, now).await?;
+                Ok(sweep::remove(&mut tx, &due).await?)
+            })
+        });
+        let removed = work.await?;
+        count += removed.tunnels;
+        all = removed.all;
     }
-    let work = writer.write(DOING, move |mut tx| {
-        Box::pin(async move {
-            // Asked again: a connector may have come since.
-            let due = due(tx.connection, expiry, now).await?;
-            for tunnel in &due {
-                sweep::remove(&mut tx, *tunnel).await?;
-            }
-            Ok(due.len())
-        })
-    });
-    work.await
+    Ok(count)
 }
 
 /// Removes what nobody uses, again and again until told to stop.

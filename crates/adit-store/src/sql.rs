@@ -73,6 +73,13 @@ impl Query {
         }
     }
 
+    /// Goes on with a list of values in parentheses, which must not be empty: `()` is no list in PostgreSQL.
+    pub(crate) fn push_list<V: Into<Value>>(self, values: impl IntoIterator<Item = V>) -> Self {
+        let list =
+            |(query, between): (Self, &'static str), value| (query.push(between).push_bind(value), ", ");
+        values.into_iter().fold((self, "("), list).0.push(")")
+    }
+
     /// The same statement, asked for how SQLite would run it.
     #[cfg(test)]
     pub(crate) fn explained(mut self) -> Self {

@@ -296,8 +296,8 @@ impl Store {
                     account: new.account,
                     tunnel: id,
                 };
-                let (tunnel, change) = tunnels::insert(&mut tx, &sealer, id, new, &actor).await?;
-                let change = tunnels::routes_changed(&mut tx, key).await?.unwrap_or(change);
+                let (tunnel, _) = tunnels::insert(&mut tx, &sealer, id, new, &actor).await?;
+                let change = tunnels::routes_changed(&mut tx, key).await?;
                 Ok((tunnel, change))
             })
         });

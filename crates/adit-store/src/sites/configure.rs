@@ -10,6 +10,7 @@ use super::live;
 use crate::{
     engine::{Connection, Row},
     failure::{Cause, Failure},
+    presence::rows,
     row::{column, number, parsed, time},
     sql::query,
     tx::{Audit, Object, Tx},
@@ -118,6 +119,7 @@ pub(super) async fn insert_next(
         .bind(setting.mode().as_str())
         .execute(&mut *tx.connection)
         .await?;
+    rows::observe(tx, key).await?;
     tx.audit(Audit {
         account: Some(key.account),
         actor,
