@@ -41,6 +41,8 @@ mod seal;
 mod sites;
 mod sql;
 mod sqlite;
+#[cfg(feature = "statements")]
+pub mod statements;
 mod store;
 mod sweep;
 mod token_use;

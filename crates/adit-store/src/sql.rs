@@ -29,6 +29,7 @@ impl<T> Column for T where
 }
 
 /// A statement with the values of its parameters.
+#[cfg_attr(feature = "statements", derive(Clone))]
 pub(crate) struct Query {
     text: Cow<'static, str>,
     values: Vec<Value>,
@@ -89,6 +90,8 @@ impl Query {
 
     /// Runs it; how many rows it changed.
     pub(crate) async fn execute(self, connection: &mut Connection) -> sqlx::Result<u64> {
+        #[cfg(feature = "statements")]
+        crate::statements::note(&self);
         let (text, values) = (safe(self.text), self.values);
         match connection.driver() {
             Driver::Sqlite(connection) => {
@@ -108,6 +111,8 @@ impl Query {
 
     /// All rows.
     pub(crate) async fn fetch_all(self, connection: &mut Connection) -> sqlx::Result<Vec<Row>> {
+        #[cfg(feature = "statements")]
+        crate::statements::note(&self);
         let (text, values) = (safe(self.text), self.values);
         match connection.driver() {
             Driver::Sqlite(connection) => {
@@ -127,6 +132,8 @@ impl Query {
 
     /// The first row, if there is one.
     pub(crate) async fn fetch_optional(self, connection: &mut Connection) -> sqlx::Result<Option<Row>> {
+        #[cfg(feature = "statements")]
+        crate::statements::note(&self);
         let (text, values) = (safe(self.text), self.values);
         match connection.driver() {
             Driver::Sqlite(connection) => {
