@@ -10,25 +10,31 @@ use anyhow::Context;
 
 use crate::{
     Usage,
-    packages::{Tool, here, install_missing},
+    packages::{INITDB, Tool, here, install_missing},
     step::{cargo, on_path, run as run_command, say},
 };
 
-const TOOLS: [Tool; 2] = [
+const TOOLS: [Tool; 3] = [
     Tool {
         program: "capnp",
         package: "capnproto",
         without: "the_committed_code_matches_its_schemas",
     },
     Tool {
-        program: POSTGRES,
+        program: INITDB,
         package: "postgresql",
-        without: "the tests of the store and of the API on PostgreSQL",
+        without: POSTGRES_TESTS,
+    },
+    Tool {
+        program: FLOCK,
+        package: "util-linux",
+        without: POSTGRES_TESTS,
     },
 ];
 
-/// One of PostgreSQL's programs. A server for tests is started by the tests: see `adit_testing::postgres`.
-const POSTGRES: &str = "initdb";
+/// What looks after the tests' PostgreSQL server: see `adit_testing::postgres`.
+const FLOCK: &str = "flock";
+const POSTGRES_TESTS: &str = "the tests of the store and of the API on PostgreSQL";
 /// Makes the tests of the API run on PostgreSQL.
 const ENGINE: &str = "ADIT_TEST_ENGINE";
 
@@ -86,7 +92,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     } else {
         Ok(())
     };
-    let second_engine = if whole && here(POSTGRES).is_some() {
+    let second_engine = if whole && here(INITDB).and(here(FLOCK)).is_some() {
         run_command(with_environment(api_tests()).env(ENGINE, "postgres"))
     } else {
         Ok(())

@@ -26,7 +26,11 @@ use self::{
 use crate::{
     compose::refused,
     config::{Role, StateFlags, StoreUrl},
-    data_dir::{DataDir, run_file::RunFile, sync_dir},
+    data_dir::{
+        DataDir,
+        run_file::{RunFile, StorePlace},
+        sync_dir,
+    },
     failure::Failure,
     output,
 };
@@ -61,8 +65,8 @@ impl BackupArgs {
             let sentence = format!("{} exists already", self.file.display());
             return Err(Failure::because(sentence).hint("name another file, or add --force"));
         }
-        let url = store_url(settings.store_url, &dir)?;
-        let written = write_to(&self.file, &dir, &url, self.state.config()).await;
+        let store = store(settings.store_url, &dir)?;
+        let written = write_to(&self.file, &dir, &store, self.state.config()).await;
         let kept = written
             .with_context(|| {
                 format!(
@@ -87,15 +91,25 @@ impl BackupArgs {
 }
 
 /// Writes the backup beside its place and moves it there.
-async fn write_to(file: &Path, dir: &DataDir, url: &StoreUrl, config: Option<&Path>) -> anyhow::Result<Kept> {
+async fn write_to(
+    file: &Path,
+    dir: &DataDir,
+    store: &StorePlace,
+    config: Option<&Path>,
+) -> anyhow::Result<Kept> {
     let work = Partial::beside(file)?;
-    let kept = write(&work, dir, url, config).await?;
+    let kept = write(&work, dir, store, config).await?;
     fs::rename(&work.archive, file)?;
     sync_dir(file.parent())?;
     Ok(kept)
 }
 
-async fn write(work: &Partial, dir: &DataDir, url: &StoreUrl, config: Option<&Path>) -> anyhow::Result<Kept> {
+async fn write(
+    work: &Partial,
+    dir: &DataDir,
+    store: &StorePlace,
+    config: Option<&Path>,
+) -> anyhow::Result<Kept> {
     let mut sources = Vec::new();
     let mut add = |name: Option<Name>, path: PathBuf| -> anyhow::Result<()> {
         let name =
@@ -103,13 +117,13 @@ async fn write(work: &Partial, dir: &DataDir, url: &StoreUrl, config: Option<&Pa
         sources.push(Source { name, path });
         Ok(())
     };
-    let kept = match url {
-        StoreUrl::Sqlite(file) => {
+    let kept = match store {
+        StorePlace::Sqlite(file) => {
             let schema = copy_database(file, &work.database).await?;
             add(Name::parse(manifest::DATABASE), work.database.clone())?;
             Kept::Sqlite { schema }
         }
-        StoreUrl::Postgres(_) => Kept::Postgres,
+        StorePlace::Postgres => Kept::Postgres,
     };
     for path in [dir.ca_certificate(), dir.login_certificate()] {
         add(
@@ -136,13 +150,13 @@ async fn write(work: &Partial, dir: &DataDir, url: &StoreUrl, config: Option<&Pa
 }
 
 /// Where the state is: as told now, or as the running server says, or in the data directory.
-fn store_url(told: Option<StoreUrl>, dir: &DataDir) -> Result<StoreUrl, Failure> {
+fn store(told: Option<StoreUrl>, dir: &DataDir) -> Result<StorePlace, Failure> {
     if let Some(told) = told {
-        return Ok(told);
+        return Ok(StorePlace::of(&told));
     }
     let run = RunFile::read(dir).map_err(Failure::failed)?;
-    let url = run.and_then(|run| run.store).map(|store| store.url());
-    Ok(url.unwrap_or_else(|| StoreUrl::Sqlite(dir.database())))
+    let place = run.and_then(|run| run.store);
+    Ok(place.unwrap_or_else(|| StorePlace::Sqlite(dir.database())))
 }
 
 fn locate(configured: Option<&Path>) -> Result<DataDir, Failure> {
