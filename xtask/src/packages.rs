@@ -11,7 +11,7 @@ use crate::step::{on_path, say};
 /// A program and where it comes from.
 #[derive(Debug)]
 pub(crate) struct Tool {
-    /// The program as it is called on `PATH`, or in a place of its own that [`here`] knows.
+    /// The program as it is called on `PATH`, or [`INITDB`].
     pub(crate) program: &'static str,
     /// The Debian package that brings it.
     pub(crate) package: &'static str,
@@ -38,14 +38,31 @@ pub(crate) fn install_missing(tools: &[Tool]) {
     }
 }
 
-/// Where a program is: on `PATH`, or where Debian keeps the programs of each version of PostgreSQL.
+/// Where Debian keeps the programs of each version of PostgreSQL.
+const POSTGRES: &str = "/usr/lib/postgresql";
+/// The oldest version that Adit is for.
+const OLDEST_POSTGRES: u32 = 15;
+
+/// Where a program is: on `PATH`; one of PostgreSQL's where the tests look for it (`adit_testing::postgres`), and nowhere
+/// else.
 pub(crate) fn here(program: &str) -> Option<PathBuf> {
-    on_path(program).or_else(|| {
-        let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
-        let programs = versions.filter_map(|version| Some(version.ok()?.path().join("bin").join(program)));
-        programs.filter(|program| program.is_file()).min()
-    })
+    if program != INITDB {
+        return on_path(program);
+    }
+    let versions = fs::read_dir(POSTGRES).ok()?;
+    versions
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let version: u32 = entry.file_name().to_str()?.parse().ok()?;
+            let program = entry.path().join("bin").join(program);
+            (version >= OLDEST_POSTGRES && program.is_file()).then_some((version, program))
+        })
+        .min()
+        .map(|(_, program)| program)
 }
+
+/// What makes a PostgreSQL server. The tests start theirs themselves.
+pub(crate) const INITDB: &str = "initdb";
 
 fn install(tools: &[&Tool]) -> Result<(), &'static str> {
     if on_path("apt-get").is_none() {

@@ -1,7 +1,9 @@
 //! `cargo xtask test`: the tests, with what they need installed first and what they left out told at the end.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -10,25 +12,31 @@ use anyhow::Context;
 
 use crate::{
     Usage,
-    packages::{Tool, here, install_missing},
+    packages::{INITDB, Tool, here, install_missing},
     step::{cargo, on_path, run as run_command, say},
 };
 
-const TOOLS: [Tool; 2] = [
+const TOOLS: [Tool; 3] = [
     Tool {
         program: "capnp",
         package: "capnproto",
         without: "the_committed_code_matches_its_schemas",
     },
     Tool {
-        program: POSTGRES,
+        program: INITDB,
         package: "postgresql",
-        without: "the tests of the store and of the API on PostgreSQL",
+        without: POSTGRES_TESTS,
+    },
+    Tool {
+        program: FLOCK,
+        package: "util-linux",
+        without: POSTGRES_TESTS,
     },
 ];
 
-/// One of PostgreSQL's programs. A server for tests is started by the tests: see `adit_testing::postgres`.
-const POSTGRES: &str = "initdb";
+/// What looks after the tests' PostgreSQL server: see `adit_testing::postgres`.
+const FLOCK: &str = "flock";
+const POSTGRES_TESTS: &str = "the tests of the store and of the API on PostgreSQL";
 /// Makes the tests of the API run on PostgreSQL.
 const ENGINE: &str = "ADIT_TEST_ENGINE";
 
@@ -36,6 +44,8 @@ const ENGINE: &str = "ADIT_TEST_ENGINE";
 const SKIP_LOG: &str = "ADIT_SKIP_LOG";
 /// Set for the suites that take their time: see `adit_testing::long_only`.
 const LONG: &str = "ADIT_LONG";
+/// Makes tests write what they compare with anew.
+const GENERATE: &str = "ADIT_GENERATE";
 /// The stock connector that the compatibility tests run.
 const CLOUDFLARED: &str = "ADIT_CLOUDFLARED";
 
@@ -71,6 +81,12 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let skip_log = SkipLog::create()?;
 
     let with_environment = |mut command: Command| {
+        for name in env::vars_os()
+            .map(|(name, _)| name)
+            .filter(|name| is_setting(name))
+        {
+            command.env_remove(name);
+        }
         command.env(SKIP_LOG, &skip_log.path);
         if options.long {
             command.env(LONG, "1");
@@ -86,7 +102,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     } else {
         Ok(())
     };
-    let second_engine = if whole && here(POSTGRES).is_some() {
+    let second_engine = if whole && here(INITDB).and(here(FLOCK)).is_some() {
         run_command(with_environment(api_tests()).env(ENGINE, "postgres"))
     } else {
         Ok(())
@@ -97,6 +113,15 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     tests?;
     second_engine?;
     doctests
+}
+
+/// Whether a variable would change what Adit, PostgreSQL's clients or the official tools do under test. Those of the tests
+/// themselves stay.
+fn is_setting(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    let of_tests = [SKIP_LOG, LONG, CLOUDFLARED, ENGINE, GENERATE].contains(&&*name);
+    let prefixes = ["ADIT_", "PG", "TUNNEL_", "CLOUDFLARE_"];
+    !of_tests && prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The tests of the API, once more, for the second engine. Their snapshots are the same ones.
@@ -214,6 +239,16 @@ mod tests {
         let one_crate = Options::parse(&words("-- -p adit-wire preamble")).unwrap();
         assert!(command_line(&one_crate).ends_with("-p adit-wire preamble"));
         assert!(!command_line(&one_crate).contains("--workspace"));
+    }
+
+    #[test]
+    fn what_somebody_has_set_for_adit_or_postgresql_does_not_reach_the_tests() {
+        for name in ["ADIT_STORE_URL", "PGHOST", "TUNNEL_EDGE", "CLOUDFLARE_API_TOKEN"] {
+            assert!(is_setting(OsStr::new(name)), "{name}");
+        }
+        for name in ["PATH", "ADIT_CLOUDFLARED", "ADIT_TEST_ENGINE", "CARGO_TARGET_DIR"] {
+            assert!(!is_setting(OsStr::new(name)), "{name}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the REST API costs with 100,000 tunnels in SQLite.
 //!
-//! The API runs in this process over a store of its own, so that the same store can be asked without HTTP: each list is
-//! shown beside what its port costs. Connections are reported as an edge reports them. Memory and the start are those
+//! The API runs in this process over a store of its own, so that the same database can be asked without HTTP: each list is
+//! shown beside the statements that the store makes for it, run bare on the same kind of connection. Connections are reported as an edge reports them. Memory and the start are those
 //! of `adit server` on the data that was made.
 
 mod calls;
@@ -69,14 +69,14 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let measured = in_a_runtime(move || async move {
         let api = Api::start(&file, keys).await?;
         let population = Population::make(&api, scale).await?;
-        let mut lines = calls::measure(&api, &population, scale).await?;
-        lines.extend(creates::measure(&api, &file, scale).await?);
+        let calls = calls::measure(&api, &population, scale).await?;
+        let creates = creates::measure(&api, &file, scale).await?;
         api.stop().await;
-        anyhow::Ok(lines)
+        anyhow::Ok((calls, creates))
     });
-    let mut lines = measured?;
+    let (calls, mut lines) = measured?;
     lines.extend(server::second_start(&program, directory.path()).await?);
-    print(&table::of(&lines));
+    print(&table::of(&calls, &lines));
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use crate::{
     bootstrap,
     engine::{Connection, Row},
     failure::{Cause, Failure},
+    quick_tunnels,
     reach::{self, Columns},
     read::read,
     row::{column, parsed, time, tunnel_key},
@@ -71,11 +72,15 @@ impl Accounts for Store {
     }
 
     async fn remove_account(&self, account: AccountId, actor: &Actor) -> Result<(), AccountError> {
-        let actor = actor.clone();
-        let work = self.writer.write("delete an account", move |mut tx| {
-            Box::pin(async move { remove(&mut tx, account, &actor).await })
-        });
-        work.await
+        loop {
+            let actor = actor.clone();
+            let work = self.writer.write("delete an account", move |mut tx| {
+                Box::pin(async move { remove(&mut tx, account, &actor).await })
+            });
+            if work.await? == Progress::Done {
+                return Ok(());
+            }
+        }
     }
 }
 
@@ -163,7 +168,15 @@ async fn rename(tx: &mut Tx<'_>, id: AccountId, name: String, actor: &Actor) -> 
     Ok(after)
 }
 
-async fn remove(tx: &mut Tx<'_>, id: AccountId, actor: &Actor) -> Refused<()> {
+/// Whether a write did all there was to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Done,
+    More,
+}
+
+/// Removes an account, or some of what is kept of its deleted tunnels: other writes get their turn in between.
+async fn remove(tx: &mut Tx<'_>, id: AccountId, actor: &Actor) -> Refused<Progress> {
     let before = existing(tx, id).await?;
     if bootstrap::first_account(tx.connection).await? == Some(id) {
         return Err(Failure::Refused(AccountError::First));
@@ -179,20 +192,38 @@ async fn remove(tx: &mut Tx<'_>, id: AccountId, actor: &Actor) -> Refused<()> {
             return Err(Failure::Refused(AccountError::InUse(what)));
         }
     }
-    let deleted = query("SELECT account_id, tunnel_id FROM tunnels WHERE account_id = $1")
-        .bind(id.to_string())
-        .fetch_all(&mut *tx.connection)
-        .await?;
-    for row in &deleted {
-        sweep::remove(tx, tunnel_key(row)?).await?;
+    if remove_deleted(tx, id).await? == Progress::More {
+        return Ok(Progress::More);
     }
+    quick_tunnels::account_goes(tx, id).await?;
+    query("DELETE FROM tunnel_totals WHERE account_id = $1")
+        .bind(id.to_string())
+        .execute(&mut *tx.connection)
+        .await?;
     query("DELETE FROM accounts WHERE id = $1")
         .bind(id.to_string())
         .execute(&mut *tx.connection)
         .await
         .map_err(still_in_use)?;
     audit(tx, actor, "account.delete", Some(&before), None).await?;
-    Ok(())
+    Ok(Progress::Done)
+}
+
+/// Deleted tunnels of an account that one write removes at most.
+const AT_ONCE: i64 = 100;
+
+/// Removes what is kept of deleted tunnels of an account, as much as one write should.
+async fn remove_deleted(tx: &mut Tx<'_>, id: AccountId) -> Result<Progress, Cause> {
+    let rows = query("SELECT account_id, tunnel_id FROM tunnels WHERE account_id = $1 LIMIT $2")
+        .bind(id.to_string())
+        .bind(AT_ONCE)
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    let deleted = rows.iter().map(tunnel_key).collect::<Result<Vec<_>, _>>()?;
+    let removed = sweep::remove(tx, &deleted).await?;
+    // As many as were asked for: there may be more.
+    let more = !removed.all || i64::try_from(deleted.len()).is_ok_and(|asked| asked == AT_ONCE);
+    Ok(if more { Progress::More } else { Progress::Done })
 }
 
 /// Something that does not go with its account, such as a route, still names it.

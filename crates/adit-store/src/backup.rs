@@ -5,9 +5,9 @@ use std::path::Path;
 use crate::{
     engine::Connection,
     failure::Cause,
+    meta,
     open::{KEY_CHECK, OpenError, refuse_newer},
     place::Place,
-    row::column,
     schema::newest,
     seal::{Sealer, StoreKeys},
     sql::query,
@@ -68,15 +68,12 @@ async fn check(connection: &mut Connection, place: &Place, keys: &StoreKeys) -> 
         return Err(OpenError::broken(place, "it is damaged"));
     }
     let sealer = Sealer::new(keys).map_err(broken)?;
-    let row = query("SELECT value FROM meta WHERE key = $1")
-        .bind(KEY_CHECK)
-        .fetch_one(connection)
-        .await
-        .map_err(sql)?;
-    let sealed = column(&row, "value").map_err(broken)?;
-    match sealer.open(sealed, KEY_CHECK.as_bytes()) {
-        Ok(_) => Ok(found),
-        Err(_) => Err(OpenError::WrongKey {
+    let sealed = meta::get(connection, KEY_CHECK).await.map_err(broken)?;
+    let opened = sealed.map(|sealed| sealer.open(&sealed, KEY_CHECK.as_bytes()));
+    match opened {
+        Some(Ok(_)) => Ok(found),
+        None => Err(OpenError::broken(place, "it was never set up")),
+        Some(Err(_)) => Err(OpenError::WrongKey {
             place: place.to_string(),
         }),
     }

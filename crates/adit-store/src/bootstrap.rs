@@ -13,8 +13,7 @@ use crate::{
     credential::UserKey,
     engine::Connection,
     failure::{Cause, Failure},
-    login,
-    sql::query,
+    login, meta,
     tx::{Audit, Tx, counter, system},
     users, zones,
 };
@@ -58,14 +57,7 @@ const FIRST_TOKEN: &str = "bootstrap";
 
 /// The account that the store was made with, if it was set up.
 pub(crate) async fn first_account(connection: &mut Connection) -> Result<Option<AccountId>, Cause> {
-    let value: Option<Vec<u8>> = query("SELECT value FROM meta WHERE key = $1")
-        .bind(FIRST_ACCOUNT)
-        .optional_scalar(connection)
-        .await?;
-    let account = |bytes: Vec<u8>| std::str::from_utf8(&bytes).ok()?.parse().ok();
-    value
-        .map(|bytes| account(bytes).ok_or(Cause::BadColumn("value")))
-        .transpose()
+    meta::get_parsed(connection, FIRST_ACCOUNT).await
 }
 
 /// Sets up what is missing.
@@ -95,11 +87,7 @@ pub(crate) async fn run(
 
 async fn make_first_account(tx: &mut Tx<'_>, account: AccountId, name: &str) -> Result<AccountId, Cause> {
     ensure_account(tx, account, name).await?;
-    query("INSERT INTO meta (key, value) VALUES ($1, $2)")
-        .bind(FIRST_ACCOUNT)
-        .bind(account.to_string().into_bytes())
-        .execute(&mut *tx.connection)
-        .await?;
+    meta::put(tx.connection, FIRST_ACCOUNT, account.to_string()).await?;
     Ok(account)
 }
 
@@ -213,6 +201,7 @@ mod tests {
         open::migrate,
         place::Place,
         seal::StoreKeys,
+        sql::query,
         store::{Store, StoreOptions},
     };
     use adit_core::port::{ApiCredential, Login as _, LoginCredential};

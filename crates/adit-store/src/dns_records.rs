@@ -247,9 +247,6 @@ async fn tell(
     }
     let mut names: Vec<HostPattern> = before.into_iter().chain(after).map(|(name, _)| name).collect();
     names.dedup();
-    let mut newest = ChangeNumber::default();
-    for name in names {
-        newest = tx.changed(Object::Host(name)).await?;
-    }
-    Ok(newest)
+    let names: Vec<_> = names.into_iter().map(Object::Host).collect();
+    tx.changed_all(&names).await
 }

@@ -19,7 +19,9 @@ pub(crate) enum Cause {
     #[error("the database refused")]
     Sql(#[from] sqlx::Error),
     #[error("the transaction that this was part of could not be committed")]
-    Commit(#[source] Arc<sqlx::Error>),
+    Commit(#[source] Arc<Cause>),
+    #[error("another adit server has taken the database: stop one of the two")]
+    InUse,
     #[error("column {0} of a row holds what it should not")]
     BadColumn(&'static str),
     #[error("a sealed value cannot be opened with this secrets key")]

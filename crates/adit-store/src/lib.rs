@@ -25,6 +25,7 @@ mod failure;
 mod hosts;
 mod ids;
 mod login;
+mod meta;
 mod networks;
 mod node;
 mod open;
@@ -40,6 +41,8 @@ mod seal;
 mod sites;
 mod sql;
 mod sqlite;
+#[cfg(feature = "statements")]
+pub mod statements;
 mod store;
 mod sweep;
 mod token_use;

@@ -8,11 +8,10 @@ use sqlx::migrate::Migration;
 use crate::{
     engine::{Connection, Pool},
     failure::Cause,
+    meta,
     place::{BadAddress, Place, run_migrations},
-    row::column,
     schema::newest,
     seal::{Sealer, StoreKeys},
-    sql::query,
     tx::counter,
 };
 
@@ -181,25 +180,18 @@ pub(crate) const KEY_CHECK: &str = "secrets_key_check";
 
 /// Whether `sealer` has the key that the database was made with. A new database takes this one.
 async fn key_fits(connection: &mut Connection, sealer: &Sealer) -> Result<bool, Cause> {
-    let kept = query("SELECT value FROM meta WHERE key = $1")
-        .bind(KEY_CHECK)
-        .fetch_optional(&mut *connection)
-        .await?;
-    if let Some(row) = kept {
-        return Ok(sealer.open(column(&row, "value")?, KEY_CHECK.as_bytes()).is_ok());
+    if let Some(sealed) = meta::get(connection, KEY_CHECK).await? {
+        return Ok(sealer.open(&sealed, KEY_CHECK.as_bytes()).is_ok());
     }
-    query("INSERT INTO meta (key, value) VALUES ($1, $2)")
-        .bind(KEY_CHECK)
-        .bind(sealer.seal(KEY_CHECK.as_bytes(), KEY_CHECK.as_bytes())?)
-        .execute(connection)
-        .await?;
+    let sealed = sealer.seal(KEY_CHECK.as_bytes(), KEY_CHECK.as_bytes())?;
+    meta::put(connection, KEY_CHECK, sealed).await?;
     Ok(true)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::schema::step;
+    use crate::{schema::step, sql::query};
 
     /// A database of the newest schema with nothing in it, and the directory that it is in.
     pub(crate) async fn empty() -> (Connection, tempfile::TempDir) {

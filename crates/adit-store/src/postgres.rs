@@ -41,8 +41,9 @@ const SESSION: [(&str, &str); 6] = [
 /// Opens a reader's transaction: all its statements see the same state, and it cannot write.
 pub(crate) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// Opens a write transaction.
-pub(crate) const BEGIN_WRITE: &str = "BEGIN";
+/// Opens a write transaction, whatever the database's default is: each statement sees what was committed before it, so
+/// that those after the writer's turn has come see all that earlier turns wrote.
+pub(crate) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /// The writer's turn. Held until the end of its transaction, so that writers of all nodes take turns as SQLite's do:
 /// what one checks stays true until it has written.

@@ -1,5 +1,6 @@
 //! News of connections: gathered without waiting, written together.
 
+mod missing;
 mod pending;
 pub(crate) mod rows;
 
@@ -70,6 +71,7 @@ impl PresenceQueue {
             while let Err(error) = self.flush(reporter, &writer).await {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
+                    unrecorded = self.pending.lock().dropped(),
                     "news of connections cannot be written; it is kept and tried again"
                 );
                 tokio::select! {

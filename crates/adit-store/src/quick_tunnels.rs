@@ -18,6 +18,7 @@ use crate::{
     clock::Clock,
     engine::{Connection, Pool, Row},
     failure::{Cause, Failure, during, store_error},
+    meta,
     row::{column, optional_time, time, tunnel_key},
     seal::Sealer,
     sql::query,
@@ -108,30 +109,33 @@ fn in_words_of_quick_tunnels(failure: Failure<CatalogError>) -> Failure<QuickTun
 
 /// The account of all quick tunnels, made with the first one.
 async fn account(tx: &mut Tx<'_>) -> Result<AccountId, Cause> {
-    let kept: Option<Vec<u8>> = query("SELECT value FROM meta WHERE key = $1")
-        .bind(ACCOUNT)
-        .optional_scalar(&mut *tx.connection)
-        .await?;
-    if let Some(kept) = kept {
-        let kept = std::str::from_utf8(&kept).ok().and_then(|text| text.parse().ok());
-        return kept.ok_or(Cause::BadColumn("value"));
+    if let Some(kept) = meta::get_parsed(tx.connection, ACCOUNT).await? {
+        return Ok(kept);
     }
     let account = AccountId::random();
     bootstrap::ensure_account(tx, account, "Quick tunnels").await?;
-    query("INSERT INTO meta (key, value) VALUES ($1, $2)")
-        .bind(ACCOUNT)
-        .bind(account.to_string().into_bytes())
-        .execute(&mut *tx.connection)
-        .await?;
+    meta::put(tx.connection, ACCOUNT, account.to_string()).await?;
     Ok(account)
 }
 
+/// When quick tunnels go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expiry {
+    pub(crate) lifetimes: Lifetimes,
+    /// When this store was opened; before it, no connector could come.
+    pub(crate) serving_since: Timestamp,
+}
+
+/// An account is about to go. If it is that of quick tunnels, the next one makes another.
+pub(crate) async fn account_goes(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Cause> {
+    if meta::get_parsed(tx.connection, ACCOUNT).await? == Some(account) {
+        meta::forget(tx.connection, ACCOUNT).await?;
+    }
+    Ok(())
+}
+
 /// Those that are to go.
-async fn due(
-    connection: &mut Connection,
-    lifetimes: Lifetimes,
-    now: Timestamp,
-) -> Result<Vec<TunnelKey>, Cause> {
+async fn due(connection: &mut Connection, expiry: Expiry, now: Timestamp) -> Result<Vec<TunnelKey>, Cause> {
     let rows = query(
         "SELECT t.account_id, t.tunnel_id, t.created_at, t.deleted_at, t.ever_connected, t.inactive_since
          FROM quick_tunnels q JOIN tunnels t ON t.account_id = q.account_id AND t.tunnel_id = q.tunnel_id",
@@ -142,7 +146,7 @@ async fn due(
     for row in &rows {
         // One that an operator has deleted gives its name back at once.
         let deleted = optional_time(row, "deleted_at")?.is_some();
-        if deleted || lifetimes.are_over(used(row)?, now) {
+        if deleted || expiry.lifetimes.are_over(used(row)?, expiry.serving_since, now) {
             due.push(tunnel_key(row)?);
         }
     }
@@ -163,7 +167,7 @@ fn used(row: &Row) -> Result<Use, Cause> {
 pub(crate) async fn remove_unused(
     readers: &Pool,
     writer: &Writer,
-    lifetimes: Lifetimes,
+    expiry: Expiry,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
     const DOING: &str = "remove quick tunnels that nobody uses";
@@ -171,36 +175,36 @@ pub(crate) async fn remove_unused(
         .reader()
         .await
         .map_err(|error| store_error(DOING, Cause::Sql(error)))?;
-    let any = due(&mut reader, lifetimes, now).await.map_err(during(DOING))?;
+    let any = due(&mut reader, expiry, now).await.map_err(during(DOING))?;
     reader
         .finish()
         .await
         .map_err(|error| store_error(DOING, Cause::Sql(error)))?;
-    if any.is_empty() {
-        return Ok(0);
+    let (mut count, mut all) = (0, any.is_empty());
+    while !all {
+        let work = writer.write::<_, StoreError, _>(DOING, move |mut tx| {
+            Box::pin(async move {
+                // Asked again: a connector may have come since.
+                let due = due(tx.connection, expiry, now).await?;
+                Ok(sweep::remove(&mut tx, &due).await?)
+            })
+        });
+        let removed = work.await?;
+        count += removed.tunnels;
+        all = removed.all;
     }
-    let work = writer.write(DOING, move |mut tx| {
-        Box::pin(async move {
-            // Asked again: a connector may have come since.
-            let due = due(tx.connection, lifetimes, now).await?;
-            for tunnel in &due {
-                sweep::remove(&mut tx, *tunnel).await?;
-            }
-            Ok(due.len())
-        })
-    });
-    work.await
+    Ok(count)
 }
 
 /// Removes what nobody uses, again and again until told to stop.
 pub(crate) async fn keep_removing(
     readers: Pool,
     writer: Writer,
-    lifetimes: Lifetimes,
+    expiry: Expiry,
     clock: Clock,
     stop: CancellationToken,
 ) {
-    let shortest = lifetimes.unused.min(lifetimes.idle);
+    let shortest = expiry.lifetimes.unused.min(expiry.lifetimes.idle);
     let every = (shortest / 8).clamp(Duration::from_millis(50), SWEEP_EVERY);
     while stop
         .run_until_cancelled(tokio::time::sleep(every))
@@ -208,7 +212,7 @@ pub(crate) async fn keep_removing(
         .is_some()
     {
         let now = clock.now();
-        let removed = stop.run_until_cancelled(remove_unused(&readers, &writer, lifetimes, now));
+        let removed = stop.run_until_cancelled(remove_unused(&readers, &writer, expiry, now));
         match removed.await {
             None => return,
             Some(Ok(0)) => {}

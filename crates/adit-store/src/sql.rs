@@ -29,6 +29,7 @@ impl<T> Column for T where
 }
 
 /// A statement with the values of its parameters.
+#[cfg_attr(feature = "statements", derive(Clone))]
 pub(crate) struct Query {
     text: Cow<'static, str>,
     values: Vec<Value>,
@@ -73,6 +74,13 @@ impl Query {
         }
     }
 
+    /// Goes on with a list of values in parentheses, which must not be empty: `()` is no list in PostgreSQL.
+    pub(crate) fn push_list<V: Into<Value>>(self, values: impl IntoIterator<Item = V>) -> Self {
+        let list =
+            |(query, between): (Self, &'static str), value| (query.push(between).push_bind(value), ", ");
+        values.into_iter().fold((self, "("), list).0.push(")")
+    }
+
     /// The same statement, asked for how SQLite would run it.
     #[cfg(test)]
     pub(crate) fn explained(mut self) -> Self {
@@ -82,6 +90,8 @@ impl Query {
 
     /// Runs it; how many rows it changed.
     pub(crate) async fn execute(self, connection: &mut Connection) -> sqlx::Result<u64> {
+        #[cfg(feature = "statements")]
+        crate::statements::note(&self);
         let (text, values) = (safe(self.text), self.values);
         match connection.driver() {
             Driver::Sqlite(connection) => {
@@ -101,6 +111,8 @@ impl Query {
 
     /// All rows.
     pub(crate) async fn fetch_all(self, connection: &mut Connection) -> sqlx::Result<Vec<Row>> {
+        #[cfg(feature = "statements")]
+        crate::statements::note(&self);
         let (text, values) = (safe(self.text), self.values);
         match connection.driver() {
             Driver::Sqlite(connection) => {
@@ -120,6 +132,8 @@ impl Query {
 
     /// The first row, if there is one.
     pub(crate) async fn fetch_optional(self, connection: &mut Connection) -> sqlx::Result<Option<Row>> {
+        #[cfg(feature = "statements")]
+        crate::statements::note(&self);
         let (text, values) = (safe(self.text), self.values);
         match connection.driver() {
             Driver::Sqlite(connection) => {

@@ -23,7 +23,7 @@ use crate::{
     node,
     open::{self, OpenError, Opened},
     presence::{PresenceQueue, Reporter, rows},
-    quick_tunnels,
+    quick_tunnels::{self, Expiry},
     seal::{Sealer, StoreKeys},
     sweep::{self, Retention, Swept},
     token_use::TokenUse,
@@ -78,7 +78,7 @@ pub struct Store {
     pub(crate) clock: Clock,
     reporter: Reporter,
     pub(crate) retention: Retention,
-    quick_tunnels: Lifetimes,
+    quick_tunnels: Expiry,
     stop: CancellationToken,
     tasks: Mutex<Tasks>,
 }
@@ -151,6 +151,10 @@ impl Store {
             });
         let reporter = reporter.await?;
 
+        let quick_tunnels = Expiry {
+            lifetimes: quick_tunnels,
+            serving_since: clock.now(),
+        };
         let stop = CancellationToken::new();
         let presence = PresenceQueue::start(reporter, writer.clone(), stop.clone(), &mut tasks.helpers);
         let token_use = TokenUse::start(writer.clone(), stop.clone(), &mut tasks.helpers);
@@ -292,8 +296,8 @@ impl Store {
                     account: new.account,
                     tunnel: id,
                 };
-                let (tunnel, change) = tunnels::insert(&mut tx, &sealer, id, new, &actor).await?;
-                let change = tunnels::routes_changed(&mut tx, key).await?.unwrap_or(change);
+                let (tunnel, _) = tunnels::insert(&mut tx, &sealer, id, new, &actor).await?;
+                let change = tunnels::routes_changed(&mut tx, key).await?;
                 Ok((tunnel, change))
             })
         });

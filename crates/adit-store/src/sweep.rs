@@ -45,7 +45,7 @@ impl Default for Retention {
 pub struct Swept {
     /// Deleted tunnels.
     pub tunnels: u64,
-    /// Connections that ended.
+    /// Connections that ended, those of removed tunnels among them.
     pub connections: u64,
     /// Entries of the audit log.
     pub audit: u64,
@@ -76,11 +76,12 @@ pub(crate) async fn run(writer: &Writer, retention: Retention, now: Timestamp) -
 }
 
 async fn step(tx: &mut Tx<'_>, retention: Retention, now: Timestamp) -> Result<Swept, Cause> {
+    let removed = tunnels(tx, before(now, retention.deleted_tunnels)).await?;
     Ok(Swept {
-        connections: connections(tx, before(now, retention.history)).await?,
+        tunnels: removed.tunnels as u64,
+        connections: removed.connections + connections(tx, before(now, retention.history)).await?,
         audit: audit(tx, before(now, retention.audit)).await?,
         networks: networks::sweep(tx, before(now, retention.deleted_tunnels), AT_ONCE).await?,
-        tunnels: tunnels(tx, before(now, retention.deleted_tunnels)).await?,
     })
 }
 
@@ -122,31 +123,78 @@ async fn audit(tx: &mut Tx<'_>, before: i64) -> Result<u64, Cause> {
     Ok(done)
 }
 
-async fn tunnels(tx: &mut Tx<'_>, before: i64) -> Result<u64, Cause> {
+async fn tunnels(tx: &mut Tx<'_>, before: i64) -> Result<Removed, Cause> {
     let rows =
         query("SELECT account_id, tunnel_id FROM tunnels WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2")
             .bind(before)
             .bind(AT_ONCE)
             .fetch_all(&mut *tx.connection)
             .await?;
-    for row in &rows {
-        remove(tx, tunnel_key(row)?).await?;
-    }
-    Ok(rows.len() as u64)
+    let due = rows.iter().map(tunnel_key).collect::<Result<Vec<_>, _>>()?;
+    remove(tx, &due).await
 }
 
-/// Removes a tunnel for good. Its connectors and connections go with it; its records stay, and lead nowhere.
-pub(crate) async fn remove(tx: &mut Tx<'_>, key: TunnelKey) -> Result<(), Cause> {
+/// What a write removed of tunnels that are to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Removed {
+    /// Tunnels that are gone.
+    pub(crate) tunnels: usize,
+    /// Connections that ended.
+    pub(crate) connections: u64,
+    /// Nothing is left of those that were to go.
+    pub(crate) all: bool,
+}
+
+/// What a tunnel costs, beside a connection.
+const TUNNEL: i64 = 5;
+
+/// Removes tunnels for good, as many and as much of the last one's history as one write should. Their connectors go
+/// with them; their records stay, and lead nowhere.
+pub(crate) async fn remove(tx: &mut Tx<'_>, tunnels: &[TunnelKey]) -> Result<Removed, Cause> {
+    let (mut removed, mut most) = (Removed::default(), AT_ONCE);
+    for &tunnel in tunnels {
+        if most <= 0 {
+            return Ok(removed);
+        }
+        let connections = history(tx, tunnel, most).await?;
+        removed.connections += connections;
+        most = most.saturating_sub_unsigned(connections);
+        if most <= 0 {
+            return Ok(removed);
+        }
+        remove_one(tx, tunnel).await?;
+        removed.tunnels += 1;
+        most -= TUNNEL;
+    }
+    removed.all = true;
+    Ok(removed)
+}
+
+/// Removes connections of a tunnel that ended.
+async fn history(tx: &mut Tx<'_>, key: TunnelKey, most: i64) -> Result<u64, Cause> {
+    let done = query(
+        "DELETE FROM connections WHERE connection_id IN
+             (SELECT connection_id FROM connections
+             WHERE account_id = $1 AND tunnel_id = $2 AND closed_at IS NOT NULL LIMIT $3)",
+    )
+    .bind(key.account.to_string())
+    .bind(key.tunnel.uuid())
+    .bind(most)
+    .execute(&mut *tx.connection)
+    .await?;
+    Ok(done)
+}
+
+async fn remove_one(tx: &mut Tx<'_>, key: TunnelKey) -> Result<(), Cause> {
     let routes = hosts::of_tunnel(tx.connection, key).await?;
     query("DELETE FROM tunnels WHERE account_id = $1 AND tunnel_id = $2")
         .bind(key.account.to_string())
         .bind(key.tunnel.uuid())
         .execute(&mut *tx.connection)
         .await?;
-    for pattern in routes {
-        tx.changed(Object::Host(pattern)).await?;
-    }
-    tx.changed(Object::Tunnel(key)).await?;
+    let mut changed: Vec<_> = routes.into_iter().map(Object::Host).collect();
+    changed.push(Object::Tunnel(key));
+    tx.changed_all(&changed).await?;
     let object = key.tunnel.to_string();
     tx.audit(Audit {
         account: Some(key.account),

@@ -227,12 +227,10 @@ pub(crate) async fn delete(
 }
 
 /// Tells readers of the routes that wait for a tunnel of this id: its records may be older than itself.
-pub(crate) async fn routes_changed(tx: &mut Tx<'_>, key: TunnelKey) -> Result<Option<ChangeNumber>, Cause> {
-    let mut last = None;
-    for pattern in hosts::of_tunnel(tx.connection, key).await? {
-        last = Some(tx.changed(Object::Host(pattern)).await?);
-    }
-    Ok(last)
+pub(crate) async fn routes_changed(tx: &mut Tx<'_>, key: TunnelKey) -> Result<ChangeNumber, Cause> {
+    let routes = hosts::of_tunnel(tx.connection, key).await?;
+    let routes: Vec<_> = routes.into_iter().map(Object::Host).collect();
+    tx.changed_all(&routes).await
 }
 
 /// The secret of a live tunnel of a kind.

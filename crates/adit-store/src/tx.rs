@@ -20,6 +20,9 @@ pub(crate) struct Tx<'t> {
     pub(super) newest: &'t mut ChangeNumber,
 }
 
+/// Changes that one statement writes.
+const ROWS: usize = 100;
+
 /// Something that edges keep a copy of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Object {
@@ -32,27 +35,55 @@ pub(crate) enum Object {
 impl Tx<'_> {
     /// Tells readers that `object` changed. The number is known to them once the transaction is committed.
     pub(crate) async fn changed(&mut self, object: Object) -> Result<ChangeNumber, Cause> {
-        let number: i64 =
-            query("UPDATE counters SET value = value + 1 WHERE name = 'change' RETURNING value")
+        self.changed_all(&[object]).await
+    }
+
+    /// Tells readers that all of these changed; the newest number, also where there are none. Many cost little more
+    /// than one.
+    pub(crate) async fn changed_all(&mut self, objects: &[Object]) -> Result<ChangeNumber, Cause> {
+        let count = objects.len() as u64;
+        let newest: i64 =
+            query("UPDATE counters SET value = value + $1 WHERE name = 'change' RETURNING value")
+                .bind(i64::try_from(count).map_err(|_| Cause::NoCounter)?)
                 .scalar(&mut *self.connection)
                 .await?;
-        let (host, tunnel) = match object {
-            Object::Tunnel(key) => (None, Some(key)),
-            Object::Host(pattern) => (Some(pattern.to_string()), None),
-        };
-        query("INSERT INTO changes (number, host, account_id, tunnel_id) VALUES ($1, $2, $3, $4)")
-            .bind(number)
-            .bind(host)
-            .bind(tunnel.map(|key| key.account.to_string()))
-            .bind(tunnel.map(|key| key.tunnel.uuid()))
-            .execute(&mut *self.connection)
-            .await?;
-        *self.newest = ChangeNumber(u64::try_from(number).map_err(|_| Cause::NoCounter)?);
+        let newest = u64::try_from(newest).map_err(|_| Cause::NoCounter)?;
+        let before = newest.saturating_sub(count);
+        let kept = self.changes_kept.max(1);
+        // What would be trimmed at once is not written.
+        let numbered: Vec<(u64, &Object)> = (before + 1..).zip(objects).collect();
+        let skipped = usize::try_from(count.saturating_sub(kept)).unwrap_or(usize::MAX);
+        for some in numbered.get(skipped..).unwrap_or_default().chunks(ROWS) {
+            self.insert(some).await?;
+        }
+        *self.newest = ChangeNumber(newest);
         // Trimming now and then keeps the table within twice what is kept.
-        if self.newest.0.is_multiple_of(self.changes_kept.max(1)) {
-            self.trim(number).await?;
+        if newest / kept > before / kept {
+            self.trim(i64::try_from(newest).unwrap_or(i64::MAX)).await?;
         }
         Ok(*self.newest)
+    }
+
+    async fn insert(&mut self, changes: &[(u64, &Object)]) -> Result<(), Cause> {
+        let mut insert = query("INSERT INTO changes (number, host, account_id, tunnel_id) VALUES ");
+        for (place, (number, object)) in changes.iter().enumerate() {
+            let (host, tunnel) = match object {
+                Object::Tunnel(key) => (None, Some(key)),
+                Object::Host(pattern) => (Some(pattern.to_string()), None),
+            };
+            insert = insert
+                .push(if place == 0 { "(" } else { ", (" })
+                .push_bind(i64::try_from(*number).map_err(|_| Cause::NoCounter)?)
+                .push(", ")
+                .push_bind(host)
+                .push(", ")
+                .push_bind(tunnel.map(|key| key.account.to_string()))
+                .push(", ")
+                .push_bind(tunnel.map(|key| key.tunnel.uuid()))
+                .push(")");
+        }
+        insert.execute(&mut *self.connection).await?;
+        Ok(())
     }
 
     async fn trim(&mut self, newest: i64) -> Result<(), Cause> {

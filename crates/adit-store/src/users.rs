@@ -19,34 +19,33 @@ pub(crate) async fn ensure(tx: &mut Tx<'_>, email: &str, key: Option<&UserKey>) 
         .bind(&email)
         .fetch_optional(&mut *tx.connection)
         .await?;
-    let (id, statement) = match row {
-        None => (
-            UserId::random(),
-            "INSERT INTO users (id, email, key_hash, created_at) VALUES ($1, $2, $3, $4)",
-        ),
+    let id = match row {
+        None => {
+            let id = UserId::random();
+            query("INSERT INTO users (id, email, key_hash, created_at) VALUES ($1, $2, $3, $4)")
+                .bind(id.to_string())
+                .bind(&email)
+                .bind(hash.as_ref().map(CredentialHash::as_bytes))
+                .bind(tx.now.unix_micros())
+                .execute(&mut *tx.connection)
+                .await?;
+            id
+        }
         Some(row) => {
-            let user = User {
-                id: parsed(&row, "id")?,
-                email: email.clone(),
-            };
+            let id = parsed(&row, "id")?;
             let kept: Option<&[u8]> = column(&row, "key_hash")?;
             let same = |hash: &CredentialHash| kept.is_some_and(|kept| hash.matches(kept));
             if hash.as_ref().is_none_or(same) {
-                return Ok(user);
+                return Ok(User { id, email });
             }
-            (
-                user.id,
-                "UPDATE users SET key_hash = $3 WHERE id = $1 AND email = $2 AND created_at <= $4",
-            )
+            query("UPDATE users SET key_hash = $2 WHERE id = $1")
+                .bind(id.to_string())
+                .bind(hash.as_ref().map(CredentialHash::as_bytes))
+                .execute(&mut *tx.connection)
+                .await?;
+            id
         }
     };
-    query(statement)
-        .bind(id.to_string())
-        .bind(&email)
-        .bind(hash.as_ref().map(CredentialHash::as_bytes))
-        .bind(tx.now.unix_micros())
-        .execute(&mut *tx.connection)
-        .await?;
     let action = if hash.is_some() {
         "user.key_set"
     } else {

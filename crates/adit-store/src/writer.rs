@@ -29,7 +29,7 @@ use crate::{
     postgres,
     sql::query,
     sqlite,
-    tx::Tx,
+    tx::{Tx, counter},
 };
 
 /// Writes that wait. When the queue is full, callers wait to enter it.
@@ -40,6 +40,9 @@ const MOST_TOGETHER: usize = 64;
 
 /// How long a transaction takes in further writes.
 const LONGEST_OPEN: Duration = Duration::from_millis(2);
+
+/// How often a writer without a connection tries for one while nobody writes.
+const RECONNECT_EVERY: Duration = Duration::from_secs(1);
 
 /// The way to the writer. Clones share it.
 #[derive(Clone)]
@@ -69,15 +72,25 @@ impl Writer {
     pub(crate) fn start(parts: WriterParts, owner: &mut JoinSet<()>) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let stop = CancellationToken::new();
-        owner.spawn(
-            Loop {
-                parts,
-                jobs,
-                stop: stop.clone(),
-                broken: false,
-            }
-            .run(),
-        );
+        let WriterParts {
+            place,
+            connection,
+            clock,
+            ids,
+            changes_kept,
+            newest,
+        } = parts;
+        let writer = Loop {
+            place,
+            connection: Some(connection),
+            clock,
+            ids,
+            changes_kept,
+            newest,
+            jobs,
+            stop: stop.clone(),
+        };
+        owner.spawn(writer.run());
         Self { queue, stop }
     }
 
@@ -102,11 +115,15 @@ impl Writer {
 }
 
 struct Loop {
-    parts: WriterParts,
+    place: Place,
+    /// None while the database is away, or another process has it.
+    connection: Option<Connection>,
+    clock: Clock,
+    ids: Ids,
+    changes_kept: u64,
+    newest: watch::Sender<ChangeNumber>,
     jobs: mpsc::Receiver<Box<dyn Job>>,
     stop: CancellationToken,
-    /// The connection is known to be of no use.
-    broken: bool,
 }
 
 impl Loop {
@@ -114,7 +131,10 @@ impl Loop {
         while let Some(job) = self.next().await {
             self.share_transaction(job).await;
         }
-        if let Err(error) = self.parts.connection.finish().await {
+        let Some(connection) = self.connection else {
+            return;
+        };
+        if let Err(error) = connection.finish().await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the store's writer did not close cleanly"
@@ -123,13 +143,16 @@ impl Loop {
     }
 
     async fn next(&mut self) -> Option<Box<dyn Job>> {
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled(), if !self.jobs.is_closed() => {
-                self.jobs.close();
-                self.jobs.recv().await
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled(), if !self.jobs.is_closed() => self.jobs.close(),
+                job = self.jobs.recv() => return job,
+                // What the lost connection wrote may be news to readers, whether or not anyone writes again.
+                () = tokio::time::sleep(RECONNECT_EVERY), if self.connection.is_none() => {
+                    drop(self.reconnect().await);
+                }
             }
-            job = self.jobs.recv() => job,
         }
     }
 
@@ -137,25 +160,19 @@ impl Loop {
         let mut taken = vec![first];
         let outcome = self.bounded(&mut taken).await.map_err(Arc::new);
         match &outcome {
-            Ok(newest) => {
-                self.parts.newest.send_if_modified(|known| {
-                    let rises = *newest > *known;
-                    *known = *newest;
-                    rises
-                });
-            }
+            Ok(newest) => self.publish(*newest),
             Err(error) => {
                 tracing::error!(
                     error = error as &dyn std::error::Error,
                     writes = taken.len(),
                     "the store could not commit"
                 );
-                if !self.broken
+                if self.connection.is_some()
                     && let Err(error) = self.reconnect().await
                 {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
-                        "the store's writer cannot reconnect; the next write tries again"
+                        "the store's writer cannot reconnect; it goes on trying"
                     );
                 }
             }
@@ -165,42 +182,59 @@ impl Loop {
         }
     }
 
+    fn publish(&self, newest: ChangeNumber) {
+        self.newest.send_if_modified(|known| {
+            let rises = newest > *known;
+            *known = newest.max(*known);
+            rises
+        });
+    }
+
     /// Takes a fresh connection: nobody knows what an error left of the old one's transaction.
-    async fn reconnect(&mut self) -> Result<(), sqlx::Error> {
-        self.broken = true;
-        let connection = self.parts.place.connect_writer().await?;
-        let old = std::mem::replace(&mut self.parts.connection, connection);
-        old.abandon().await;
-        self.broken = false;
+    async fn reconnect(&mut self) -> Result<(), Cause> {
+        // Its claim on the database must end before the new one can have it.
+        if let Some(old) = self.connection.take() {
+            old.abandon().await;
+        }
+        let mut connection = self.place.connect_writer().await?;
+        if !self.place.claim(&mut connection).await? {
+            connection.abandon().await;
+            return Err(Cause::InUse);
+        }
+        // A commit that nobody heard the end of may stand. Whoever has the claim knows that the old connection has
+        // ended, and with it that commit.
+        let newest = counter(&mut connection, "change").await?;
+        self.connection = Some(connection);
+        self.publish(newest);
         Ok(())
     }
 
     /// A transaction, within the time that the engine gives it.
-    async fn bounded(&mut self, taken: &mut Vec<Box<dyn Job>>) -> Result<ChangeNumber, sqlx::Error> {
-        let Some(limit) = self.parts.place.longest_write() else {
+    async fn bounded(&mut self, taken: &mut Vec<Box<dyn Job>>) -> Result<ChangeNumber, Cause> {
+        let Some(limit) = self.place.longest_write() else {
             return self.transact(taken).await;
         };
         match tokio::time::timeout(limit, self.transact(taken)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+            Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()).into()),
         }
     }
 
     /// Runs the job in `taken` and what else is queued, moving each there, and commits. An error means that nothing
     /// of it was written, or that nobody knows: the connection broke during the commit.
-    async fn transact(&mut self, taken: &mut Vec<Box<dyn Job>>) -> Result<ChangeNumber, sqlx::Error> {
+    async fn transact(&mut self, taken: &mut Vec<Box<dyn Job>>) -> Result<ChangeNumber, Cause> {
         let opened = Instant::now();
-        let mut newest = *self.parts.newest.borrow();
         self.begin().await?;
-        let connection = &mut self.parts.connection;
+        let connection = self.connection.as_mut().ok_or(Cause::Closed)?;
+        let mut newest = *self.newest.borrow();
         while let Some(job) = taken.last_mut() {
             let before = newest;
             query("SAVEPOINT own").execute(connection).await?;
             let tx = Tx {
                 connection,
-                now: self.parts.clock.now(),
-                ids: &self.parts.ids,
-                changes_kept: self.parts.changes_kept,
+                now: self.clock.now(),
+                ids: &self.ids,
+                changes_kept: self.changes_kept,
                 newest: &mut newest,
             };
             if job.run(tx).await {
@@ -226,21 +260,19 @@ impl Loop {
 
     /// Opens a transaction. A server may have been away since the last one: nothing is lost yet, so a second try on a
     /// fresh connection is safe.
-    async fn begin(&mut self) -> Result<(), sqlx::Error> {
-        if self.broken {
-            self.reconnect().await?;
-        }
-        match (begin(&mut self.parts.connection).await, &self.parts.connection) {
-            (Err(error), Connection::Postgres(_)) => {
-                tracing::warn!(
+    async fn begin(&mut self) -> Result<(), Cause> {
+        if let Some(connection) = &mut self.connection {
+            match (begin(connection).await, connection) {
+                (Err(error), Connection::Postgres(_)) => tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "the store's writer lost its connection"
-                );
-                self.reconnect().await?;
-                begin(&mut self.parts.connection).await
+                ),
+                (begun, _) => return Ok(begun?),
             }
-            (begun, _) => begun,
         }
+        self.reconnect().await?;
+        let connection = self.connection.as_mut().ok_or(Cause::Closed)?;
+        Ok(begin(connection).await?)
     }
 }
 

@@ -61,11 +61,15 @@ impl Zones for Store {
     }
 
     async fn remove_zone(&self, zone: ZoneId, actor: &Actor) -> Result<ChangeNumber, ZoneError> {
-        let actor = actor.clone();
-        let work = self.writer.write("delete a zone", move |mut tx| {
-            Box::pin(async move { remove(&mut tx, zone, &actor).await })
-        });
-        work.await
+        loop {
+            let actor = actor.clone();
+            let work = self.writer.write("delete a zone", move |mut tx| {
+                Box::pin(async move { remove(&mut tx, zone, &actor).await })
+            });
+            if let Some(change) = work.await? {
+                return Ok(change);
+            }
+        }
     }
 }
 
@@ -140,30 +144,50 @@ async fn pause(
     Ok((after, tell(tx, routes).await?))
 }
 
-/// Removes a zone and its records.
-async fn remove(tx: &mut Tx<'_>, id: ZoneId, actor: &Actor) -> Result<ChangeNumber, Failure<ZoneError>> {
+/// Records that one write removes at most.
+const AT_ONCE: i64 = 1000;
+
+/// Removes a zone and its records, or some of them, and then gives nothing: other writes get their turn in between.
+async fn remove(
+    tx: &mut Tx<'_>,
+    id: ZoneId,
+    actor: &Actor,
+) -> Result<Option<ChangeNumber>, Failure<ZoneError>> {
     let before = existing(tx, id).await?;
-    let routes = hosts::of_zone(tx.connection, id).await?;
-    for statement in [
-        "DELETE FROM dns_records WHERE zone_id = $1",
-        "DELETE FROM zones WHERE id = $1",
-    ] {
-        query(statement)
+    let records = query("SELECT name, tunnel_id FROM dns_records WHERE zone_id = $1 ORDER BY name LIMIT $2")
+        .bind(id.to_string())
+        .bind(AT_ONCE)
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    let mut routes = Vec::new();
+    for record in &records {
+        if column::<Option<uuid::Uuid>>(record, "tunnel_id")?.is_some() {
+            routes.push(parsed(record, "name")?);
+        }
+    }
+    if let Some(last) = records.last() {
+        query("DELETE FROM dns_records WHERE zone_id = $1 AND name <= $2")
             .bind(id.to_string())
+            .bind(column::<&str>(last, "name")?)
             .execute(&mut *tx.connection)
             .await?;
     }
+    let change = tell(tx, routes).await?;
+    if i64::try_from(records.len()).is_ok_and(|count| count == AT_ONCE) {
+        return Ok(None);
+    }
+    query("DELETE FROM zones WHERE id = $1")
+        .bind(id.to_string())
+        .execute(&mut *tx.connection)
+        .await?;
     audit(tx, actor, "zone.delete", Some(&before), None).await?;
-    Ok(tell(tx, routes).await?)
+    Ok(Some(change))
 }
 
 /// Tells readers that these names may lead elsewhere.
 async fn tell(tx: &mut Tx<'_>, routes: Vec<HostPattern>) -> Result<ChangeNumber, Cause> {
-    let mut newest = counter(tx.connection, "change").await?;
-    for pattern in routes {
-        newest = tx.changed(Object::Host(pattern)).await?;
-    }
-    Ok(newest)
+    let routes: Vec<_> = routes.into_iter().map(Object::Host).collect();
+    tx.changed_all(&routes).await
 }
 
 async fn audit(
@@ -218,7 +242,23 @@ fn pattern_below(name: &Hostname) -> String {
 
 #[cfg(test)]
 mod tests {
+    use adit_core::port::{Comparison, TextMatch};
+
     use super::*;
+    use crate::open::tests::empty;
+
+    #[tokio::test]
+    async fn a_name_in_whatever_case_is_found_by_its_index() {
+        let (mut connection, _directory) = empty().await;
+        let filter = ZoneFilter {
+            name: Some(TextMatch::new(Comparison::Equal, "Shop.Example")),
+            ..ZoneFilter::default()
+        };
+        let list = matching(query("SELECT z.id"), &Reach::Everything, &filter);
+        let steps = list.explained().fetch_all(&mut connection).await.unwrap();
+        let steps: Vec<&str> = steps.iter().map(|step| column(step, "detail").unwrap()).collect();
+        assert!(steps.iter().any(|step| step.contains("(name=?)")), "{steps:?}");
+    }
 
     #[test]
     fn an_underscore_in_a_domain_is_no_wildcard() {

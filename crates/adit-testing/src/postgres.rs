@@ -2,14 +2,15 @@
 //!
 //! [`shared`] is one server for all test processes that run at the same time; each test makes a [`Database`] in it.
 //! [`Server::start`] is one for a test that stops and starts it. Whoever uses a server holds a lock on a file in its
-//! directory; a watcher beside it ends the server, by its process id, soon after nobody holds the lock any more,
-//! however its users ended.
+//! directory; a watcher beside it ends the server, by its process id, and removes the directory soon after nobody holds
+//! the lock any more, however its users ended.
 
 mod programs;
 mod watcher;
 
 use std::{
     fs::{self, File},
+    io,
     os::unix::{
         fs::{MetadataExt, PermissionsExt},
         net::UnixStream,
@@ -20,15 +21,16 @@ use std::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
     },
+    time::{Duration, Instant},
 };
-
-use tempfile::TempDir;
 
 use self::programs::Programs;
 
 /// How many seconds a server outlives its last user: one test may come after another.
 const SHARED_IDLE: u32 = 5;
 const OWN_IDLE: u32 = 1;
+/// How long the maker of a directory may take to give it away.
+const OWNER_LIMIT: Duration = Duration::from_secs(5);
 
 /// Safety in a power cut is what these turn off; a killed server still finds everything.
 const SETTINGS: &str = "-c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=200 \
@@ -41,7 +43,8 @@ pub struct Server {
     programs: Programs,
     /// Keeps the watcher from ending it.
     _user: File,
-    _own: Option<TempDir>,
+    /// Of one test: it ends with its [`Server`].
+    own: bool,
 }
 
 /// The server that all test processes share, started if need be; otherwise why there is none.
@@ -57,10 +60,7 @@ pub fn shared() -> Result<&'static Server, &'static str> {
         .get_or_init(|| {
             let programs = Programs::find()?;
             let dir = std::env::temp_dir().join(format!("adit-postgres-{}", programs::own_user()));
-            programs.make_dir(&dir);
-            let owner = fs::metadata(&dir).expect("the directory was made").uid();
-            assert_eq!(owner, programs.user(), "{} is somebody else's", dir.display());
-            Ok(Server::open(programs, dir, SHARED_IDLE, None))
+            Ok(Server::open(programs, dir, false))
         })
         .as_ref()
         .map_err(|reason| *reason)
@@ -76,27 +76,25 @@ impl Server {
     /// As [`shared`].
     pub fn start() -> Result<Self, &'static str> {
         let programs = Programs::find()?;
-        let own = TempDir::new().expect("a temporary directory can be made");
-        let dir = own.path().join("postgres");
-        programs.make_dir(&dir);
-        programs.let_pass(own.path());
-        Ok(Self::open(programs, dir, OWN_IDLE, Some(own)))
+        let dir = programs.new_dir();
+        Ok(Self::open(programs, dir, true))
     }
 
-    fn open(programs: Programs, dir: PathBuf, idle: u32, own: Option<TempDir>) -> Self {
-        let user = open_lock(&dir.join(watcher::USERS));
-        user.lock_shared().expect("a lock can be waited for");
-        let starting = open_lock(&dir.join("starting"));
+    fn open(programs: Programs, dir: PathBuf, own: bool) -> Self {
+        let user = enter(&programs, &dir);
+        let starting = open_lock(&dir.join("starting")).expect("nobody removes a directory in use");
         starting.lock().expect("a lock can be waited for");
         let server = Self {
             dir,
             programs,
             _user: user,
-            _own: own,
+            own,
         };
         if UnixStream::connect(server.socket()).is_err() {
+            // First, so that what comes is cleaned up even if this process ends within it.
+            let idle = if own { OWN_IDLE } else { SHARED_IDLE };
+            drop(watcher::start(&server.programs, &server.dir, idle));
             server.set_up();
-            watcher::start(&server.programs, &server.dir, idle);
             server.start_again();
         }
         server
@@ -210,9 +208,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The directory goes with it, so the watcher would find nothing to end.
-        if self._own.is_some() {
+        if self.own {
             drop(self.pg_ctl("stop").arg("--mode=immediate").output());
+            // The watcher does it otherwise, and ends by itself where there is no directory.
+            drop(fs::remove_dir_all(&self.dir));
         }
     }
 }
@@ -239,13 +238,45 @@ impl Drop for Database {
     }
 }
 
-fn open_lock(path: &Path) -> File {
-    let file = File::options().create(true).append(true).open(path);
-    let file = file.unwrap_or_else(|error| panic!("cannot open {}: {error}", path.display()));
+/// Makes the directory if it is missing, and becomes one of its users: it is there as long as the lock is held.
+fn enter(programs: &Programs, dir: &Path) -> File {
+    let begun = Instant::now();
+    loop {
+        programs
+            .make_dir(dir)
+            .unwrap_or_else(|error| panic!("cannot make {}: {error}", dir.display()));
+        // Its maker gives it to the server's user a moment later, and the watcher may remove it again.
+        let owner = fs::symlink_metadata(dir).map(|metadata| metadata.uid());
+        if !owner.is_ok_and(|owner| owner == programs.user()) {
+            assert!(
+                begun.elapsed() < OWNER_LIMIT,
+                "{} is somebody else's",
+                dir.display()
+            );
+            std::thread::yield_now();
+            continue;
+        }
+        let users = dir.join(watcher::USERS);
+        // The watcher may remove all of it before the lock is there.
+        let Some(user) = open_lock(&users) else { continue };
+        user.lock_shared().expect("a lock can be waited for");
+        let locked = user.metadata().expect("an open file has metadata");
+        if fs::metadata(&users).is_ok_and(|there| there.ino() == locked.ino()) {
+            return user;
+        }
+    }
+}
+
+/// `None` if there is no such directory.
+fn open_lock(path: &Path) -> Option<File> {
+    let file = match File::options().create(true).append(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        file => file.unwrap_or_else(|error| panic!("cannot open {}: {error}", path.display())),
+    };
     // The watcher, another user perhaps, looks at it.
     let readable = file.set_permissions(fs::Permissions::from_mode(0o644));
     readable.expect("the mode of an own file can be set");
-    file
+    Some(file)
 }
 
 fn run(command: &mut Command) {
@@ -260,47 +291,4 @@ fn run(command: &mut Command) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{skip, wait_for};
-
-    #[tokio::test]
-    async fn a_server_ends_soon_after_its_last_user() {
-        let server = match Server::start() {
-            Ok(server) => server,
-            Err(reason) => return skip("a_server_ends_soon_after_its_last_user", reason),
-        };
-        let pid = fs::read_to_string(server.data().join("postmaster.pid")).unwrap();
-        let process = PathBuf::from("/proc").join(pid.lines().next().unwrap());
-        assert!(process.exists());
-        // As if this process had been killed: nothing of it is cleaned up but its locks.
-        let Server { dir, programs, .. } = &server;
-        let kept = (dir.clone(), programs.clone());
-        let released = File::open(kept.0.join(watcher::USERS)).unwrap();
-        assert!(released.try_lock().is_err(), "the server is in use");
-        server._user.unlock().unwrap();
-        drop(released);
-        wait_for("the watcher to end the server", async || !process.exists()).await;
-    }
-
-    #[test]
-    fn a_database_is_there_until_it_is_dropped() {
-        let server = match shared() {
-            Ok(server) => server,
-            Err(reason) => return skip("a_database_is_there_until_it_is_dropped", reason),
-        };
-        let database = server.database();
-        let name = database.url().rsplit('/').next().unwrap().to_owned();
-        let connects = || {
-            let mut psql = server.client("psql", &name);
-            psql.args(["--command", "SELECT 1"])
-                .output()
-                .unwrap()
-                .status
-                .success()
-        };
-        assert!(connects());
-        drop(database);
-        assert!(!connects());
-    }
-}
+mod tests;

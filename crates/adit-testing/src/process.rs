@@ -1,5 +1,6 @@
 //! Child processes: their output by line, their end, what they use.
 
+mod clean;
 mod usage;
 
 use std::{
@@ -18,6 +19,7 @@ use tokio::{
     time::timeout,
 };
 
+pub use clean::clean;
 pub use usage::Usage;
 
 use crate::wait::{wait_for_some, wait_within};

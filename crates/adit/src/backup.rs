@@ -8,7 +8,8 @@ mod manifest;
 mod restore;
 
 use std::{
-    fs,
+    fs, io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -25,7 +26,11 @@ use self::{
 use crate::{
     compose::refused,
     config::{Role, StateFlags, StoreUrl},
-    data_dir::{DataDir, run_file::RunFile, sync_dir},
+    data_dir::{
+        DataDir,
+        run_file::{RunFile, StorePlace},
+        sync_dir,
+    },
     failure::Failure,
     output,
 };
@@ -60,15 +65,9 @@ impl BackupArgs {
             let sentence = format!("{} exists already", self.file.display());
             return Err(Failure::because(sentence).hint("name another file, or add --force"));
         }
-        let url = store_url(settings.store_url, &dir)?;
-        let work = Partial::beside(&self.file);
-        let written = write(&work, &dir, &url, self.state.config()).await;
+        let store = store(settings.store_url, &dir)?;
+        let written = write_to(&self.file, &dir, &store, self.state.config()).await;
         let kept = written
-            .and_then(|kept| {
-                fs::rename(&work.archive, &self.file)?;
-                sync_dir(self.file.parent())?;
-                Ok(kept)
-            })
             .with_context(|| {
                 format!(
                     "cannot back up {} to {}",
@@ -91,8 +90,26 @@ impl BackupArgs {
     }
 }
 
-async fn write(work: &Partial, dir: &DataDir, url: &StoreUrl, config: Option<&Path>) -> anyhow::Result<Kept> {
-    work.clear()?;
+/// Writes the backup beside its place and moves it there.
+async fn write_to(
+    file: &Path,
+    dir: &DataDir,
+    store: &StorePlace,
+    config: Option<&Path>,
+) -> anyhow::Result<Kept> {
+    let work = Partial::beside(file)?;
+    let kept = write(&work, dir, store, config).await?;
+    fs::rename(&work.archive, file)?;
+    sync_dir(file.parent())?;
+    Ok(kept)
+}
+
+async fn write(
+    work: &Partial,
+    dir: &DataDir,
+    store: &StorePlace,
+    config: Option<&Path>,
+) -> anyhow::Result<Kept> {
     let mut sources = Vec::new();
     let mut add = |name: Option<Name>, path: PathBuf| -> anyhow::Result<()> {
         let name =
@@ -100,13 +117,13 @@ async fn write(work: &Partial, dir: &DataDir, url: &StoreUrl, config: Option<&Pa
         sources.push(Source { name, path });
         Ok(())
     };
-    let kept = match url {
-        StoreUrl::Sqlite(file) => {
+    let kept = match store {
+        StorePlace::Sqlite(file) => {
             let schema = copy_database(file, &work.database).await?;
             add(Name::parse(manifest::DATABASE), work.database.clone())?;
             Kept::Sqlite { schema }
         }
-        StoreUrl::Postgres(_) => Kept::Postgres,
+        StorePlace::Postgres => Kept::Postgres,
     };
     for path in [dir.ca_certificate(), dir.login_certificate()] {
         add(
@@ -133,52 +150,43 @@ async fn write(work: &Partial, dir: &DataDir, url: &StoreUrl, config: Option<&Pa
 }
 
 /// Where the state is: as told now, or as the running server says, or in the data directory.
-fn store_url(told: Option<StoreUrl>, dir: &DataDir) -> Result<StoreUrl, Failure> {
+fn store(told: Option<StoreUrl>, dir: &DataDir) -> Result<StorePlace, Failure> {
     if let Some(told) = told {
-        return Ok(told);
+        return Ok(StorePlace::of(&told));
     }
     let run = RunFile::read(dir).map_err(Failure::failed)?;
-    let url = run.and_then(|run| run.store).map(|store| store.url());
-    Ok(url.unwrap_or_else(|| StoreUrl::Sqlite(dir.database())))
+    let place = run.and_then(|run| run.store);
+    Ok(place.unwrap_or_else(|| StorePlace::Sqlite(dir.database())))
 }
 
 fn locate(configured: Option<&Path>) -> Result<DataDir, Failure> {
     DataDir::locate(configured, Role::Up, |name| std::env::var_os(name)).map_err(Failure::failed)
 }
 
-/// Files that a backup is written in. Gone when dropped.
+/// A directory that a backup is written in, its owner's alone. Gone when dropped.
 struct Partial {
+    dir: PathBuf,
     archive: PathBuf,
     database: PathBuf,
 }
 
 impl Partial {
-    fn beside(file: &Path) -> Self {
-        let with = |suffix: &str| {
-            let mut name = file.as_os_str().to_owned();
-            name.push(suffix);
-            PathBuf::from(name)
-        };
-        Self {
-            archive: with(".partial"),
-            database: with(".partial-db"),
-        }
-    }
-
-    /// Removes what a killed backup left.
-    fn clear(&self) -> std::io::Result<()> {
-        for file in [&self.archive, &self.database] {
-            match fs::remove_file(file) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
-            }
-        }
-        Ok(())
+    /// Nobody who may write where the backup goes can have put something in the way: its name cannot be guessed.
+    fn beside(file: &Path) -> io::Result<Self> {
+        let mut name = file.as_os_str().to_owned();
+        name.push(format!(".partial-{:032x}", rand::random::<u128>()));
+        let dir = PathBuf::from(name);
+        fs::DirBuilder::new().mode(0o700).create(&dir)?;
+        Ok(Self {
+            archive: dir.join("archive"),
+            database: dir.join("database"),
+            dir,
+        })
     }
 }
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        drop(self.clear());
+        drop(fs::remove_dir_all(&self.dir));
     }
 }

@@ -36,6 +36,11 @@ and may erase everything. It is for the test suites of the official SDKs and not
 /// Says why this mode is refused here, or which part could not start.
 pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     logging::start(&settings.log_level.0, settings.log_format);
+    refuse_what_others_could_reach(settings)?;
+    on_all_cores(supervise(settings))
+}
+
+fn refuse_what_others_could_reach(settings: &Settings) -> Result<(), Failure> {
     if !settings.api_listen.ip().is_loopback() {
         let sentence = format!(
             "conformance mode listens on loopback only, not on {}",
@@ -43,7 +48,19 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         );
         return Err(Failure::usage(sentence).hint("--api-listen 127.0.0.1:8787"));
     }
-    on_all_cores(supervise(settings))
+    if settings.store_url.is_some() {
+        let sentence = "conformance mode fills and erases a store of its own, never that of store.url";
+        return Err(Failure::usage(sentence).hint("leave --store-url, ADIT_STORE_URL and store.url out"));
+    }
+    match &settings.api_public_url {
+        Some(url) if !url.leads_to_loopback() => {
+            let sentence =
+                "conformance mode is reached through loopback only, and api.public_url leads elsewhere";
+            Err(Failure::usage(sentence)
+                .hint("leave --api-public-url, ADIT_API_PUBLIC_URL and api.public_url out"))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 async fn supervise(settings: &Settings) -> Result<(), Failure> {

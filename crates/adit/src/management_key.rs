@@ -21,7 +21,8 @@ enum ManagementKeyCommand {
 struct Rotate {
     #[command(flatten)]
     place: Place,
-    /// Make the tokens worthless that the old key has signed, instead of letting them expire within the hour
+    /// Refuse every token that was made before the next start: whoever uses one then, as `cloudflared tail` does, needs
+    /// a new one. Without this, each stays good until it expires, within an hour
     #[arg(long)]
     revoke: bool,
 }
@@ -41,5 +42,11 @@ pub(crate) fn run(args: &ManagementKeyArgs) -> Result<(), Failure> {
     let id = dir.rotate_management_key(old).map_err(Failure::failed)?;
     output::result(&format!(
         "Management tokens are signed with key {id} after the next start of Adit\n"
-    ))
+    ))?;
+    if old == OldTokens::Revoke {
+        output::note(
+            "that start ends every management token made before it: `cloudflared tail` and scripts need new ones",
+        );
+    }
+    Ok(())
 }

@@ -1,35 +1,36 @@
-//! Calls that read, one at a time, over HTTP and without.
+//! Calls that read, one at a time, and the SQL of lists without anything around it.
+
+use std::time::Instant;
 
 use adit_core::{
     permission::Reach,
     port::{
-        ApiCredential, Catalog as _, DnsRecordFilter, Login as _, Networks as _, PageRequest, RouteFilter,
-        TunnelFilter, ZoneFilter,
+        Catalog as _, DnsRecordFilter, Networks as _, PageRequest, RouteFilter, TunnelFilter, ZoneFilter,
     },
 };
-use adit_model::{Timestamp, TunnelKey, TunnelStatus};
+use adit_model::{Timestamp, TunnelStatus};
+use adit_store::statements::{Reader, Statements, noted};
+use anyhow::ensure;
 
-use super::{
-    Line, Population, Scale, Times,
-    server::{Api, TOKEN},
-};
+use super::{Population, Scale, Times, server::Api, table::CallLine};
 use crate::say;
 
 /// The longest a call may take at the 99th percentile, in milliseconds.
 const GET: f64 = 2.0;
 const FILTERED: f64 = 20.0;
 const OTHER: f64 = 100.0;
-/// The most times that a list may cost what its port costs, at the median.
-const RATIO: f64 = 3.0;
+/// Calls before those that are timed: caches fill.
+const WARM_UP: usize = 10;
 
 const PAGE: PageRequest = PageRequest {
     page: 1,
     per_page: 100,
 };
 
-enum Without {
+/// What a call lists, to find its statements.
+enum Listed {
+    /// It is no list.
     Nothing,
-    Tunnel(TunnelKey),
     Tunnels(Box<TunnelFilter>, PageRequest),
     Records(DnsRecordFilter),
     Routes(RouteFilter),
@@ -40,75 +41,84 @@ struct Call {
     name: &'static str,
     path: String,
     most_ms: f64,
-    without: Without,
+    listed: Listed,
 }
 
-pub(super) async fn measure(api: &Api, population: &Population, scale: Scale) -> anyhow::Result<Vec<Line>> {
+pub(super) async fn measure(
+    api: &Api,
+    population: &Population,
+    scale: Scale,
+) -> anyhow::Result<Vec<CallLine>> {
     let mut client = api.client().await?;
     let mut lines = Vec::new();
     for call in calls(api, population, scale) {
+        let statements = statements(api, &call.listed).await?;
+        let mut reader = Reader::new(&api.store).await?;
         let mut over_http = Vec::with_capacity(scale.calls);
-        let mut without = Vec::with_capacity(scale.calls);
+        let mut bare = Vec::with_capacity(scale.calls);
         // The two take turns, so that what else the machine does meets both.
-        for round in 0..scale.calls + 10 {
-            let start = std::time::Instant::now();
+        for round in 0..scale.calls + WARM_UP {
+            let start = Instant::now();
             client.get(&call.path).await?;
             let took = start.elapsed();
-            let start = std::time::Instant::now();
-            ask(api, &call.without).await?;
-            if round >= 10 {
+            let start = Instant::now();
+            if let Some(statements) = &statements {
+                reader.run(statements).await?;
+            }
+            if round >= WARM_UP {
                 over_http.push(took);
-                without.push(start.elapsed());
+                bare.push(start.elapsed());
             }
         }
-        let (over_http, without) = (Times::sorted(over_http), Times::sorted(without));
-        let ratio = match call.without {
-            Without::Nothing | Without::Tunnel(_) => None,
-            Without::Tunnels(..) | Without::Records(_) | Without::Routes(_) | Without::Zones => {
-                Some(over_http.quantile_ms(0.5) / without.quantile_ms(0.5))
-            }
-        };
-        let line = Line::call(call.name, &over_http, &without, call.most_ms, ratio, RATIO);
+        let bare = statements.is_some().then(|| Times::sorted(bare));
+        let line = CallLine::new(call.name, &Times::sorted(over_http), call.most_ms, bare.as_ref());
         say(&line.to_string());
         lines.push(line);
     }
     Ok(lines)
 }
 
-/// Runs the SQL of a call through the port, that of authentication included.
-async fn ask(api: &Api, without: &Without) -> anyhow::Result<()> {
-    api.store.authenticate(ApiCredential::Token(TOKEN)).await?;
-    match without {
-        Without::Nothing => {}
-        Without::Tunnel(key) => drop(api.store.tunnel(*key).await?),
-        Without::Tunnels(filter, page) => drop(api.store.tunnels(api.account, filter, *page).await?),
-        Without::Routes(filter) => drop(api.store.routes(api.account, filter, PAGE).await?),
-        Without::Records(filter) => drop(api.store.dns_records(api.zone, filter, PAGE).await?),
-        Without::Zones => drop(
-            api.store
-                .zones(&Reach::Everything, &ZoneFilter::default(), PAGE)
-                .await?,
-        ),
-    }
-    Ok(())
+/// What the store asks its database for a list: total, page, and what belongs to its items. The credential's are not
+/// among it.
+async fn statements(api: &Api, listed: &Listed) -> anyhow::Result<Option<Statements>> {
+    let store = &api.store;
+    let (found, statements) = match listed {
+        Listed::Nothing => return Ok(None),
+        Listed::Tunnels(filter, page) => {
+            let (found, statements) = noted(store.tunnels(api.account, filter, *page)).await;
+            (found.map(drop)?, statements)
+        }
+        Listed::Routes(filter) => {
+            let (found, statements) = noted(store.routes(api.account, filter, PAGE)).await;
+            (found.map(drop)?, statements)
+        }
+        Listed::Records(filter) => {
+            let (found, statements) = noted(store.dns_records(api.zone, filter, PAGE)).await;
+            (found.map(drop)?, statements)
+        }
+        Listed::Zones => {
+            let all = ZoneFilter::default();
+            let (found, statements) = noted(store.zones(&Reach::Everything, &all, PAGE)).await;
+            (found.map(drop)?, statements)
+        }
+    };
+    let () = found;
+    ensure!(!statements.is_empty(), "a list without statements");
+    Ok(Some(statements))
 }
 
 fn calls(api: &Api, population: &Population, scale: Scale) -> Vec<Call> {
     let all = format!("/accounts/{}/cfd_tunnel", api.account);
     let (some, some_name) = (population.some.0, population.some.1.clone());
-    let key = |tunnel| TunnelKey {
-        account: api.account,
-        tunnel,
-    };
-    let call = |name, path, most_ms, without| Call {
+    let call = |name, path, most_ms, listed| Call {
         name,
         path,
         most_ms,
-        without,
+        listed,
     };
     let list = |name, query: &str, most_ms, filter: TunnelFilter| {
         let path = format!("{all}?per_page=100{query}");
-        call(name, path, most_ms, Without::Tunnels(Box::new(filter), PAGE))
+        call(name, path, most_ms, Listed::Tunnels(Box::new(filter), PAGE))
     };
     let plain = TunnelFilter::default;
     let status = |status| TunnelFilter {
@@ -130,12 +140,12 @@ fn calls(api: &Api, population: &Population, scale: Scale) -> Vec<Call> {
         per_page: 100,
     };
     vec![
-        call("get", format!("{all}/{some}"), GET, Without::Tunnel(key(some))),
+        call("get", format!("{all}/{some}"), GET, Listed::Nothing),
         call(
             "get a connected one",
             format!("{all}/{}", population.connected),
             GET,
-            Without::Tunnel(key(population.connected)),
+            Listed::Nothing,
         ),
         list(
             "list by name",
@@ -259,13 +269,13 @@ fn calls(api: &Api, population: &Population, scale: Scale) -> Vec<Call> {
             "list, a page near the end",
             format!("{all}?per_page=100&page={}", deep.page),
             OTHER,
-            Without::Tunnels(Box::new(plain()), deep),
+            Listed::Tunnels(Box::new(plain()), deep),
         ),
         call(
             "list, a page of 1000",
             format!("{all}?per_page=1000"),
             OTHER,
-            Without::Tunnels(
+            Listed::Tunnels(
                 Box::new(plain()),
                 PageRequest {
                     page: 1,
@@ -277,27 +287,27 @@ fn calls(api: &Api, population: &Population, scale: Scale) -> Vec<Call> {
             "connectors of a tunnel",
             format!("{all}/{}/connections", population.connected),
             OTHER,
-            Without::Nothing,
+            Listed::Nothing,
         ),
-        call("token", format!("{all}/{some}/token"), OTHER, Without::Nothing),
-        call("zones", "/zones?per_page=50".to_owned(), OTHER, Without::Zones),
+        call("token", format!("{all}/{some}/token"), OTHER, Listed::Nothing),
+        call("zones", "/zones?per_page=50".to_owned(), OTHER, Listed::Zones),
         call(
             "records",
             format!("/zones/{}/dns_records?per_page=100", api.zone),
             OTHER,
-            Without::Records(DnsRecordFilter::default()),
+            Listed::Records(DnsRecordFilter::default()),
         ),
         call(
             "routes",
             format!("/accounts/{}/teamnet/routes?per_page=100", api.account),
             OTHER,
-            Without::Routes(RouteFilter::default()),
+            Listed::Routes(RouteFilter::default()),
         ),
         call(
             "route of an address",
             format!("/accounts/{}/teamnet/routes/ip/10.7.9.1", api.account),
             OTHER,
-            Without::Nothing,
+            Listed::Nothing,
         ),
     ]
 }

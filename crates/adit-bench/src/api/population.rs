@@ -1,6 +1,10 @@
 //! What is in the store while it is measured: made through its ports, as the API and an edge make it.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use adit_core::port::{
     Actor, Catalog as _, CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, DnsRecordKind,
@@ -9,13 +13,16 @@ use adit_core::port::{
 };
 use adit_model::{
     ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, Location, Timestamp, TransportProtocol,
-    TunnelId, TunnelKey, TunnelKind, TunnelSecret,
+    TunnelId, TunnelKey, TunnelKind, TunnelSecret, TunnelStatus,
 };
 use anyhow::Context;
 use tokio::task::JoinSet;
 
 use super::{Scale, server::Api};
-use crate::{modes::until::until, say};
+use crate::{modes::until::until_within, say};
+
+/// How long an edge's reports may take to be written.
+const NEWS_LIMIT: Duration = Duration::from_secs(120);
 
 /// Writes that wait at a time, so that they share transactions.
 const TOGETHER: usize = 64;
@@ -43,7 +50,7 @@ fn actor() -> Actor {
 impl Population {
     pub(super) async fn make(api: &Api, scale: Scale) -> anyhow::Result<Self> {
         say(&format!("making {} tunnels", scale.tunnels));
-        let tunnels = in_groups(0..scale.tunnels, |number| {
+        let mut tunnels = in_groups(0..scale.tunnels, |number| {
             let (store, account) = (Arc::clone(&api.store), api.account);
             async move {
                 let new = NewTunnel {
@@ -57,6 +64,8 @@ impl Population {
             }
         })
         .await?;
+        // In the order of their numbers, however the writes ended: the same tunnels connect in every run.
+        tunnels.sort_unstable_by_key(|(number, _)| *number);
         say("deleting every tenth");
         in_groups(
             tunnels.iter().filter(|(number, _)| number % 10 == 3),
@@ -95,34 +104,37 @@ impl Population {
         .await?;
 
         say(&format!("{} connectors come, stay or go", scale.connectors));
-        let alive = || {
-            tunnels
-                .iter()
-                .filter(|(number, _)| number % 10 != 3)
-                .map(|(_, key)| *key)
-        };
-        for tunnel in alive().skip(scale.connectors).step_by(4).take(scale.tunnels / 5) {
-            let connection = open(api, tunnel, ConnectorId::random(), 0);
-            close(api, tunnel, connection);
+        let alive: Vec<TunnelKey> = tunnels
+            .iter()
+            .filter(|(number, _)| number % 10 != 3)
+            .map(|(_, key)| *key)
+            .collect();
+        let mut expected = Connections::default();
+        for tunnel in alive
+            .iter()
+            .skip(scale.connectors)
+            .step_by(4)
+            .take(scale.tunnels / 5)
+        {
+            let connection = open(api, *tunnel, ConnectorId::random(), 0);
+            close(api, *tunnel, connection);
+            expected.down.insert(*tunnel);
         }
-        let step = scale.tunnels * 9 / 10 / scale.connectors;
-        for (number, tunnel) in alive().step_by(step).take(scale.connectors).enumerate() {
+        let step = alive.len() / scale.connectors;
+        for (number, tunnel) in alive.iter().step_by(step).take(scale.connectors).enumerate() {
             let connector = ConnectorId::random();
-            let connections: Vec<_> = (0..4).map(|index| open(api, tunnel, connector, index)).collect();
-            if let (0, Some(lost)) = (number % 10, connections.last()) {
-                close(api, tunnel, *lost);
+            let connections: Vec<_> = (0..4).map(|index| open(api, *tunnel, connector, index)).collect();
+            expected.down.remove(tunnel);
+            match connections.last() {
+                Some(lost) if number % 10 == 0 => {
+                    close(api, *tunnel, *lost);
+                    expected.degraded += 1;
+                }
+                Some(_) | None => expected.healthy += 1,
             }
         }
-        let connected = alive().next().context("no tunnel")?;
-        let marker = tunnels
-            .iter()
-            .rev()
-            .map(|(_, key)| *key)
-            .find(|key| *key != last)
-            .context("no tunnel")?;
-        // Written in the order of their ids, so that the last to be reported may not be the last to be written.
-        open(api, marker, ConnectorId::random(), 0);
-        settle(api).await?;
+        expected.settle(api).await?;
+        let connected = alive.first().context("no tunnel")?;
         let some = tunnels.get(scale.tunnels / 2).context("no tunnel")?;
         Ok(Self {
             connected: connected.tunnel,
@@ -131,25 +143,39 @@ impl Population {
     }
 }
 
-/// Waits until nothing more is written of connections.
-async fn settle(api: &Api) -> anyhow::Result<()> {
-    let mut before = 0;
-    until("the news of connections", async || {
-        let filter = TunnelFilter {
-            status: Some(adit_model::TunnelStatus::Down),
-            ..TunnelFilter::default()
-        };
-        let page = PageRequest { page: 1, per_page: 1 };
-        let down = api.store.tunnels(api.account, &filter, page).await?.total;
-        let same = std::mem::replace(&mut before, down) == down && down > 0;
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-        anyhow::ensure!(same, "{down} are down");
-        Ok(())
-    })
-    .await
+/// How many tunnels have which connections once all news of them is written.
+#[derive(Default)]
+struct Connections {
+    down: BTreeSet<TunnelKey>,
+    healthy: u64,
+    degraded: u64,
 }
 
-/// Runs one task for each item, a bounded number at a time; the results in no order but sorted by completion.
+impl Connections {
+    async fn settle(&self, api: &Api) -> anyhow::Result<()> {
+        let down = u64::try_from(self.down.len())?;
+        let expected = [
+            (TunnelStatus::Down, down),
+            (TunnelStatus::Degraded, self.degraded),
+            (TunnelStatus::Healthy, self.healthy),
+        ];
+        let page = PageRequest { page: 1, per_page: 1 };
+        until_within(NEWS_LIMIT, "the news of connections", async || {
+            for (status, total) in expected {
+                let filter = TunnelFilter {
+                    status: Some(status),
+                    ..TunnelFilter::default()
+                };
+                let found = api.store.tunnels(api.account, &filter, page).await?.total;
+                anyhow::ensure!(found == total, "{found} of {total} tunnels are {status:?}");
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// Runs one task for each item, a bounded number at a time; the results in the order in which they came.
 async fn in_groups<I, T, F>(
     items: impl IntoIterator<Item = I>,
     mut task: impl FnMut(I) -> F,

@@ -1,11 +1,6 @@
 //! The API in this process, and `adit server` on the same data.
 
-use std::{
-    net::SocketAddr,
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Instant};
 
 use adit_api::{ApiState, Limits, router, serve};
 use adit_core::reserved_hosts::ReservedHosts;
@@ -146,7 +141,6 @@ pub(super) async fn second_start(program: &Path, directory: &Path) -> anyhow::Re
                 .await?;
         }
     }
-    tokio::time::sleep(Duration::from_millis(200)).await;
     Ok(vec![
         Line::at_most(
             "start of adit server until its API answers, s",

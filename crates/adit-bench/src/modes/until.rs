@@ -13,14 +13,26 @@ const LIMIT: Duration = Duration::from_secs(45);
 /// The last failure, after that time.
 pub(crate) async fn until<T>(
     what: &str,
+    attempt: impl AsyncFnMut() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    until_within(LIMIT, what, attempt).await
+}
+
+/// As [`until`], for another time.
+///
+/// # Errors
+/// The last failure, after that time.
+pub(crate) async fn until_within<T>(
+    limit: Duration,
+    what: &str,
     mut attempt: impl AsyncFnMut() -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let start = Instant::now();
     loop {
         match attempt().await {
             Ok(value) => return Ok(value),
-            Err(failure) if start.elapsed() > LIMIT => {
-                return Err(failure).with_context(|| anyhow!("waited {LIMIT:?} in vain for {what}"));
+            Err(failure) if start.elapsed() > limit => {
+                return Err(failure).with_context(|| anyhow!("waited {limit:?} in vain for {what}"));
             }
             Err(_) => sleep(Duration::from_millis(20)).await,
         }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 /// From which addresses an API token is good. The empty rule permits all.
@@ -24,7 +24,7 @@ impl AddressRule {
         let Some(address) = address.map(|address| address.to_canonical()) else {
             return self.is_empty();
         };
-        let lies_in = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
+        let lies_in = |nets: &[IpNet]| nets.iter().any(|net| canonical(*net).contains(&address));
         !lies_in(&self.denied) && (self.allowed.is_empty() || lies_in(&self.allowed))
     }
 
@@ -56,6 +56,17 @@ impl AddressRule {
     }
 }
 
+/// A network of IPv4 addresses in IPv6 form is that of the IPv4 addresses, as each of its addresses is.
+fn canonical(net: IpNet) -> IpNet {
+    /// The bits before an IPv4 address in IPv6 form.
+    const MAPPED: u8 = 96;
+    let IpNet::V6(six) = net else { return net };
+    let four = six.network().to_ipv4_mapped();
+    let length = six.prefix_len().checked_sub(MAPPED);
+    let four = four.zip(length).and_then(|(first, length)| Ipv4Net::new(first, length).ok());
+    four.map_or(net, IpNet::V4)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -84,6 +95,22 @@ mod tests {
         }
         let outside = rule(&[], &["192.0.2.0/24"]);
         assert!(permits(&outside, "198.51.100.1") && !permits(&outside, "192.0.2.1"));
+    }
+
+    #[test]
+    fn a_network_of_ipv4_addresses_in_ipv6_form_is_theirs() {
+        let permits = |rule: &AddressRule, address: &str| rule.permits(Some(address.parse().unwrap()));
+        let inside = rule(&["::ffff:192.0.2.0/120"], &["::ffff:192.0.2.7/128"]);
+        for permitted in ["192.0.2.1", "::ffff:192.0.2.1"] {
+            assert!(permits(&inside, permitted), "{permitted}");
+        }
+        for refused in ["192.0.2.7", "::ffff:192.0.2.7", "192.0.3.1", "::1"] {
+            assert!(!permits(&inside, refused), "{refused}");
+        }
+        let all_of_ipv4 = rule(&["::ffff:0:0/96"], &[]);
+        assert!(permits(&all_of_ipv4, "198.51.100.1") && !permits(&all_of_ipv4, "2001:db8::1"));
+        let all_of_ipv6 = rule(&["::/0"], &[]);
+        assert!(permits(&all_of_ipv6, "2001:db8::1") && !permits(&all_of_ipv6, "198.51.100.1"));
     }
 
     #[test]

@@ -41,14 +41,11 @@ pub(super) fn one_of<V: Into<Value>>(
     text: &'static str,
     values: impl IntoIterator<Item = V>,
 ) -> Query {
-    let mut values = values.into_iter();
-    let Some(first) = values.next() else {
+    let mut values = values.into_iter().peekable();
+    if values.peek().is_none() {
         return query.push(" AND 1 = 0");
-    };
-    let query = query.push(text).push(" (").push_bind(first);
-    values
-        .fold(query, |query, value| query.push(", ").push_bind(value))
-        .push(")")
+    }
+    query.push(text).push(" ").push_list(values)
 }
 
 /// Leads to a tunnel of one of these kinds.

@@ -1,6 +1,6 @@
 //! News that nobody has written yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use adit_core::port::{ConnectionClosed, ConnectionOpened, PresenceEvent};
 use adit_model::ConnectionId;
@@ -12,9 +12,31 @@ pub(crate) struct News {
     pub(crate) closed: Option<ConnectionClosed>,
 }
 
-/// News by connection: bounded by the connections that are open or ended unwritten.
-#[derive(Debug, Default)]
-pub(super) struct Pending(BTreeMap<ConnectionId, News>);
+/// The most connections that wait to be written though they have ended already. Of more the oldest go unrecorded:
+/// nothing but the history of their tunnels would tell of them.
+const MOST_ENDED: usize = 16_384;
+
+/// News by connection: of those that are open, of those whose opening is written, and of at most [`MOST_ENDED`] that
+/// came and went.
+#[derive(Debug)]
+pub(super) struct Pending {
+    news: BTreeMap<ConnectionId, News>,
+    /// Those that came and went, oldest first; some may be written already.
+    ended: VecDeque<ConnectionId>,
+    most_ended: usize,
+    dropped: u64,
+}
+
+impl Default for Pending {
+    fn default() -> Self {
+        Self {
+            news: BTreeMap::new(),
+            ended: VecDeque::new(),
+            most_ended: MOST_ENDED,
+            dropped: 0,
+        }
+    }
+}
 
 impl Pending {
     pub(super) fn add(&mut self, event: PresenceEvent) {
@@ -22,24 +44,57 @@ impl Pending {
             PresenceEvent::Opened(opened) => {
                 let connection = opened.connection;
                 self.of(connection).opened = Some(opened);
+                self.bound(connection);
             }
             PresenceEvent::Closed(closed) => {
                 let connection = closed.connection;
                 self.of(connection).closed = Some(closed);
+                self.bound(connection);
             }
         }
     }
 
+    /// If this connection came and went, makes room for it.
+    fn bound(&mut self, connection: ConnectionId) {
+        if !self.has_ended(connection) {
+            return;
+        }
+        self.ended.push_back(connection);
+        while self.ended.len() > self.most_ended {
+            let Some(oldest) = self.ended.pop_front() else {
+                return;
+            };
+            if self.has_ended(oldest) {
+                self.news.remove(&oldest);
+                self.dropped += 1;
+            }
+        }
+    }
+
+    fn has_ended(&self, connection: ConnectionId) -> bool {
+        let news = self.news.get(&connection);
+        news.is_some_and(|news| news.opened.is_some() && news.closed.is_some())
+    }
+
+    /// How many connections went unrecorded since this was last asked.
+    pub(super) fn dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
+    }
+
     fn of(&mut self, connection: ConnectionId) -> &mut News {
-        self.0.entry(connection).or_default()
+        self.news.entry(connection).or_default()
     }
 
     /// Takes news of at most `most` connections out.
     pub(super) fn take(&mut self, most: usize) -> Vec<News> {
-        std::iter::from_fn(|| self.0.pop_first())
+        let taken = std::iter::from_fn(|| self.news.pop_first())
             .take(most)
             .map(|(_, news)| news)
-            .collect()
+            .collect();
+        if self.news.is_empty() {
+            self.ended.clear();
+        }
+        taken
     }
 
     /// Returns what was taken and not written; news that arrived meanwhile stands.
@@ -53,6 +108,7 @@ impl Pending {
             let waiting = self.of(connection);
             waiting.opened = waiting.opened.take().or_else(|| news.opened.clone());
             waiting.closed = waiting.closed.take().or_else(|| news.closed.clone());
+            self.bound(connection);
         }
     }
 }
@@ -108,6 +164,37 @@ mod tests {
         assert_eq!(news.len(), 1);
         assert!(news[0].opened.is_some() && news[0].closed.is_some());
         assert!(pending.take(10).is_empty());
+    }
+
+    #[test]
+    fn of_connections_that_came_and_went_the_newest_are_kept_and_of_others_all() {
+        let mut pending = Pending {
+            most_ended: 3,
+            ..Pending::default()
+        };
+        let ids: Vec<_> = (0..10).map(|_| ConnectionId::random()).collect();
+        for &id in &ids {
+            pending.add(opened(id));
+        }
+        let ended_before = ConnectionId::random();
+        pending.add(closed(ended_before));
+        for &id in &ids[..6] {
+            pending.add(closed(id));
+        }
+        assert_eq!((pending.dropped(), pending.dropped()), (3, 0));
+        let taken = pending.take(100);
+        pending.put_back(&taken);
+        let news = pending.take(100);
+        let of = |news: &News| match news {
+            News {
+                opened: Some(opened), ..
+            } => opened.connection,
+            News { closed, .. } => closed.as_ref().unwrap().connection,
+        };
+        let kept: std::collections::BTreeSet<_> = news.iter().map(of).collect();
+        let expected = ids[3..].iter().copied().chain([ended_before]).collect();
+        assert_eq!(kept, expected);
+        assert_eq!(pending.dropped(), 0);
     }
 
     #[test]

@@ -8,11 +8,11 @@ use adit_core::{
 };
 use adit_model::TunnelKey;
 
-use super::{Reporter, pending::News};
+use super::{Reporter, missing, pending::News};
 use crate::{
     engine::Connection,
     failure::Cause,
-    row::{optional_time, time, tunnel_key},
+    row::{optional_time, parsed, time, tunnel_key},
     sql::query,
     tx::Tx,
 };
@@ -31,7 +31,7 @@ pub(crate) async fn write(tx: &mut Tx<'_>, reporter: Reporter, news: &[News]) ->
         }
     }
     for tunnel in touched {
-        observe(tx.connection, tunnel).await?;
+        observe(tx, tunnel).await?;
     }
     Ok(())
 }
@@ -121,25 +121,26 @@ pub(crate) async fn evict(tx: &mut Tx<'_>, tunnel: TunnelKey) -> Result<(), Caus
     .bind(tunnel.tunnel.uuid())
     .bind(tx.now.unix_micros())
     .bind(CloseReason::Evicted.as_str())
-    .execute(tx.connection)
+    .execute(&mut *tx.connection)
     .await?;
-    observe(tx.connection, tunnel).await
+    observe(tx, tunnel).await
 }
 
-/// Brings a tunnel's row up to date with its connections. That of a deleted tunnel stays as it was left.
-async fn observe(connection: &mut Connection, tunnel: TunnelKey) -> Result<(), Cause> {
+/// Brings a tunnel's row up to date with its connections, and with what its site should have. That of a deleted tunnel
+/// stays as it was left.
+pub(crate) async fn observe(tx: &mut Tx<'_>, tunnel: TunnelKey) -> Result<(), Cause> {
     let (account, id) = (tunnel.account.to_string(), tunnel.tunnel.uuid());
     let row = query(
-        "SELECT t.created_at, t.active_since, t.inactive_since,
+        "SELECT t.kind, t.created_at, t.active_since, t.inactive_since,
              (SELECT MIN(c.opened_at) FROM connections c WHERE c.account_id = t.account_id
                  AND c.tunnel_id = t.tunnel_id AND c.closed_at IS NULL) AS oldest_live,
              (SELECT MAX(c.closed_at) FROM connections c WHERE c.account_id = t.account_id
-                 AND c.tunnel_id = t.tunnel_id) AS last_closed
+                 AND c.tunnel_id = t.tunnel_id AND c.closed_at IS NOT NULL) AS last_closed
          FROM tunnels t WHERE t.account_id = $1 AND t.tunnel_id = $2 AND t.deleted_at IS NULL",
     )
     .bind(&account)
     .bind(id)
-    .fetch_optional(&mut *connection)
+    .fetch_optional(&mut *tx.connection)
     .await?;
     let Some(row) = row else { return Ok(()) };
     let (oldest_live, last_closed) = (
@@ -155,8 +156,13 @@ async fn observe(connection: &mut Connection, tunnel: TunnelKey) -> Result<(), C
         (None, None) => Activity::Inactive(time(&row, "created_at")?),
     };
     let after = before.observe(oldest_live, last_closed);
+    let missing_until = match after.active_since() {
+        Some(_) => missing::until(tx.connection, tunnel, parsed(&row, "kind")?, tx.now).await?,
+        None => None,
+    };
     query(
-        "UPDATE tunnels SET active_since = $3, inactive_since = $4, ever_connected = (ever_connected OR $5)
+        "UPDATE tunnels SET active_since = $3, inactive_since = $4, ever_connected = (ever_connected OR $5),
+             missing_until = $6
          WHERE account_id = $1 AND tunnel_id = $2",
     )
     .bind(account)
@@ -164,7 +170,8 @@ async fn observe(connection: &mut Connection, tunnel: TunnelKey) -> Result<(), C
     .bind(after.active_since().map(|since| since.unix_micros()))
     .bind(after.inactive_since().map(|since| since.unix_micros()))
     .bind(oldest_live.is_some() || last_closed.is_some())
-    .execute(connection)
+    .bind(missing_until)
+    .execute(&mut *tx.connection)
     .await?;
     Ok(())
 }
@@ -190,7 +197,7 @@ pub(crate) async fn close_earlier_boots(tx: &mut Tx<'_>, reporter: Reporter) -> 
     .execute(&mut *tx.connection)
     .await?;
     for row in &left {
-        observe(tx.connection, tunnel_key(row)?).await?;
+        observe(tx, tunnel_key(row)?).await?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use super::live;
 use crate::{
     engine::{Connection, Row},
     failure::{Cause, Failure},
+    presence::rows,
     row::{column, number, parsed, time},
     sql::query,
     tx::{Audit, Object, Tx},
@@ -121,6 +122,7 @@ pub(super) async fn insert_next(
         .bind(setting.mode().as_str())
         .execute(&mut *tx.connection)
         .await?;
+    rows::observe(tx, key).await?;
     let configuration = SiteConfiguration {
         version: ConfigVersion(version),
         setting,

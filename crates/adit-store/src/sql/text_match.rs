@@ -16,6 +16,21 @@ pub(crate) fn push(query: Query, column: &'static str, wanted: &TextMatch) -> Qu
     }
 }
 
+/// The same for a column that holds lower case only, such as a host name. Equality is found by its index.
+pub(crate) fn push_to_lower(query: Query, column: &'static str, wanted: &TextMatch) -> Query {
+    match wanted.comparison {
+        Comparison::Equal if !wanted.case_matters => query
+            .push(column)
+            .push(" = ")
+            .push_bind(wanted.text.to_ascii_lowercase()),
+        Comparison::Equal
+        | Comparison::NotEqual
+        | Comparison::StartsWith
+        | Comparison::EndsWith
+        | Comparison::Contains => push(query, column, wanted),
+    }
+}
+
 fn without_case(query: Query, column: &'static str, wanted: &TextMatch) -> Query {
     let text = wanted.text.to_ascii_lowercase();
     let query = query.push("lower(").push(column).push(")");
@@ -79,9 +94,11 @@ fn exactly(query: Query, column: &'static str, wanted: &TextMatch) -> Query {
     }
 }
 
+type Condition<'a> = Box<dyn FnOnce(Query) -> Query + Send + 'a>;
+
 /// Conditions of which all must hold, or any.
 #[derive(Default)]
-pub(crate) struct Conditions<'a>(Vec<Box<dyn FnOnce(Query) -> Query + Send + 'a>>);
+pub(crate) struct Conditions<'a>(Vec<Condition<'a>>);
 
 impl<'a> Conditions<'a> {
     /// One more.
@@ -94,14 +111,20 @@ impl<'a> Conditions<'a> {
         if self.0.is_empty() {
             return query;
         }
-        let between = if any { ") OR (" } else { ") AND (" };
-        let mut query = query.push(" AND ((");
-        for (place, condition) in self.0.into_iter().enumerate() {
-            if place > 0 {
-                query = query.push(between);
-            }
-            query = condition(query);
-        }
-        query.push("))")
+        joined(query.push(" AND "), self.0, if any { " OR " } else { " AND " })
     }
+}
+
+/// Goes on with all of them, nested as little as can be: SQLite knows a limit.
+fn joined<'a>(query: Query, mut conditions: Vec<Condition<'a>>, between: &'static str) -> Query {
+    let query = query.push("(");
+    if conditions.len() > 1 {
+        let others = conditions.split_off(conditions.len() / 2);
+        let query = joined(query, conditions, between).push(between);
+        return joined(query, others, between).push(")");
+    }
+    let query = conditions
+        .into_iter()
+        .fold(query, |query, condition| condition(query));
+    query.push(")")
 }

@@ -4,6 +4,7 @@
 use uuid::Uuid;
 
 /// The value of a parameter, or none.
+#[derive(Clone)]
 pub(crate) enum Value {
     Text(Option<String>),
     Number(Option<i64>),

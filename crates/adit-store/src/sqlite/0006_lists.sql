@@ -1,12 +1,17 @@
 -- Lists of tunnels: an index for each order and state that they are asked by, and counters for their totals.
 
+-- Until when a connected tunnel lacks something that should be there; null: nothing. Written with its connections and
+-- its site's configuration.
+ALTER TABLE tunnels ADD COLUMN missing_until INTEGER;
+
 -- Each ends in what a list may be filtered by on its way, so that only rows that are shown are read.
 DROP INDEX tunnels_newest_first;
 CREATE INDEX tunnels_newest_first ON tunnels (account_id, created_at DESC, tunnel_id, kind, deleted_at, name);
 CREATE INDEX tunnels_live ON tunnels (account_id, created_at DESC, tunnel_id, kind, name) WHERE deleted_at IS NULL;
 CREATE INDEX tunnels_gone ON tunnels (account_id, created_at DESC, tunnel_id, kind) WHERE deleted_at IS NOT NULL;
-CREATE INDEX tunnels_connected ON tunnels (account_id, created_at DESC, tunnel_id, kind, deleted_at)
+CREATE INDEX tunnels_connected ON tunnels (account_id, created_at DESC, tunnel_id, kind, deleted_at, missing_until)
     WHERE active_since IS NOT NULL;
+CREATE INDEX tunnels_missing ON tunnels (account_id, missing_until, kind, deleted_at) WHERE missing_until IS NOT NULL;
 CREATE INDEX tunnels_down ON tunnels (account_id, created_at DESC, tunnel_id, kind, deleted_at)
     WHERE ever_connected AND active_since IS NULL;
 CREATE INDEX tunnels_inactive ON tunnels (account_id, created_at DESC, tunnel_id, kind, deleted_at)
@@ -14,8 +19,18 @@ CREATE INDEX tunnels_inactive ON tunnels (account_id, created_at DESC, tunnel_id
 CREATE INDEX tunnels_by_name ON tunnels (account_id, name, kind, deleted_at);
 
 DROP INDEX connections_of_tunnel;
-CREATE INDEX connections_of_tunnel ON connections (account_id, tunnel_id, closed_at, opened_at);
--- None begins with account_id and closed_at: SQLite would prefer it where a tunnel's connections are meant.
+CREATE INDEX connections_of_tunnel ON connections (account_id, tunnel_id, closed_at, opened_at)
+    WHERE closed_at IS NOT NULL;
+-- What was connected at a moment: what is live, and what ended after it. Of the others none begins with account_id:
+-- SQLite would prefer it where the live connections of a tunnel are meant.
+DROP INDEX connections_live;
+CREATE INDEX connections_live ON connections (account_id, tunnel_id, connector_id, connection_index, opened_at)
+    WHERE closed_at IS NULL;
+DROP INDEX connections_of_connector;
+CREATE INDEX connections_of_connector ON connections (connector_id, account_id, tunnel_id);
+DROP INDEX connections_closed;
+CREATE INDEX connections_closed ON connections (closed_at, account_id, tunnel_id, opened_at)
+    WHERE closed_at IS NOT NULL;
 
 -- How many tunnels an account has in each state. Kept by triggers, so that no way of writing a tunnel forgets it.
 CREATE TABLE tunnel_totals (

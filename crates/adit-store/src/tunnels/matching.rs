@@ -1,43 +1,17 @@
 //! What a list of tunnels is filtered by, as conditions on `t`.
 
-use adit_core::{
-    port::TunnelFilter,
-    status::{FactFilter, MISSING_WINDOW},
-};
+use adit_core::{port::TunnelFilter, status::FactFilter};
 use adit_model::{AccountId, Timestamp, TunnelId, TunnelKind};
 
 use crate::sql::Query;
 
-/// Whether `t` lacks something that should be there. Either a connector of it with a live connection has an index that
-/// ended since a time, which comes between the two texts, and is not live again; or it is a site that has no standby
-/// though one should take over: fewer than two replicas are connected.
-pub(super) const MISSING: [&str; 2] = [
-    "(EXISTS (
-        SELECT 1 FROM connections gone
-        WHERE gone.account_id = t.account_id AND gone.tunnel_id = t.tunnel_id AND gone.closed_at >= ",
-    " AND EXISTS (
-            SELECT 1 FROM connections live
-            WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
-            AND live.connector_id = gone.connector_id AND live.closed_at IS NULL)
-        AND NOT EXISTS (
-            SELECT 1 FROM connections live
-            WHERE live.account_id = gone.account_id AND live.tunnel_id = gone.tunnel_id
-            AND live.connector_id = gone.connector_id AND live.closed_at IS NULL
-            AND live.connection_index = gone.connection_index))
-    OR EXISTS (
-        SELECT 1 FROM ha_state s
-        WHERE s.account_id = t.account_id AND s.tunnel_id = t.tunnel_id AND s.ha_mode <> 'disabled' AND (
-            SELECT COUNT(DISTINCT live.connector_id) FROM connections live
-            WHERE live.account_id = s.account_id AND live.tunnel_id = s.tunnel_id AND live.closed_at IS NULL) < 2))",
-];
-
-/// How a prefix is looked for.
+/// How tunnels are looked for that have something by which an index could find them.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Prefix {
-    /// In a range of names: finds few quickly.
-    Range,
-    /// In the text of each name, which no index is chosen for.
-    Text,
+pub(super) enum Way {
+    /// By that index: finds few quickly.
+    ByIndex,
+    /// On the way through all, which no other index is chosen for.
+    InOrder,
 }
 
 /// Adds what the filter asks for to a statement that ends in a condition on `t`. Only what is asked for becomes part
@@ -46,7 +20,7 @@ pub(super) fn matching(
     mut query: Query,
     account: AccountId,
     filter: &TunnelFilter,
-    prefix: Prefix,
+    way: Way,
     now: Timestamp,
 ) -> Query {
     query = query
@@ -54,12 +28,12 @@ pub(super) fn matching(
         .push_if(" AND t.name = ", filter.name.as_deref());
     query = of_kinds(query, &filter.kinds);
     if let Some(text) = given(filter.include_prefix.as_ref()) {
-        query = match prefix {
-            Prefix::Range => query
+        query = match way {
+            Way::ByIndex => query
                 .push_if(" AND t.name < ", after_prefix(text))
                 .push(" AND t.name >= ")
                 .push_bind(text),
-            Prefix::Text => query
+            Way::InOrder => query
                 .push(" AND substr(t.name, 1, length(")
                 .push_bind(text)
                 .push(")) = ")
@@ -100,27 +74,29 @@ pub(super) fn matching(
             " AND t.active_since IS NOT NULL",
             " AND t.active_since IS NULL",
         ));
-    if facts.missing.is_some() {
-        let [since, that] = MISSING;
-        query = query
-            .push(either(facts.missing, " AND ", " AND NOT "))
-            .push(since)
-            .push_bind(missing_since(now))
-            .push(that);
+    let now = now.unix_micros();
+    match facts.missing {
+        None => query,
+        Some(true) => match way {
+            Way::ByIndex => query.push(" AND t.missing_until >= ").push_bind(now),
+            Way::InOrder => query.push(" AND t.missing_until + 0 >= ").push_bind(now),
+        },
+        Some(false) => query
+            .push(" AND (t.missing_until IS NULL OR t.missing_until < ")
+            .push_bind(now)
+            .push(")"),
     }
-    query
 }
 
 /// Goes on with whether `t` is of one of these kinds, if it need not be of any.
 pub(super) fn of_kinds(query: Query, kinds: &[TunnelKind]) -> Query {
     let restricts = TunnelKind::ALL.iter().any(|kind| !kinds.contains(kind));
-    let [first, others @ ..] = kinds else { return query };
-    if !restricts {
+    if kinds.is_empty() || !restricts {
         return query;
     }
-    let query = query.push(" AND t.kind IN (").push_bind(first.as_str());
-    let or = |query: Query, kind: &TunnelKind| query.push(", ").push_bind(kind.as_str());
-    others.iter().fold(query, or).push(")")
+    query
+        .push(" AND t.kind IN ")
+        .push_list(kinds.iter().map(|kind| kind.as_str()))
 }
 
 /// A prefix that restricts something.
@@ -138,7 +114,7 @@ const fn either(wanted: Option<bool>, yes: &'static str, no: &'static str) -> &'
 }
 
 /// The first text, in the order of bytes, behind all that start with `prefix`; `None` if there is none.
-fn after_prefix(prefix: &str) -> Option<String> {
+pub(super) fn after_prefix(prefix: &str) -> Option<String> {
     let mut after = prefix.to_owned();
     while let Some(last) = after.pop() {
         // The range skips the surrogates, which are no characters.
@@ -163,19 +139,18 @@ fn existed_at(query: Query, moment: i64) -> Query {
 /// Goes on with the tunnels of an account that had a connection at a moment.
 fn connected_at(query: Query, account: AccountId, moment: i64) -> Query {
     query
-        .push("(SELECT past.tunnel_id FROM connections past WHERE past.account_id = ")
+        .push("(SELECT live.tunnel_id FROM connections live WHERE live.closed_at IS NULL AND live.account_id = ")
+        .push_bind(account.to_string())
+        .push(" AND live.opened_at <= ")
+        .push_bind(moment)
+        .push(" UNION ALL SELECT past.tunnel_id FROM connections past WHERE past.closed_at > ")
+        .push_bind(moment)
+        // What is added to the account keeps SQLite from its other indexes: they know all that ever was.
+        .push(" AND past.account_id || '' = ")
         .push_bind(account.to_string())
         .push(" AND past.opened_at <= ")
         .push_bind(moment)
-        .push(" AND (past.closed_at IS NULL OR past.closed_at > ")
-        .push_bind(moment)
-        .push("))")
-}
-
-/// Since when a lost connection counts.
-pub(super) fn missing_since(now: Timestamp) -> i64 {
-    let window = i64::try_from(MISSING_WINDOW.as_micros()).unwrap_or(i64::MAX);
-    now.unix_micros().saturating_sub(window)
+        .push(")")
 }
 
 #[cfg(test)]

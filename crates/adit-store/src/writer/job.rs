@@ -19,7 +19,7 @@ pub(super) trait Job: Send {
     async fn run(&mut self, tx: Tx<'_>) -> bool;
 
     /// Tells the caller how it went, now that the transaction is committed or lost.
-    fn answer(self: Box<Self>, transaction: Result<(), &Arc<sqlx::Error>>);
+    fn answer(self: Box<Self>, transaction: Result<(), &Arc<Cause>>);
 }
 
 pub(super) struct Task<T, R, F> {
@@ -59,8 +59,8 @@ where
         self.result.insert(result).is_ok()
     }
 
-    fn answer(self: Box<Self>, transaction: Result<(), &Arc<sqlx::Error>>) {
-        let lost = |error: &Arc<sqlx::Error>| R::from(store_error(self.doing, Cause::Commit(error.clone())));
+    fn answer(self: Box<Self>, transaction: Result<(), &Arc<Cause>>) {
+        let lost = |error: &Arc<Cause>| R::from(store_error(self.doing, Cause::Commit(error.clone())));
         let answer = match (self.result, transaction) {
             // Its own refusal stands, whatever became of the others.
             (Some(Err(failure)), _) => Err(failure.during(self.doing)),

@@ -1,11 +1,13 @@
 use adit_core::port::CatalogError;
 
 use super::*;
+use crate::{place::run_migrations, tx::Object};
 
 /// A writer on a database with one table, and a reader beside it.
 struct Bench {
     writer: Writer,
     reader: crate::engine::Pool,
+    newest: watch::Receiver<ChangeNumber>,
     owner: JoinSet<()>,
     _keep: Box<dyn std::any::Any>,
 }
@@ -38,11 +40,12 @@ impl Bench {
     async fn at(place: Place, notes: &'static str, keep: impl std::any::Any) -> Self {
         place.prepare().unwrap();
         let mut connection = place.connect_writer().await.unwrap();
+        run_migrations(&mut connection, place.migrations()).await.unwrap();
         for table in ["CREATE TABLE parents (id BIGINT PRIMARY KEY)", notes] {
             query(table).execute(&mut connection).await.unwrap();
         }
         let reader = place.connect_readers().await.unwrap();
-        let (newest, _) = watch::channel(ChangeNumber(0));
+        let (publish, newest) = watch::channel(ChangeNumber(0));
         let mut owner = JoinSet::new();
         let parts = WriterParts {
             place,
@@ -50,12 +53,13 @@ impl Bench {
             clock: Clock::default(),
             ids: crate::ids::Ids::default(),
             changes_kept: 10,
-            newest,
+            newest: publish,
         };
         let writer = Writer::start(parts, &mut owner);
         Self {
             writer,
             reader,
+            newest,
             owner,
             _keep: Box::new(keep),
         }
@@ -157,6 +161,27 @@ async fn a_transaction_that_ends_behind_the_drivers_back_is_told_and_survived(be
     assert_eq!(bench.committed().await, 1);
 }
 
+async fn what_a_lost_commit_wrote_is_published_all_the_same(bench: Bench) {
+    // As a server that commits and dies before it says so.
+    let lost = bench
+        .writer
+        .write::<(), StoreError, _>("change and commit", |mut tx| {
+            Box::pin(async move {
+                let host = adit_model::HostPattern::Exact("a.example".parse().unwrap());
+                tx.changed(Object::Host(host)).await?;
+                query("COMMIT").execute(&mut *tx.connection).await?;
+                Ok(())
+            })
+        });
+    lost.await.unwrap_err();
+    assert_eq!(*bench.newest.borrow(), ChangeNumber(1));
+    bench
+        .run("INSERT INTO notes (parent) VALUES (NULL)")
+        .await
+        .unwrap();
+    assert_eq!(*bench.newest.borrow(), ChangeNumber(1));
+}
+
 async fn a_stopped_writer_finishes_what_is_queued_and_refuses_the_rest(mut bench: Bench) {
     let queued: Vec<_> = (0..10)
         .map(|_| bench.run("INSERT INTO notes (parent) VALUES (NULL)"))
@@ -205,5 +230,6 @@ on_both_engines! {
     a_refused_write_is_undone_alone
     a_commit_that_fails_is_told_to_every_caller_and_the_writer_goes_on
     a_transaction_that_ends_behind_the_drivers_back_is_told_and_survived
+    what_a_lost_commit_wrote_is_published_all_the_same
     a_stopped_writer_finishes_what_is_queued_and_refuses_the_rest
 }

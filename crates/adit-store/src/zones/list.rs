@@ -118,7 +118,7 @@ fn matching(query: Query, seen: &Reach, filter: &ZoneFilter) -> Query {
         conditions.add(move |query| query.push("z.account_id = ").push_bind(account.to_string()));
     }
     if let Some(name) = &filter.name {
-        conditions.add(|query| text_match::push(query, "z.name", name));
+        conditions.add(|query| text_match::push_to_lower(query, "z.name", name));
     }
     if let Some(name) = &filter.account_name {
         conditions.add(|query| text_match::push(query, "a.name", name));

@@ -24,33 +24,40 @@ async fn listed(home: &Home, filter: &TunnelFilter) -> Vec<Tunnel> {
     page.items
 }
 
-/// Asks for every state, live, deleted and both, and with what a range of names and a moment narrow nothing.
+/// Asks for every state, live, deleted and both, and for those that do and do not share the beginning of a name.
 async fn every_state_is_told_alike(home: &Home) {
     let all = listed(home, &TunnelFilter::default()).await;
     for (status, deleted) in STATES
         .into_iter()
         .flat_map(|status| [None, Some(false), Some(true)].map(|deleted| (status, deleted)))
     {
-        let expected: Vec<_> = all
-            .iter()
-            .filter(|tunnel| status.is_none_or(|status| tunnel.status == status))
-            .filter(|tunnel| deleted.is_none_or(|deleted| tunnel.deleted_at.is_some() == deleted))
-            .map(|tunnel| tunnel.key)
-            .collect();
+        let expected = |passes: &dyn Fn(&str) -> bool| -> Vec<_> {
+            all.iter()
+                .filter(|tunnel| status.is_none_or(|status| tunnel.status == status))
+                .filter(|tunnel| deleted.is_none_or(|deleted| tunnel.deleted_at.is_some() == deleted))
+                .filter(|tunnel| passes(tunnel.name.as_str()))
+                .map(|tunnel| tunnel.key)
+                .collect()
+        };
         let from_counters = TunnelFilter {
             status,
             deleted,
             ..TunnelFilter::default()
         };
-        let from_names = TunnelFilter {
-            include_prefix: Some("t".to_owned()),
-            ..from_counters.clone()
-        };
-        let from_all = TunnelFilter {
-            exclude_prefix: Some("x".to_owned()),
-            ..from_counters.clone()
-        };
-        for filter in [from_counters, from_names, from_all] {
+        let mut cases = vec![(from_counters.clone(), expected(&|_| true))];
+        for prefix in ["t", "t3", "x"] {
+            let only = TunnelFilter {
+                include_prefix: Some(prefix.to_owned()),
+                ..from_counters.clone()
+            };
+            let without = TunnelFilter {
+                exclude_prefix: Some(prefix.to_owned()),
+                ..from_counters.clone()
+            };
+            cases.push((only, expected(&|name| name.starts_with(prefix))));
+            cases.push((without, expected(&|name| !name.starts_with(prefix))));
+        }
+        for (filter, expected) in cases {
             let keys: Vec<_> = listed(home, &filter)
                 .await
                 .iter()

@@ -1,5 +1,6 @@
 //! What holds on every engine. `crate::place` makes the databases of the one that is tested.
 
+mod accounts;
 mod configurations;
 mod directory;
 mod durability;

@@ -134,6 +134,23 @@ async fn a_restart_gives_connectors_time_to_come_back() {
 }
 
 #[tokio::test]
+async fn time_without_a_server_does_not_count() {
+    let home = home!();
+    quick(&home, HOST).await.unwrap();
+    let (left, _) = quick(&home, "other.adit.localhost").await.unwrap();
+    let closed = home.connect(left, ConnectorId::random(), 0);
+    home.wait_for_connections(left, 1).await;
+    home.disconnect(closed);
+    home.wait_for_connections(left, 0).await;
+    home.hands.turn(Duration::from_secs(100_000));
+    let home = home.reopen().await;
+    assert_eq!(after(&home, 119).await, 0);
+    assert_eq!(after(&home, 1).await, 1, "its first connector never came");
+    assert_eq!(after(&home, 179).await, 0);
+    assert_eq!(after(&home, 1).await, 1);
+}
+
+#[tokio::test]
 async fn one_that_an_operator_deletes_gives_its_name_back() {
     let home = home!();
     let (tunnel, _) = quick(&home, HOST).await.unwrap();

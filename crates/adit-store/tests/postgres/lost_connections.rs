@@ -6,6 +6,7 @@ use adit_core::port::Catalog as _;
 use adit_model::{AccountId, ConnectorId};
 use adit_store::{OpenError, Store, StoreOptions};
 use adit_testing::{postgres::Server, skip, wait_for};
+use sqlx::{Connection as _, PgConnection};
 
 use crate::support::{actor, keys, new_tunnel, opened, set_up};
 
@@ -140,15 +141,54 @@ async fn news_of_connections_waits_for_the_server() {
 }
 
 #[tokio::test]
-async fn a_database_has_one_server_at_a_time_and_the_next_one_at_once() {
-    let name = "a_database_has_one_server_at_a_time_and_the_next_one_at_once";
-    let Some((_server, url, store, account)) = store(name).await else {
+async fn a_database_that_another_server_took_meanwhile_is_left_to_it() {
+    let name = "a_database_that_another_server_took_meanwhile_is_left_to_it";
+    let Some((server, url, store, account)) = store(name).await else {
         return;
     };
-    let Err(error) = Store::open(&url, &keys(), StoreOptions::default()).await else {
-        panic!("two stores have the database")
+    server.stop();
+    server.start_again();
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock(4702111234474983746)")
+        .fetch_one(&mut other)
+        .await
+        .unwrap();
+    assert!(taken, "the claim ends with the connection that made it");
+    let refused = store.create_tunnel(new_tunnel(account, "late"), &actor()).await;
+    let mut error: &dyn std::error::Error = &refused.unwrap_err();
+    while let Some(cause) = error.source() {
+        error = cause;
+    }
+    assert!(error.to_string().contains("another adit server"), "{error}");
+
+    other.close().await.unwrap();
+    store
+        .create_tunnel(new_tunnel(account, "late"), &actor())
+        .await
+        .unwrap();
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_database_has_one_server_at_a_time_and_the_next_one_at_once() {
+    let name = "a_database_has_one_server_at_a_time_and_the_next_one_at_once";
+    let Some((server, url, store, account)) = store(name).await else {
+        return;
     };
-    assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+    let refused = async || {
+        let Err(error) = Store::open(&url, &keys(), StoreOptions::default()).await else {
+            panic!("two stores have the database")
+        };
+        assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+    };
+    refused().await;
+    server.stop();
+    server.start_again();
+    store
+        .create_tunnel(new_tunnel(account, "after"), &actor())
+        .await
+        .unwrap();
+    refused().await;
     // As a process that is killed: nothing is said to the database.
     drop(store);
     let store = Store::open(&url, &keys(), StoreOptions::default()).await.unwrap();

@@ -6,7 +6,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use crate::support::{home, keys};
 
 #[tokio::test]
-async fn both_engines_have_the_same_tables_columns_and_indexes() {
+async fn both_engines_have_the_same_tables_columns_indexes_and_references() {
     let home = home!();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("adit.db").to_str().unwrap().to_owned();
@@ -31,6 +31,22 @@ async fn both_engines_have_the_same_tables_columns_and_indexes() {
             "SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
              JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = 'public' AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = c.oid)",
+        ),
+        (
+            "references",
+            "SELECT t.name || ' (' || group_concat(f.\"from\", ', ' ORDER BY f.seq) || ') to ' || f.\"table\"
+                 || ' (' || group_concat(f.\"to\", ', ' ORDER BY f.seq) || ') ' || f.on_delete
+             FROM sqlite_master t JOIN pragma_foreign_key_list(t.name) f
+             WHERE t.type = 'table' GROUP BY t.name, f.id, f.\"table\", f.on_delete",
+            "SELECT c.conrelid::regclass || ' (' || (SELECT string_agg(a.attname, ', ' ORDER BY k.place)
+                     FROM unnest(c.conkey) WITH ORDINALITY k (number, place)
+                     JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number)
+                 || ') to ' || c.confrelid::regclass || ' (' || (SELECT string_agg(a.attname, ', ' ORDER BY k.place)
+                     FROM unnest(c.confkey) WITH ORDINALITY k (number, place)
+                     JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number)
+                 || ') ' || CASE c.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'a' THEN 'NO ACTION' ELSE '?' END
+             FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace
+             WHERE c.contype = 'f' AND n.nspname = 'public'",
         ),
     ] {
         let mut of_sqlite: Vec<String> = sqlx::query_scalar(in_sqlite).fetch_all(&mut sqlite).await.unwrap();

@@ -1,9 +1,9 @@
 //! PostgreSQL's programs on this machine, and the user they run as.
 
 use std::{
-    fs,
+    fs, io,
     os::unix::{
-        fs::{DirBuilderExt, PermissionsExt, chown},
+        fs::{DirBuilderExt, chown},
         process::CommandExt,
     },
     path::{Path, PathBuf},
@@ -94,21 +94,25 @@ impl Programs {
     }
 
     /// Makes a directory that is the server's alone, if it is missing.
-    pub(super) fn make_dir(&self, dir: &Path) {
-        let made = fs::DirBuilder::new().mode(0o700).create(dir);
-        if made.is_ok() {
-            chown(dir, Some(self.user), Some(self.group))
-                .expect("a directory can be given to the server's user");
+    pub(super) fn make_dir(&self, dir: &Path) -> io::Result<()> {
+        match fs::DirBuilder::new().mode(0o700).create(dir) {
+            Ok(()) => self.own(dir),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
         }
-        assert!(dir.is_dir(), "cannot make {}: {made:?}", dir.display());
     }
 
-    /// Lets the server's user through a directory of this process's user.
-    pub(super) fn let_pass(&self, dir: &Path) {
-        if own_user() == 0 {
-            let mode = fs::Permissions::from_mode(0o711);
-            fs::set_permissions(dir, mode).expect("the mode of an own directory can be set");
-        }
+    /// Makes a new directory that is the server's alone.
+    pub(super) fn new_dir(&self) -> PathBuf {
+        let dir = tempfile::Builder::new().prefix("adit-postgres-own-").tempdir();
+        let dir = dir.expect("a temporary directory can be made").keep();
+        self.own(&dir)
+            .expect("a directory can be given to the server's user");
+        dir
+    }
+
+    fn own(&self, dir: &Path) -> io::Result<()> {
+        chown(dir, Some(self.user), Some(self.group))
     }
 }
 

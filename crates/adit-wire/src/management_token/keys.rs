@@ -94,14 +94,11 @@ impl ManagementKey {
         self.id
     }
 
-    /// The text of a file that keeps what is needed to verify its tokens until then, and no more.
+    /// The text of a file that keeps what is needed to verify its tokens, and no more. It has no end yet: whoever runs may
+    /// sign with this key until it next reads its keys.
     #[must_use]
-    pub fn retire(&self, trusted_until: Timestamp) -> String {
-        format!(
-            "{KEY_ID} {}\n{TRUSTED_UNTIL} {trusted_until}\n{}",
-            self.id,
-            pem::encode(PUBLIC, &self.public_der)
-        )
+    pub fn retire(&self) -> String {
+        format!("{KEY_ID} {}\n{}", self.id, pem::encode(PUBLIC, &self.public_der))
     }
 }
 
@@ -115,28 +112,62 @@ impl fmt::Debug for ManagementKey {
 
 /// The public half of a key that signs no more. Its tokens are good until a fixed time.
 #[derive(Debug, Clone)]
-pub struct RetiredManagementKey(TrustedKey);
+pub struct RetiredManagementKey {
+    trusted: TrustedKey,
+    trusted_until: Timestamp,
+    /// As X.509 has it.
+    public_der: Vec<u8>,
+}
 
 impl RetiredManagementKey {
-    /// Reads what [`ManagementKey::retire`] wrote.
+    /// Reads what [`ManagementKey::retire`] or [`RetiredManagementKey::encode`] wrote. A key that has no end yet gets
+    /// `until`: a token's [lifetime](super::LIFETIME) after it signed for the last time.
     ///
     /// # Errors
     /// Says what is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, KeyFileError> {
+    pub fn parse(text: &str, until: Timestamp) -> Result<Self, KeyFileError> {
         let id = heading(text, KEY_ID)
             .and_then(|number| number.parse().ok())
             .ok_or(KeyFileError::BadHeading)?;
-        let until = heading(text, TRUSTED_UNTIL)
-            .and_then(Timestamp::parse)
-            .ok_or(KeyFileError::BadHeading)?;
-        let der = pem::decode(PUBLIC, text).ok_or(KeyFileError::NotPem)?;
-        let public = DecodingKey::from_ec_pem(pem::encode(PUBLIC, &der).as_bytes())
+        let trusted_until = match heading(text, TRUSTED_UNTIL) {
+            Some(time) => Timestamp::parse(time).ok_or(KeyFileError::BadHeading)?,
+            None => until,
+        };
+        let public_der = pem::decode(PUBLIC, text).ok_or(KeyFileError::NotPem)?;
+        let public = DecodingKey::from_ec_pem(pem::encode(PUBLIC, &public_der).as_bytes())
             .map_err(|_| KeyFileError::NotAKey)?;
-        Ok(Self(TrustedKey {
-            id,
-            public,
-            until: Some(until),
-        }))
+        Ok(Self {
+            trusted: TrustedKey {
+                id,
+                public,
+                until: Some(trusted_until),
+            },
+            trusted_until,
+            public_der,
+        })
+    }
+
+    /// The text of its file, with its end.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        format!(
+            "{KEY_ID} {}\n{TRUSTED_UNTIL} {}\n{}",
+            self.trusted.id,
+            self.trusted_until,
+            pem::encode(PUBLIC, &self.public_der)
+        )
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn id(&self) -> u32 {
+        self.trusted.id
+    }
+
+    /// When its last token has expired.
+    #[must_use]
+    pub const fn trusted_until(&self) -> Timestamp {
+        self.trusted_until
     }
 }
 
@@ -144,13 +175,14 @@ impl RetiredManagementKey {
 #[derive(Debug, Clone)]
 pub struct ManagementKeys {
     signing: ManagementKey,
-    retired: Option<RetiredManagementKey>,
+    retired: Vec<RetiredManagementKey>,
 }
 
 impl ManagementKeys {
     /// Signs with `signing`; verifiers trust `retired` too.
     #[must_use]
-    pub const fn new(signing: ManagementKey, retired: Option<RetiredManagementKey>) -> Self {
+    pub fn new(signing: ManagementKey, retired: impl IntoIterator<Item = RetiredManagementKey>) -> Self {
+        let retired = retired.into_iter().collect();
         Self { signing, retired }
     }
 
@@ -180,7 +212,7 @@ impl ManagementKeys {
             public: DecodingKey::from_ec_der(&self.signing.public),
             until: None,
         };
-        let retired = self.retired.iter().map(|retired| retired.0.clone());
+        let retired = self.retired.iter().map(|retired| retired.trusted.clone());
         ManagementVerifier::new(std::iter::once(current).chain(retired).collect())
     }
 }
@@ -213,18 +245,28 @@ mod tests {
     }
 
     #[test]
-    fn a_retired_key_has_no_private_half() {
+    fn a_retired_key_has_no_private_half_and_gets_its_end_once() {
         let (key, text) = ManagementKey::generate(1).unwrap();
-        let until = Timestamp::parse("2030-01-01T00:00:00Z").unwrap();
-        let retired = key.retire(until);
+        let at = |time| Timestamp::parse(time).unwrap();
+        let (first, second) = (at("2030-01-01T00:00:00Z"), at("2031-01-01T00:00:00Z"));
+        let stamped = RetiredManagementKey::parse(&key.retire(), first)
+            .unwrap()
+            .encode();
         assert_eq!(
-            retired.lines().nth(1),
+            stamped.lines().nth(1),
             Some("Trusted-Until: 2030-01-01T00:00:00.000000Z")
         );
-        assert!(RetiredManagementKey::parse(&retired).is_ok());
-        assert_eq!(ManagementKey::parse(&retired).unwrap_err(), KeyFileError::NotPem);
+        let again = RetiredManagementKey::parse(&stamped, second).unwrap();
+        assert_eq!((again.id(), again.trusted_until()), (1, first));
+        assert_eq!(again.encode(), stamped);
+        assert_eq!(ManagementKey::parse(&stamped).unwrap_err(), KeyFileError::NotPem);
         assert_eq!(
-            RetiredManagementKey::parse(&text).unwrap_err(),
+            RetiredManagementKey::parse(&text, first).unwrap_err(),
+            KeyFileError::NotPem
+        );
+        let bad = stamped.replace("2030", "soon");
+        assert_eq!(
+            RetiredManagementKey::parse(&bad, first).unwrap_err(),
             KeyFileError::BadHeading
         );
     }
@@ -253,10 +295,11 @@ mod tests {
     proptest! {
         #[test]
         fn no_file_panics(text: String, bytes: Vec<u8>) {
-            let _ = (ManagementKey::parse(&text), RetiredManagementKey::parse(&text));
+            let until = Timestamp::parse("2030-01-01T00:00:00Z").unwrap();
+            let _ = (ManagementKey::parse(&text), RetiredManagementKey::parse(&text, until));
             let heading = "Key-Id: 1\nTrusted-Until: 2030-01-01T00:00:00Z\n";
             let _ = ManagementKey::parse(&pem::encode(PRIVATE, &bytes));
-            let _ = RetiredManagementKey::parse(&format!("{heading}{}", pem::encode(PUBLIC, &bytes)));
+            let _ = RetiredManagementKey::parse(&format!("{heading}{}", pem::encode(PUBLIC, &bytes)), until);
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, BufWriter, Read, Write},
+    io::{self, BufWriter, Read, Seek, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -15,7 +15,7 @@ use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
 use tar::{Archive, Builder, EntryType, Header};
 
-use super::manifest::{Entry, Kept, MANIFEST, MAX_SMALL_FILE, Manifest, Name};
+use super::manifest::{DATABASE, Entry, Kept, MANIFEST, MAX_SMALL_FILE, Manifest, Name};
 use crate::data_dir::private_dir;
 
 /// A file that goes into a backup.
@@ -25,33 +25,56 @@ pub(super) struct Source {
     pub(super) path: PathBuf,
 }
 
+/// What an entry is written from.
+enum Content {
+    /// Read once, so that size and digest are of what is written.
+    Small(Vec<u8>),
+    /// A copy of the database, too large to keep: read again, and compared.
+    Database(File),
+}
+
 /// Writes a new archive, readable by its owner alone, and makes it durable.
+///
+/// # Errors
+/// Also if a restore would refuse the archive, or a file changes meanwhile.
 pub(super) fn write(
     file: &Path,
     database: Kept,
     made_at: Timestamp,
     sources: &[Source],
 ) -> anyhow::Result<()> {
-    let entries = sources.iter().map(|source| {
-        let entry = described(source);
-        entry.with_context(|| format!("cannot read {}", source.path.display()))
+    let read = sources.iter().map(|source| {
+        let read = read(source);
+        read.with_context(|| format!("cannot read {}", source.path.display()))
     });
-    let manifest = Manifest::new(database, made_at, entries.collect::<Result<_, _>>()?);
+    let read = read.collect::<anyhow::Result<Vec<_>>>()?;
+    pack(file, database, made_at, read)
+}
+
+fn pack(file: &Path, database: Kept, made_at: Timestamp, read: Vec<(Entry, Content)>) -> anyhow::Result<()> {
+    let (entries, contents): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+    let manifest = Manifest::new(database, made_at, entries);
     let text = serde_json::to_vec_pretty(&manifest)?;
+    Manifest::parse(&text).context("no restore would take this backup")?;
     let new = new_private(file).with_context(|| format!("cannot make {}", file.display()))?;
     let mut archive = Builder::new(BufWriter::new(new));
     let seconds = u64::try_from(made_at.unix_micros() / 1_000_000).unwrap_or_default();
-    append(
-        &mut archive,
-        MANIFEST,
-        text.len() as u64,
-        seconds,
-        text.as_slice(),
-    )?;
-    for (source, entry) in sources.iter().zip(&manifest.files) {
-        // A file that changed meanwhile has another digest than the manifest says; one that shrank ends this.
-        let content = File::open(&source.path)?.take(entry.bytes);
-        append(&mut archive, entry.name.as_str(), entry.bytes, seconds, content)?;
+    let mut append = |name: &str, bytes, content: &mut dyn Read| {
+        let appended = append(&mut archive, name, bytes, seconds, content);
+        appended.with_context(|| format!("cannot write {name}"))
+    };
+    append(MANIFEST, text.len() as u64, &mut text.as_slice())?;
+    for (entry, content) in manifest.files.iter().zip(contents) {
+        match content {
+            Content::Small(content) => append(entry.name.as_str(), entry.bytes, &mut content.as_slice())?,
+            Content::Database(database) => {
+                let mut content = Digesting::new(database.take(entry.bytes));
+                append(entry.name.as_str(), entry.bytes, &mut content)?;
+                let (bytes, sha256) = content.finish();
+                let same = bytes == entry.bytes && sha256 == entry.sha256;
+                ensure!(same, "{} changed while it was written", entry.name);
+            }
+        }
     }
     let file = archive
         .into_inner()?
@@ -61,14 +84,18 @@ pub(super) fn write(
     Ok(())
 }
 
-fn described(source: &Source) -> io::Result<Entry> {
-    let mut content = File::open(&source.path)?;
-    let (bytes, sha256) = copy(&mut content, io::sink())?;
-    Ok(Entry {
-        name: source.name.clone(),
-        bytes,
-        sha256,
-    })
+fn read(source: &Source) -> anyhow::Result<(Entry, Content)> {
+    let mut file = File::open(&source.path)?;
+    let name = source.name.clone();
+    if name.as_str() == DATABASE {
+        let (bytes, sha256) = copy(&mut file, io::sink())?;
+        file.rewind()?;
+        return Ok((Entry { name, bytes, sha256 }, Content::Database(file)));
+    }
+    let mut content = Vec::new();
+    let (bytes, sha256) = copy(&mut file.take(MAX_SMALL_FILE + 1), &mut content)?;
+    ensure!(bytes <= MAX_SMALL_FILE, "it is larger than a file of Adit can be");
+    Ok((Entry { name, bytes, sha256 }, Content::Small(content)))
 }
 
 fn append(
@@ -76,7 +103,7 @@ fn append(
     name: &str,
     bytes: u64,
     seconds: u64,
-    content: impl Read,
+    content: &mut dyn Read,
 ) -> io::Result<()> {
     let mut header = Header::new_gnu();
     header.set_entry_type(EntryType::Regular);
@@ -138,15 +165,40 @@ fn unpack_entry(entry: &mut impl Read, path: &Path) -> io::Result<String> {
 
 /// Copies everything; how many bytes, and their SHA-256.
 fn copy(content: &mut impl Read, mut to: impl Write) -> io::Result<(u64, String)> {
-    let (mut digest, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 64 * 1024]);
-    loop {
-        let length = content.read(&mut buffer)?;
-        let Some(part) = buffer.get(..length).filter(|part| !part.is_empty()) else {
-            return Ok((bytes, hex::encode(digest.finalize())));
-        };
-        digest.update(part);
-        bytes += part.len() as u64;
-        to.write_all(part)?;
+    let mut content = Digesting::new(content);
+    io::copy(&mut content, &mut to)?;
+    Ok(content.finish())
+}
+
+/// Counts and digests what is read through it.
+struct Digesting<R> {
+    content: R,
+    bytes: u64,
+    digest: Sha256,
+}
+
+impl<R: Read> Digesting<R> {
+    fn new(content: R) -> Self {
+        Self {
+            content,
+            bytes: 0,
+            digest: Sha256::new(),
+        }
+    }
+
+    /// How many bytes, and their SHA-256 in hexadecimal digits.
+    fn finish(self) -> (u64, String) {
+        (self.bytes, hex::encode(self.digest.finalize()))
+    }
+}
+
+impl<R: Read> Read for Digesting<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.content.read(buffer)?;
+        let read = buffer.get(..length).unwrap_or_default();
+        self.digest.update(read);
+        self.bytes += read.len() as u64;
+        Ok(length)
     }
 }
 

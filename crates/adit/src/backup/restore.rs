@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     compose::refused,
+    config::{Settings, StoreUrl},
     data_dir::{DataDir, MOVING, private_dir, sync_dir},
     failure::Failure,
     output,
@@ -184,24 +185,80 @@ fn tell(dir: &DataDir, manifest: &Manifest, aside: Option<&Path>) -> Result<(), 
     if let Some(aside) = aside {
         text.push_str(&format!("what was there before is in {}\n", aside.display()));
     }
-    if dir.path().join(RESTORED_CONFIG).exists() {
+    let config = dir.path().join(RESTORED_CONFIG);
+    let has_config = config.exists();
+    if has_config {
         text.push_str(&format!(
-            "the configuration file is {place}/{RESTORED_CONFIG}: put it where you keep yours\n"
+            "the configuration file is {}: put it where you keep yours\n",
+            config.display()
         ));
     }
     output::result(&text)?;
-    if manifest.database == Kept::Postgres {
-        output::note(
-            "the database is not in this backup: restore it into PostgreSQL with `pg_restore`, then start with --store-url",
-        );
+    // A version that wrote another file is no reason to fail now.
+    let configured = Settings::of_file(&config).ok().filter(|_| has_config);
+    let configured = configured.and_then(|settings| settings.store_url);
+    if let Some(note) = about_the_store(manifest.database, &dir.database(), configured.as_ref()) {
+        output::note(&note);
     }
     Ok(())
+}
+
+/// What is left to do so that a start finds the state, if anything.
+fn about_the_store(kept: Kept, restored: &Path, configured: Option<&StoreUrl>) -> Option<String> {
+    let restored = restored.display();
+    match (kept, configured) {
+        (Kept::Postgres, Some(StoreUrl::Postgres(_))) => Some(
+            "the database is not in this backup: restore it into PostgreSQL with `pg_restore`, and see that store.url in \
+             the configuration names that database before you start Adit"
+                .to_owned(),
+        ),
+        (Kept::Postgres, _) => Some(
+            "the database is not in this backup: restore it into PostgreSQL with `pg_restore`, then start with \
+             --store-url or store.url naming that database; without it Adit would begin with an empty one"
+                .to_owned(),
+        ),
+        (Kept::Sqlite { .. }, Some(StoreUrl::Postgres(_))) => Some(format!(
+            "the restored database is {restored}, but store.url in the configuration names PostgreSQL: take that key out, \
+             or Adit will use that database"
+        )),
+        (Kept::Sqlite { .. }, Some(StoreUrl::Sqlite(path))) => Some(format!(
+            "the restored database is {restored}, but store.url in the configuration names {}: take that key out, or move \
+             the database there",
+            path.display()
+        )),
+        (Kept::Sqlite { .. }, None) => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Role;
+
+    #[test]
+    fn whoever_restores_is_told_when_a_start_would_look_for_the_state_elsewhere() {
+        let note = |kept, configured: Option<StoreUrl>| {
+            about_the_store(kept, Path::new("/data/adit.db"), configured.as_ref())
+        };
+        let sqlite = Kept::Sqlite { schema: 1 };
+        let postgres = || Some(StoreUrl::Postgres("postgres://adit:hunter2@db/adit".to_owned()));
+        let file = || Some(StoreUrl::Sqlite("/elsewhere.db".into()));
+        assert_eq!(note(sqlite, None), None);
+        for (kept, configured, says) in [
+            (sqlite, postgres(), "/data/adit.db, but store.url"),
+            (sqlite, file(), "names /elsewhere.db"),
+            (
+                Kept::Postgres,
+                postgres(),
+                "see that store.url in the configuration",
+            ),
+            (Kept::Postgres, file(), "--store-url or store.url naming"),
+            (Kept::Postgres, None, "--store-url or store.url naming"),
+        ] {
+            let note = note(kept, configured).unwrap();
+            assert!(note.contains(says) && !note.contains("hunter2"), "{note}");
+        }
+    }
 
     #[test]
     fn the_directory_is_marked_before_the_first_old_file_moves() {

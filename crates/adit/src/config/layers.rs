@@ -139,6 +139,15 @@ impl Settings {
             file.map(PathBuf::as_path),
         )?)
     }
+
+    /// What a file says to `adit server`, flags and variables aside.
+    ///
+    /// # Errors
+    /// As [`ConfigError`] says.
+    pub(crate) fn of_file(path: &Path) -> Result<Self, ConfigError> {
+        let layers = Layers::gather(Role::Server, FlagTexts::default(), |_| None, Some(path));
+        Self::resolve(&layers?)
+    }
 }
 
 #[cfg(test)]

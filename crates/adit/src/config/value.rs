@@ -203,6 +203,22 @@ impl Setting for PublicUrl {
     }
 }
 
+impl PublicUrl {
+    /// Whether no other machine is meant: a loopback address, or a name under `localhost`.
+    pub(crate) fn leads_to_loopback(&self) -> bool {
+        let uri: Option<http::Uri> = self.0.parse().ok();
+        uri.is_some_and(|uri| {
+            let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+            let address = host.trim_start_matches('[').trim_end_matches(']');
+            let address = address.parse::<std::net::IpAddr>();
+            address.map_or_else(
+                |_| host == "localhost" || host.ends_with(".localhost"),
+                |address| address.is_loopback(),
+            )
+        })
+    }
+}
+
 /// Where the state is kept.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum StoreUrl {
@@ -363,6 +379,27 @@ mod tests {
         assert!(Directives::parse("info,adit_edge=debug").is_ok());
         for bad in ["", " ", "loud", "loud=", "adit=loud", "0¡["] {
             assert!(Directives::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_public_url_tells_whether_it_leads_to_this_machine_alone() {
+        let leads = |url: &str| PublicUrl::parse(url).unwrap().leads_to_loopback();
+        for here in [
+            "http://127.0.0.1:8787",
+            "https://[::1]",
+            "http://LOCALHOST/x",
+            "http://api.localhost:1",
+        ] {
+            assert!(leads(here), "{here}");
+        }
+        for elsewhere in [
+            "https://api.example",
+            "http://10.0.0.1",
+            "http://localhost.example",
+            "http://notlocalhost",
+        ] {
+            assert!(!leads(elsewhere), "{elsewhere}");
         }
     }
 

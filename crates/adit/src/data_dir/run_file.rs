@@ -58,14 +58,6 @@ impl StorePlace {
             StoreUrl::Postgres(_) => Self::Postgres,
         }
     }
-
-    /// A URL of the same engine; for SQLite, which has no secrets in it, the same one.
-    pub(crate) fn url(self) -> StoreUrl {
-        match self {
-            Self::Sqlite(path) => StoreUrl::Sqlite(path),
-            Self::Postgres => StoreUrl::Postgres("postgres://".to_owned()),
-        }
-    }
 }
 
 /// Where the process listens.

@@ -1,10 +1,14 @@
 //! Accounts, zones and API tokens on the command line, and a domain of one's own from nothing to a served host name.
 
 use adit_testing::{client, origin::Origin, wait_for};
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Empty;
+use serde_json::Value;
 
 use crate::{
     connector::Connector,
-    support::{Adit, Outcome, run_in},
+    support::{Adit, run_in},
 };
 
 const README: &str = include_str!("../../../../README.md");
@@ -61,22 +65,15 @@ async fn a_domain_of_ones_own_is_served_after_the_commands_of_the_readme() {
     .await;
 }
 
-/// Lists tunnels of an account with a token, as a script would.
-async fn tunnels(adit: &Adit, token: &str, account: &str) -> Outcome {
-    let url = format!(
-        "http://{}/client/v4/accounts/{account}/cfd_tunnel",
-        adit.listener("api")
-    );
-    let output = tokio::process::Command::new("curl")
-        .args(["-s", "-H", &format!("Authorization: Bearer {token}"), &url])
-        .output()
-        .await
+/// The answer to a list of an account's tunnels with a token, as a script would ask for it.
+async fn tunnels(adit: &Adit, token: &str, account: &str) -> Value {
+    let request = Request::get(format!("/client/v4/accounts/{account}/cfd_tunnel"))
+        .header("host", "localhost")
+        .header("authorization", format!("Bearer {token}"))
+        .body(Empty::<Bytes>::new())
         .unwrap();
-    Outcome {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::new(),
-    }
+    let (_, mut answer) = client::send(adit.listener("api"), request).await.unwrap();
+    serde_json::from_slice(&answer.read().await.unwrap()).unwrap()
 }
 
 #[tokio::test]
@@ -97,26 +94,16 @@ async fn a_token_is_made_used_and_deleted() {
     ];
     let value = done(&adit, &create).await;
     assert_eq!(value.len(), 40, "the value alone");
-    assert!(
-        tunnels(&adit, &value, &account)
-            .await
-            .stdout
-            .contains(r#""success":true"#)
-    );
+    assert_eq!(tunnels(&adit, &value, &account).await["success"], true);
 
     let listed = done(&adit, &["token", "list", "--account", "Guests"]).await;
     let (id, rest) = listed.split_once(' ').unwrap();
     assert!(rest.starts_with("active 2") && rest.ends_with(" ci"), "{listed}");
     let rolled = done(&adit, &["token", "roll", "--account", "Guests", id]).await;
-    assert!(tunnels(&adit, &value, &account).await.stdout.contains("9109"));
-    assert!(
-        tunnels(&adit, &rolled, &account)
-            .await
-            .stdout
-            .contains(r#""success":true"#)
-    );
+    assert_eq!(tunnels(&adit, &value, &account).await["errors"][0]["code"], 9109);
+    assert_eq!(tunnels(&adit, &rolled, &account).await["success"], true);
     done(&adit, &["token", "delete", "--account", "Guests", id]).await;
-    assert!(tunnels(&adit, &rolled, &account).await.stdout.contains("9109"));
+    assert_eq!(tunnels(&adit, &rolled, &account).await["errors"][0]["code"], 9109);
 
     let domain = ["zone", "add", "guests.example", "--account", "Guests"];
     done(&adit, &domain).await;

@@ -74,20 +74,39 @@ async fn it_is_refused_where_others_could_reach_it_or_lose_something() {
     std::fs::create_dir(&used).unwrap();
     std::fs::write(used.join("adit.lock"), "").unwrap();
     let used = used.to_str().unwrap();
-    for (listen, dir, code, reason) in [
-        ("0.0.0.0:0", "new", 2, "listens on loopback only"),
-        ("127.0.0.1:0", used, 1, "was not made by conformance mode"),
+    for (flag, value, dir, code, reason) in [
+        ("--api-listen", "0.0.0.0:0", "new", 2, "listens on loopback only"),
+        (
+            "--store-url",
+            "sqlite:mine.db",
+            "new",
+            2,
+            "never that of store.url",
+        ),
+        (
+            "--api-public-url",
+            "https://api.example",
+            "new",
+            2,
+            "api.public_url leads elsewhere",
+        ),
+        (
+            "--api-public-url",
+            "http://api.localhost:1",
+            used,
+            1,
+            "was not made by conformance mode",
+        ),
     ] {
+        let listen = ["--api-listen", "127.0.0.1:0"];
+        let listen = if flag == listen[0] { &[][..] } else { &listen[..] };
         let args = [
-            "server",
-            "--conformance",
-            "--api-listen",
+            &["server", "--conformance", flag, value, "--data-dir", dir][..],
             listen,
-            "--data-dir",
-            dir,
         ];
-        let outcome = run_in(home.path(), &[], &args).await;
+        let outcome = run_in(home.path(), &[], &args.concat()).await;
         assert_eq!(outcome.code, Some(code), "{outcome:?}");
         assert!(outcome.stderr.contains(reason), "{outcome:?}");
+        assert!(!home.path().join("new").exists());
     }
 }

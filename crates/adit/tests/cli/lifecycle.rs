@@ -52,10 +52,11 @@ async fn a_management_key_is_rotated_in_a_data_directory_only() {
     let adit = Adit::start_in(home, &[], &["--no-demo"]).await;
     let rotated = run_in(adit.home.path(), &[], &args).await;
     assert!(rotated.stdout.contains("key 2"), "{rotated:?}");
-    assert!(adit.dir().join("keys/management.old.key").exists());
+    assert!(adit.dir().join("keys/management.old-1.key").exists());
     let revoked = run_in(adit.home.path(), &[], &["management-key", "rotate", "--revoke"]).await;
     assert!(revoked.stdout.contains("key 3"), "{revoked:?}");
-    assert!(!adit.dir().join("keys/management.old.key").exists());
+    assert!(revoked.stderr.contains("cloudflared tail"), "{revoked:?}");
+    assert!(!adit.dir().join("keys/management.old-1.key").exists());
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::{
 use adit_testing::{
     client::{self, Answer},
     cloudflared::{Cloudflared, Options, Protocol},
-    process::Process,
+    process::{Process, clean},
     wait_for_some, wait_within,
 };
 use bytes::Bytes;
@@ -19,7 +19,6 @@ use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::process::Command;
 
 pub(crate) const ADIT: &str = env!("CARGO_BIN_EXE_adit");
 pub(crate) const DOMAIN: &str = "adit.localhost";
@@ -216,7 +215,7 @@ impl Server {
 }
 
 fn spawn(data: &Path, [api, edge, http, https, metrics]: [SocketAddr; 5], words: &[String]) -> Process {
-    let mut command = Command::new(ADIT);
+    let mut command = clean(ADIT);
     command.args(words).arg("--data-dir").arg(data);
     for (flag, address) in [
         ("--api-listen", api),
@@ -241,7 +240,7 @@ pub(crate) struct Connector {
 
 impl Connector {
     pub(crate) async fn start(server: &Server, token: &str, origin: &str) -> Self {
-        let mut command = Command::new(ADIT);
+        let mut command = clean(ADIT);
         command
             .args([
                 "tunnel",

@@ -114,7 +114,7 @@ fn a_rotated_keys_tokens_hold_until_it_is_forgotten() {
             .verify(&token, ManagementResource::Logs, now)
             .map(drop)
     };
-    let retired = RetiredManagementKey::parse(&old.retire(at("2026-09-01T12:30:00Z"))).unwrap();
+    let retired = RetiredManagementKey::parse(&old.retire(), at("2026-09-01T12:30:00Z")).unwrap();
     let rotated = ManagementKeys::new(new.clone(), Some(retired));
     assert_eq!(check(&rotated, noon()), Ok(()));
     assert_eq!(

@@ -7,22 +7,31 @@ use super::*;
 
 const FILES: [&str; 4] = ["ca.pem", "keys/ca.key", "keys/secrets.key", "keys/quic.key"];
 
-/// A backup without a database.
-fn backup() -> Vec<u8> {
-    let dir = TempDir::new().unwrap();
-    let sources = FILES.map(|name| {
-        let path = dir.path().join(name.replace('/', "-"));
+/// Files of these names, to be packed.
+fn sources(dir: &Path, names: &[&str]) -> Vec<Source> {
+    let source = |name: &&str| {
+        let path = dir.join(name.replace('/', "-"));
         fs::write(&path, format!("content of {name}")).unwrap();
         Source {
             name: Name::parse(name).unwrap(),
             path,
         }
-    });
-    let file = dir.path().join("backup");
+    };
+    names.iter().map(source).collect()
+}
+
+fn write_to(dir: &Path, database: Kept, sources: &[Source]) -> Result<Vec<u8>, String> {
+    let file = dir.join("backup");
     let at = Timestamp::parse("2026-02-18T22:41:43Z").unwrap();
-    write(&file, Kept::Postgres, at, &sources).unwrap();
+    write(&file, database, at, sources).map_err(|error| format!("{error:#}"))?;
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    fs::read(file).unwrap()
+    Ok(fs::read(file).unwrap())
+}
+
+/// A backup without a database.
+fn backup() -> Vec<u8> {
+    let dir = TempDir::new().unwrap();
+    write_to(dir.path(), Kept::Postgres, &sources(dir.path(), &FILES)).unwrap()
 }
 
 fn unpacked(bytes: &[u8]) -> Result<TempDir, String> {
@@ -64,6 +73,49 @@ fn what_was_packed_is_unpacked_for_its_owner_alone() {
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("content of {name}"));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
+}
+
+#[test]
+fn a_file_that_no_restore_would_take_is_not_packed() {
+    let dir = TempDir::new().unwrap();
+    let sources = sources(dir.path(), &FILES);
+    fs::write(&sources[3].path, vec![0; 1024 * 1024 + 1]).unwrap();
+    let error = write_to(dir.path(), Kept::Postgres, &sources).unwrap_err();
+    assert!(
+        error.contains("keys-quic.key") && error.contains("larger"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_database_that_changes_while_it_is_packed_is_found_out() {
+    let dir = TempDir::new().unwrap();
+    let sources = sources(dir.path(), &[&FILES[..], &["adit.db"]].concat());
+    let database = Kept::Sqlite { schema: 1 };
+    let whole = write_to(dir.path(), database, &sources).unwrap();
+    assert!(unpacked(&whole).is_ok());
+
+    for changed in ["CONTENT of adit.db", "", "content of adit.db, and more"] {
+        let read = sources.iter().map(|source| read(source).unwrap()).collect();
+        fs::write(&sources.last().unwrap().path, changed).unwrap();
+        let file = dir.path().join("changed");
+        let at = Timestamp::parse("2026-02-18T22:41:43Z").unwrap();
+        let packed = pack(&file, database, at, read);
+        fs::remove_file(&file).unwrap();
+        fs::write(&sources.last().unwrap().path, "content of adit.db").unwrap();
+        // What is appended meanwhile is no part of the copy.
+        assert_eq!(packed.is_ok(), changed.ends_with("more"), "{changed}");
+    }
+}
+
+#[test]
+fn what_lacks_a_needed_file_is_not_packed() {
+    let dir = TempDir::new().unwrap();
+    let error = write_to(dir.path(), Kept::Postgres, &sources(dir.path(), &FILES[..2])).unwrap_err();
+    assert!(
+        error.contains("lacks") && !dir.path().join("backup").exists(),
+        "{error}"
+    );
 }
 
 #[test]
