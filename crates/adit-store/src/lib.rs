@@ -9,6 +9,7 @@
 //! SQL is text that both engines run (`sql`); what only one of them understands is in `sqlite` and `postgres`.
 
 mod accounts;
+mod address;
 mod api_tokens;
 mod audit_log;
 mod backup;
@@ -50,6 +51,7 @@ mod users;
 mod writer;
 mod zones;
 
+pub use address::{BadStoreAddress, StoreAddress};
 pub use adit_core::port::ZoneError;
 pub use adit_core::token_value::{ApiTokenValue, ApiTokenValueError};
 pub use backup::{check_copy, copy_database};
