@@ -68,7 +68,13 @@ async fn supervise(settings: &Settings) -> Result<(), Failure> {
     let stop = CancellationToken::new();
     let mut servers = JoinSet::new();
     let router = conformance_router(first, Arc::clone(&worlds) as _);
-    servers.spawn(adit_api::serve(listener, router, Limits::default(), stop.clone()));
+    servers.spawn(adit_api::serve(
+        listener,
+        router,
+        Limits::default(),
+        Vec::new(),
+        stop.clone(),
+    ));
     output::result(&format!(
         "API      http://{address}/client/v4\nReset    POST http://{address}/conformance/reset?suite=FILE\nready\n"
     ))?;
