@@ -14,8 +14,7 @@ use crate::{
     row::{column, number, time},
     sql::query,
     store::Store,
-    tunnels::config_source_name,
-    tx::{Audit, Object, Tx},
+    tx::{Object, Tx},
 };
 
 #[async_trait]
@@ -136,15 +135,15 @@ async fn insert(
     .bind(tunnel.account.to_string())
     .bind(tunnel.tunnel.uuid())
     .bind(i64::from(version))
-    .bind(config_source_name(ConfigSource::Cloudflare))
+    .bind(ConfigSource::Cloudflare.as_str())
     .execute(&mut *tx.connection)
     .await?;
-    tx.audit(Audit {
-        account: Some(tunnel.account),
+    tx.audited(
+        tunnel.account,
         actor,
-        action: "tunnel.configure",
-        object: format!("{} version {version}", tunnel.tunnel),
-    })
+        "tunnel.configure",
+        format!("{} version {version}", tunnel.tunnel),
+    )
     .await?;
     let change = tx.changed(Object::Tunnel(tunnel)).await?;
     let configuration = Configuration {

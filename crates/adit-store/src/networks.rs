@@ -10,39 +10,20 @@ mod routes;
 mod settings;
 mod subnets;
 mod sweep;
+mod table;
 mod virtual_networks;
 
 pub(crate) use self::{defaults::ensure as ensure_defaults, of_tunnel::delete_of_tunnel, sweep::sweep};
 
-use adit_core::port::{Actor, NetworkError};
+use adit_core::port::NetworkError;
 use adit_model::{AccountId, TunnelId};
 
-use crate::{
-    failure::{Cause, Failure},
-    sql::query,
-    tx::{Audit, Tx},
-};
+use crate::{failure::Failure, sql::query, tx::Tx};
 
 /// What a change of private networks comes to.
 type Refused<T> = Result<T, Failure<NetworkError>>;
 
 /// An entry of the audit log about something of an account.
-async fn audit(
-    tx: &mut Tx<'_>,
-    account: AccountId,
-    actor: &Actor,
-    action: &'static str,
-    object: String,
-) -> Result<(), Cause> {
-    tx.audit(Audit {
-        account: Some(account),
-        actor,
-        action,
-        object,
-    })
-    .await
-}
-
 /// Refuses a tunnel that is not there, or deleted.
 async fn check_tunnel(tx: &mut Tx<'_>, account: AccountId, tunnel: TunnelId) -> Refused<()> {
     let exists: bool = query(

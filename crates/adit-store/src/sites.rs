@@ -24,7 +24,7 @@ use crate::{
     sql::query,
     store::Store,
     tunnels,
-    tx::{Audit, Object, Tx, system},
+    tx::{Object, Tx, system},
 };
 
 #[async_trait]
@@ -179,12 +179,12 @@ async fn decide(
     let whom = after
         .active
         .map_or_else(|| "nobody".to_owned(), |connector| connector.to_string());
-    tx.audit(Audit {
-        account: Some(key.account),
-        actor: &system(),
-        action: "site.activate",
-        object: format!("{} epoch {}: {whom}", key.tunnel, after.epoch),
-    })
+    tx.audited(
+        key.account,
+        &system(),
+        "site.activate",
+        format!("{} epoch {}: {whom}", key.tunnel, after.epoch),
+    )
     .await?;
     tx.changed(Object::Tunnel(key)).await?;
     Ok(after)

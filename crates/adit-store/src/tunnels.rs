@@ -7,44 +7,21 @@ mod total;
 use adit_core::ha::HaSetting;
 use adit_core::port::{Actor, CatalogError, ChangeNumber, NewTunnel, Tunnel, TunnelChanges};
 use adit_model::{
-    AccountId, ConfigSource, ConfigVersion, TunnelId, TunnelKey, TunnelKind, TunnelName, TunnelSecret,
-    TunnelStatus,
+    AccountId, ConfigVersion, TunnelId, TunnelKey, TunnelKind, TunnelName, TunnelSecret, TunnelStatus,
 };
 
 pub(crate) use self::list::{find, list};
 use crate::{
-    engine::{Connection, Row},
+    engine::Connection,
     failure::{Cause, Failure},
     hosts, networks,
     presence::rows,
-    row::{column, parsed},
+    row::column,
     seal::Sealer,
     sites,
     sql::query,
-    tx::{Audit, Object, Tx, counter},
+    tx::{Object, Tx, counter},
 };
-
-/// The column `config_source`.
-pub(crate) fn config_source(row: &Row) -> Result<ConfigSource, Cause> {
-    match column::<&str>(row, "config_source")? {
-        "local" => Ok(ConfigSource::Local),
-        "cloudflare" => Ok(ConfigSource::Cloudflare),
-        _ => Err(Cause::BadColumn("config_source")),
-    }
-}
-
-/// The column `kind`.
-pub(crate) fn kind(row: &Row) -> Result<TunnelKind, Cause> {
-    parsed(row, "kind")
-}
-
-/// What the column `config_source` holds.
-pub(crate) const fn config_source_name(source: ConfigSource) -> &'static str {
-    match source {
-        ConfigSource::Local => "local",
-        ConfigSource::Cloudflare => "cloudflare",
-    }
-}
 
 /// Makes a tunnel with a given id. A site is one without standbys; [`sites::insert`] makes any.
 pub(crate) async fn insert(
@@ -87,7 +64,7 @@ pub(crate) async fn insert_row(
     .bind(key.account.to_string())
     .bind(tunnel.uuid())
     .bind(new.name.as_str())
-    .bind(config_source_name(new.config_source))
+    .bind(new.config_source.as_str())
     .bind(i64::from(ConfigVersion::default().0))
     .bind(sealer.seal_secret(&new.secret, key)?)
     .bind(created_at)
@@ -96,13 +73,7 @@ pub(crate) async fn insert_row(
     .execute(&mut *tx.connection)
     .await?;
     let object = format!("{tunnel} {}", new.name);
-    tx.audit(Audit {
-        account: Some(key.account),
-        actor,
-        action: "tunnel.create",
-        object,
-    })
-    .await?;
+    tx.audited(key.account, actor, "tunnel.create", object).await?;
     let change = tx.changed(Object::Tunnel(key)).await?;
     let tunnel = Tunnel {
         key,
@@ -160,7 +131,7 @@ pub(crate) async fn update(
             .execute(&mut *tx.connection)
             .await?;
         let object = format!("{} {} is now {name}", key.tunnel, tunnel.name);
-        audited(tx, key, actor, "tunnel.rename", object).await?;
+        tx.audited(key.account, actor, "tunnel.rename", object).await?;
         tunnel.name = name;
     }
     if let Some(secret) = changes.secret {
@@ -171,26 +142,11 @@ pub(crate) async fn update(
             .execute(&mut *tx.connection)
             .await?;
         let object = format!("{} {}", key.tunnel, tunnel.name);
-        audited(tx, key, actor, "tunnel.rotate_secret", object).await?;
+        tx.audited(key.account, actor, "tunnel.rotate_secret", object)
+            .await?;
     }
     let change = tx.changed(Object::Tunnel(key)).await?;
     Ok((tunnel, change))
-}
-
-async fn audited(
-    tx: &mut Tx<'_>,
-    key: TunnelKey,
-    actor: &Actor,
-    action: &'static str,
-    object: String,
-) -> Result<(), Cause> {
-    tx.audit(Audit {
-        account: Some(key.account),
-        actor,
-        action,
-        object,
-    })
-    .await
 }
 
 /// Marks a tunnel deleted, if it is not. Its public routes stay; those of private networks go with it, if `cascade`
@@ -217,13 +173,7 @@ pub(crate) async fn delete(
     let found = find(tx.connection, key, tx.now).await?;
     tunnel = found.ok_or(Failure::Refused(CatalogError::NoTunnel))?;
     let object = format!("{} {}", key.tunnel, tunnel.name);
-    tx.audit(Audit {
-        account: Some(key.account),
-        actor,
-        action: "tunnel.delete",
-        object,
-    })
-    .await?;
+    tx.audited(key.account, actor, "tunnel.delete", object).await?;
     let change = tx.changed(Object::Tunnel(key)).await?;
     Ok((tunnel, change))
 }

@@ -5,7 +5,7 @@ use adit_core::networks::{
 };
 use adit_model::{AccountId, SubnetId, VirtualNetworkId};
 
-use super::{audit, columns::bind_network};
+use super::columns::bind_network;
 use crate::{
     engine::Connection,
     failure::Cause,
@@ -60,7 +60,8 @@ async fn insert_virtual_network(tx: &mut Tx<'_>, account: AccountId) -> Result<V
     .execute(&mut *tx.connection)
     .await?;
     let object = format!("{id} {DEFAULT_VIRTUAL_NETWORK}");
-    audit(tx, account, &system(), "virtual_network.create", object).await?;
+    tx.audited(account, &system(), "virtual_network.create", object)
+        .await?;
     Ok(id)
 }
 
@@ -82,5 +83,5 @@ async fn insert_subnet(tx: &mut Tx<'_>, account: AccountId, subnet: InitialSubne
         .execute(&mut *tx.connection)
         .await?;
     let object = format!("{id} {}", subnet.network);
-    audit(tx, account, &system(), "subnet.create", object).await
+    tx.audited(account, &system(), "subnet.create", object).await
 }

@@ -6,7 +6,6 @@ use adit_core::{
 };
 use adit_model::TunnelKey;
 
-use super::audit;
 use crate::{
     failure::{Cause, Failure},
     sql::query,
@@ -44,7 +43,7 @@ pub(crate) async fn delete_of_tunnel(
     ] {
         if count > 0 {
             let object = format!("{count} to tunnel {}", key.tunnel);
-            audit(tx, key.account, actor, action, object).await?;
+            tx.audited(key.account, actor, action, object).await?;
         }
     }
     Ok(())

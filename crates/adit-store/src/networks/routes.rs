@@ -6,7 +6,7 @@ use adit_core::port::{Actor, NetworkError, NewRoute, Route, RouteChange, RouteSe
 use adit_model::{AccountId, RouteId, TunnelKind, VirtualNetworkId};
 
 pub(super) use self::list::{find, list, route_to};
-use super::{Refused, audit, check_tunnel, columns::bind_network, defaults, virtual_networks};
+use super::{Refused, check_tunnel, columns::bind_network, defaults, virtual_networks};
 use crate::{
     failure::{Cause, Failure},
     sql::query,
@@ -158,6 +158,6 @@ async fn written(
         "{id} {} to {} in {}",
         route.network, route.tunnel, route.virtual_network
     );
-    audit(tx, account, actor, action, object).await?;
+    tx.audited(account, actor, action, object).await?;
     Ok(route)
 }

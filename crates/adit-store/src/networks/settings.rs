@@ -3,7 +3,7 @@
 use adit_core::port::{Actor, ConnectivityChange, ConnectivitySettings};
 use adit_model::AccountId;
 
-use super::{Refused, audit};
+use super::Refused;
 use crate::{engine::Connection, failure::Cause, row::column, sql::query, tx::Tx};
 
 /// The account's settings.
@@ -53,6 +53,7 @@ pub(super) async fn update(
         "icmp_proxy_enabled={} offramp_warp_enabled={}",
         after.icmp_proxy, after.offramp_warp
     );
-    audit(tx, account, actor, "connectivity_settings.update", object).await?;
+    tx.audited(account, actor, "connectivity_settings.update", object)
+        .await?;
     Ok(after)
 }

@@ -10,9 +10,10 @@ use adit_model::{AccountId, SubnetId};
 
 pub(super) use self::list::{find, list};
 use super::{
-    Refused, audit,
+    Refused,
     columns::{bind_network, network},
     defaults,
+    table::SUBNETS,
 };
 use crate::{
     failure::{Cause, Failure},
@@ -104,12 +105,7 @@ pub(super) async fn delete(
     if before.is_default {
         return Err(Failure::Refused(NetworkError::DefaultSubnet));
     }
-    query("UPDATE subnets SET deleted_at = $3 WHERE account_id = $1 AND subnet_id = $2")
-        .bind(account.to_string())
-        .bind(id.uuid())
-        .bind(tx.now.unix_micros())
-        .execute(&mut *tx.connection)
-        .await?;
+    SUBNETS.delete(tx, account, id.uuid()).await?;
     written(tx, account, id, actor, "subnet.delete").await
 }
 
@@ -154,16 +150,7 @@ async fn check_range(
 
 /// Refuses a name that another live subnet of the account has.
 async fn check_name(tx: &mut Tx<'_>, account: AccountId, own: SubnetId, name: &Name) -> Refused<()> {
-    let taken: bool = query(
-        "SELECT EXISTS (SELECT 1 FROM subnets
-         WHERE account_id = $1 AND name = $2 AND subnet_id <> $3 AND deleted_at IS NULL)",
-    )
-    .bind(account.to_string())
-    .bind(name.as_str())
-    .bind(own.uuid())
-    .scalar(&mut *tx.connection)
-    .await?;
-    if taken {
+    if SUBNETS.is_taken(tx, account, own.uuid(), name.as_str()).await? {
         Err(Failure::Refused(NetworkError::SubnetNameTaken(name.clone())))
     } else {
         Ok(())
@@ -181,6 +168,7 @@ async fn written(
     let subnet = list::with_id(tx.connection, account, id)
         .await?
         .ok_or(Cause::BadColumn("subnet_id"))?;
-    audit(tx, account, actor, action, format!("{id} {}", subnet.network)).await?;
+    tx.audited(account, actor, action, format!("{id} {}", subnet.network))
+        .await?;
     Ok(subnet)
 }

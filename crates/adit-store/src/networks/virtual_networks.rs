@@ -1,14 +1,14 @@
 //! Virtual networks.
 
 use adit_core::{
-    networks::{Name, next_default},
+    networks::{MOST_VIRTUAL_NETWORKS, Name, next_default},
     port::{
         Actor, NetworkError, NewVirtualNetwork, VirtualNetwork, VirtualNetworkChange, VirtualNetworkFilter,
     },
 };
 use adit_model::{AccountId, VirtualNetworkId};
 
-use super::{Refused, audit, defaults, filter};
+use super::{Refused, defaults, filter, table::VIRTUAL_NETWORKS};
 use crate::{
     engine::{Connection, Row},
     failure::{Cause, Failure},
@@ -82,6 +82,7 @@ pub(super) async fn insert(
     actor: &Actor,
 ) -> Refused<VirtualNetwork> {
     defaults::ensure(tx, account).await?;
+    check_count(tx, account).await?;
     let id = VirtualNetworkId::from_uuid(tx.ids.next());
     check_name(tx, account, id, &new.name).await?;
     if new.is_default {
@@ -162,15 +163,24 @@ pub(super) async fn delete(
             return Err(Failure::Refused(NetworkError::VirtualNetworkInUse { routes }));
         }
         let object = format!("{routes} in virtual network {id}");
-        audit(tx, account, actor, "route.delete_all", object).await?;
+        tx.audited(account, actor, "route.delete_all", object).await?;
     }
-    query("UPDATE virtual_networks SET deleted_at = $3 WHERE account_id = $1 AND virtual_network_id = $2")
-        .bind(account.to_string())
-        .bind(id.uuid())
-        .bind(tx.now.unix_micros())
-        .execute(&mut *tx.connection)
-        .await?;
+    VIRTUAL_NETWORKS.delete(tx, account, id.uuid()).await?;
     written(tx, account, id, actor, "virtual_network.delete").await
+}
+
+/// Refuses one more than an account may have.
+async fn check_count(tx: &mut Tx<'_>, account: AccountId) -> Refused<()> {
+    let live: i64 =
+        query("SELECT COUNT(*) FROM virtual_networks WHERE account_id = $1 AND deleted_at IS NULL")
+            .bind(account.to_string())
+            .scalar(&mut *tx.connection)
+            .await?;
+    if live < i64::from(MOST_VIRTUAL_NETWORKS) {
+        Ok(())
+    } else {
+        Err(Failure::Refused(NetworkError::TooManyVirtualNetworks))
+    }
 }
 
 /// Takes the default away from whichever has it.
@@ -188,16 +198,10 @@ async fn displace_default(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Cau
 
 /// Refuses a name that another live virtual network of the account has.
 async fn check_name(tx: &mut Tx<'_>, account: AccountId, own: VirtualNetworkId, name: &Name) -> Refused<()> {
-    let taken: bool = query(
-        "SELECT EXISTS (SELECT 1 FROM virtual_networks
-         WHERE account_id = $1 AND name = $2 AND virtual_network_id <> $3 AND deleted_at IS NULL)",
-    )
-    .bind(account.to_string())
-    .bind(name.as_str())
-    .bind(own.uuid())
-    .scalar(&mut *tx.connection)
-    .await?;
-    if taken {
+    if VIRTUAL_NETWORKS
+        .is_taken(tx, account, own.uuid(), name.as_str())
+        .await?
+    {
         Err(Failure::Refused(NetworkError::VirtualNetworkNameTaken(
             name.clone(),
         )))
@@ -217,6 +221,7 @@ async fn written(
     let found = find(tx.connection, account, id)
         .await?
         .ok_or(Cause::BadColumn("virtual_network_id"))?;
-    audit(tx, account, actor, action, format!("{id} {}", found.name)).await?;
+    tx.audited(account, actor, action, format!("{id} {}", found.name))
+        .await?;
     Ok(found)
 }

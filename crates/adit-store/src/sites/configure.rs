@@ -13,7 +13,7 @@ use crate::{
     presence::rows,
     row::{column, number, parsed, time},
     sql::query,
-    tx::{Audit, Object, Tx},
+    tx::{Object, Tx},
 };
 
 /// One version, while it is kept.
@@ -120,12 +120,12 @@ pub(super) async fn insert_next(
         .execute(&mut *tx.connection)
         .await?;
     rows::observe(tx, key).await?;
-    tx.audit(Audit {
-        account: Some(key.account),
+    tx.audited(
+        key.account,
         actor,
-        action: "site.configure",
-        object: format!("{} version {version}: {}", key.tunnel, setting.mode()),
-    })
+        "site.configure",
+        format!("{} version {version}: {}", key.tunnel, setting.mode()),
+    )
     .await?;
     let change = tx.changed(Object::Tunnel(key)).await?;
     let configuration = SiteConfiguration {
