@@ -15,7 +15,7 @@ use crate::{
     failure::{Cause, Failure},
     page, quick_tunnels,
     reach::{self, Columns},
-    read::read,
+    read::{change, read},
     row::{column, parsed, time, tunnel_key},
     sql::{Query, query},
     store::Store,
@@ -64,11 +64,9 @@ impl Accounts for Store {
         name: String,
         actor: &Actor,
     ) -> Result<Account, AccountError> {
-        let actor = actor.clone();
-        let work = self.writer.write("rename an account", move |mut tx| {
-            Box::pin(async move { rename(&mut tx, account, name, &actor).await })
-        });
-        work.await
+        change!(self, "rename an account", actor, |tx, actor| rename(
+            tx, account, name, actor
+        ))
     }
 
     async fn remove_account(&self, account: AccountId, actor: &Actor) -> Result<(), AccountError> {

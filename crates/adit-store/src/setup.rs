@@ -8,7 +8,7 @@ use adit_model::{AccountId, ApiTokenId, Hostname, TunnelId, TunnelKey};
 
 use crate::{
     bootstrap::{self, Bootstrap, BootstrapOutcome},
-    read::read,
+    read::{change, read},
     store::Store,
     tunnels, zones,
 };
@@ -72,11 +72,9 @@ impl Store {
         name: Hostname,
         actor: &Actor,
     ) -> Result<Zone, ZoneError> {
-        let actor = actor.clone();
-        let work = self.writer.write("create a zone", move |mut tx| {
-            Box::pin(async move { zones::insert(&mut tx, account, name, &actor).await })
-        });
-        work.await
+        change!(self, "create a zone", actor, |tx, actor| zones::insert(
+            tx, account, name, actor
+        ))
     }
 
     /// Makes a tunnel that has an id already, such as one that moves here from another control plane. Records that

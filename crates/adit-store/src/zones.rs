@@ -13,6 +13,7 @@ use crate::{
     failure::{Cause, Failure},
     hosts, page,
     reach::{self, Columns},
+    read::change,
     row::{column, parsed, time},
     sql::{
         Query, query,
@@ -34,11 +35,9 @@ impl Zones for Store {
         paused: bool,
         actor: &Actor,
     ) -> Result<(Zone, ChangeNumber), ZoneError> {
-        let actor = actor.clone();
-        let work = self.writer.write("pause a zone", move |mut tx| {
-            Box::pin(async move { pause(&mut tx, zone, paused, &actor).await })
-        });
-        work.await
+        change!(self, "pause a zone", actor, |tx, actor| pause(
+            tx, zone, paused, actor
+        ))
     }
 
     async fn remove_zone(&self, zone: ZoneId, actor: &Actor) -> Result<ChangeNumber, ZoneError> {
