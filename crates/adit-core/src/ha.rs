@@ -9,6 +9,4 @@ mod setting;
 mod state;
 
 pub use setting::{HaSetting, HaSettingError};
-pub use state::{
-    Epoch, FailoverPlan, FailoverRefusal, HaState, HaStatus, Replica, Replicas, StaleEpoch, Standby,
-};
+pub use state::{Epoch, FailoverPlan, FailoverRefusal, HaState, HaStatus, Replica, Replicas, StaleEpoch};

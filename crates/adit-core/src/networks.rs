@@ -13,6 +13,9 @@ pub use subnets::{
 };
 pub use text::{Comment, Name, TextError};
 
+/// The most live virtual networks of an account: they are listed without pages.
+pub const MOST_VIRTUAL_NETWORKS: u32 = 1000;
+
 /// The name of the virtual network that an account starts with.
 pub const DEFAULT_VIRTUAL_NETWORK: &str = "default";
 

@@ -112,6 +112,33 @@ pub enum ConfigSource {
     Cloudflare,
 }
 
+impl ConfigSource {
+    /// The name in the v4 API (`config_src`) and in the store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Cloudflare => "cloudflare",
+        }
+    }
+}
+
+/// A text that names no [`ConfigSource`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected local or cloudflare")]
+pub struct ConfigSourceError;
+
+impl FromStr for ConfigSource {
+    type Err = ConfigSourceError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigSourceError> {
+        [Self::Local, Self::Cloudflare]
+            .into_iter()
+            .find(|source| source.as_str() == text)
+            .ok_or(ConfigSourceError)
+    }
+}
+
 /// The version of a remote configuration; the first known one is 0, none is -1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

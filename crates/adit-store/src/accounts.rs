@@ -13,9 +13,9 @@ use crate::{
     bootstrap,
     engine::{Connection, Row},
     failure::{Cause, Failure},
-    quick_tunnels,
+    page, quick_tunnels,
     reach::{self, Columns},
-    read::read,
+    read::{change, read},
     row::{column, parsed, time, tunnel_key},
     sql::{Query, query},
     store::Store,
@@ -64,11 +64,9 @@ impl Accounts for Store {
         name: String,
         actor: &Actor,
     ) -> Result<Account, AccountError> {
-        let actor = actor.clone();
-        let work = self.writer.write("rename an account", move |mut tx| {
-            Box::pin(async move { rename(&mut tx, account, name, &actor).await })
-        });
-        work.await
+        change!(self, "rename an account", actor, |tx, actor| rename(
+            tx, account, name, actor
+        ))
     }
 
     async fn remove_account(&self, account: AccountId, actor: &Actor) -> Result<(), AccountError> {
@@ -115,25 +113,13 @@ async fn list(
     filter: &AccountFilter,
     page: PageRequest,
 ) -> Result<Page<Account>, Cause> {
-    let total: i64 = matching(query("SELECT COUNT(*)"), reach, filter)
-        .scalar(&mut *connection)
-        .await?;
-    let order = if filter.oldest_first {
-        " ORDER BY a.created_at, a.id LIMIT "
+    let count = matching(query("SELECT COUNT(*)"), reach, filter);
+    let rows = matching(query("SELECT a.*"), reach, filter).push(if filter.oldest_first {
+        " ORDER BY a.created_at, a.id"
     } else {
-        " ORDER BY a.created_at DESC, a.id LIMIT "
-    };
-    let rows = matching(query("SELECT a.*"), reach, filter)
-        .push(order)
-        .push_bind(page.per_page)
-        .push(" OFFSET ")
-        .push_bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
-        .fetch_all(connection)
-        .await?;
-    Ok(Page {
-        items: rows.iter().map(account).collect::<Result<_, _>>()?,
-        total: u64::try_from(total).unwrap_or_default(),
-    })
+        " ORDER BY a.created_at DESC, a.id"
+    });
+    page::page(connection, count, rows, page, account).await
 }
 
 /// Makes an account.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     engine::{Connection, Row},
     failure::Cause,
+    page,
     read::read,
     row::{column, number, optional_parsed, time},
     sql::{Query, query},
@@ -52,6 +53,24 @@ impl<'a> From<Audit<'a>> for Change<'a> {
 }
 
 impl Tx<'_> {
+    /// Writes to the audit log that an account's object was changed.
+    pub(crate) async fn audited(
+        &mut self,
+        account: AccountId,
+        actor: &Actor,
+        action: &'static str,
+        object: String,
+    ) -> Result<(), Cause> {
+        let account = Some(account);
+        let entry = Audit {
+            account,
+            actor,
+            action,
+            object,
+        };
+        self.audit(entry).await
+    }
+
     /// Writes what was done to the audit log, in the transaction that does it.
     pub(crate) async fn audit(&mut self, change: impl Into<Change<'_>>) -> Result<(), Cause> {
         let Change { audit, before, after } = change.into();
@@ -118,26 +137,13 @@ async fn list(
     filter: &AuditFilter,
     page: PageRequest,
 ) -> Result<Page<AuditEntry>, Cause> {
-    let total: i64 = matching(query("SELECT COUNT(*)"), account, filter)
-        .scalar(&mut *connection)
-        .await?;
-    let order = if filter.oldest_first {
-        " ORDER BY l.at, l.id LIMIT "
+    let count = matching(query("SELECT COUNT(*)"), account, filter);
+    let rows = matching(query("SELECT l.*"), account, filter).push(if filter.oldest_first {
+        " ORDER BY l.at, l.id"
     } else {
-        " ORDER BY l.at DESC, l.id DESC LIMIT "
-    };
-    let rows = matching(query("SELECT l.*"), account, filter)
-        .push(order)
-        .push_bind(page.per_page)
-        .push(" OFFSET ")
-        .push_bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
-        .fetch_all(connection)
-        .await?;
-    let items = rows.iter().map(entry).collect::<Result<_, _>>()?;
-    Ok(Page {
-        items,
-        total: u64::try_from(total).unwrap_or_default(),
-    })
+        " ORDER BY l.at DESC, l.id DESC"
+    });
+    page::page(connection, count, rows, page, entry).await
 }
 
 fn entry(row: &Row) -> Result<AuditEntry, Cause> {

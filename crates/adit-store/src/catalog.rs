@@ -13,7 +13,7 @@ use crate::{
     directory, dns_records,
     failure::{Cause, store_error},
     login,
-    read::read,
+    read::{change, read},
     store::Store,
     tunnels,
     tx::counter,
@@ -107,11 +107,9 @@ impl Catalog for Store {
         cascade: bool,
         actor: &Actor,
     ) -> Result<(Tunnel, ChangeNumber), CatalogError> {
-        let actor = actor.clone();
-        let work = self.writer.write("delete a tunnel", move |mut tx| {
-            Box::pin(async move { tunnels::delete(&mut tx, key, cascade, &actor).await })
-        });
-        work.await
+        change!(self, "delete a tunnel", actor, |tx, actor| tunnels::delete(
+            tx, key, cascade, actor
+        ))
     }
 
     async fn change_number(&self) -> Result<ChangeNumber, StoreError> {
@@ -158,11 +156,9 @@ impl Catalog for Store {
         new: NewDnsRecord,
         actor: &Actor,
     ) -> Result<(DnsRecord, ChangeNumber), CatalogError> {
-        let actor = actor.clone();
-        let work = self.writer.write("create a record", move |mut tx| {
-            Box::pin(async move { dns_records::insert(&mut tx, zone, new, &actor).await })
-        });
-        work.await
+        change!(self, "create a record", actor, |tx, actor| dns_records::insert(
+            tx, zone, new, actor
+        ))
     }
 
     async fn update_dns_record(
@@ -172,11 +168,9 @@ impl Catalog for Store {
         new: NewDnsRecord,
         actor: &Actor,
     ) -> Result<(DnsRecord, ChangeNumber), CatalogError> {
-        let actor = actor.clone();
-        let work = self.writer.write("update a record", move |mut tx| {
-            Box::pin(async move { dns_records::update(&mut tx, zone, record, new, &actor).await })
-        });
-        work.await
+        change!(self, "update a record", actor, |tx, actor| dns_records::update(
+            tx, zone, record, new, actor
+        ))
     }
 
     async fn delete_dns_record(
@@ -185,11 +179,9 @@ impl Catalog for Store {
         record: RecordId,
         actor: &Actor,
     ) -> Result<ChangeNumber, CatalogError> {
-        let actor = actor.clone();
-        let work = self.writer.write("delete a record", move |mut tx| {
-            Box::pin(async move { dns_records::delete(&mut tx, zone, record, &actor).await })
-        });
-        work.await
+        change!(self, "delete a record", actor, |tx, actor| dns_records::delete(
+            tx, zone, record, actor
+        ))
     }
 }
 

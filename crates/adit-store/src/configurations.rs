@@ -15,7 +15,6 @@ use crate::{
     row::{column, number, time},
     sql::query,
     store::Store,
-    tunnels::config_source_name,
     tx::{Audit, Object, Tx},
 };
 
@@ -141,7 +140,7 @@ async fn insert(
     .bind(tunnel.account.to_string())
     .bind(tunnel.tunnel.uuid())
     .bind(i64::from(version))
-    .bind(config_source_name(ConfigSource::Cloudflare))
+    .bind(ConfigSource::Cloudflare.as_str())
     .execute(&mut *tx.connection)
     .await?;
     let configuration = Configuration {

@@ -10,7 +10,6 @@ use crate::{
     row::{column, number, parsed, tunnel_key},
     seal::Sealer,
     sql::query,
-    tunnels::{config_source, kind},
     tx::{Object, counter},
 };
 
@@ -45,9 +44,9 @@ pub(crate) async fn snapshot(
 fn keyed_entry(row: &Row, sealer: &Sealer) -> Result<(TunnelKey, TunnelEntry), Cause> {
     let key = tunnel_key(row)?;
     let entry = TunnelEntry {
-        kind: kind(row)?,
+        kind: parsed(row, "kind")?,
         deleted: column::<Option<i64>>(row, "deleted_at")?.is_some(),
-        config_source: config_source(row)?,
+        config_source: parsed(row, "config_source")?,
         config_version: ConfigVersion(number(row, "config_version")?),
         // The digest enrols a mesh node, so it is as secret as the secret, and is not kept beside the sealed one.
         secret: sealer.open_secret(column(row, "sealed_secret")?, key)?.digest(),

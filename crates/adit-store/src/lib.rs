@@ -9,6 +9,7 @@
 //! SQL is text that both engines run (`sql`); what only one of them understands is in `sqlite` and `postgres`.
 
 mod accounts;
+mod address;
 mod api_tokens;
 mod audit_log;
 mod backup;
@@ -29,6 +30,7 @@ mod meta;
 mod networks;
 mod node;
 mod open;
+mod page;
 mod place;
 mod postgres;
 mod presence;
@@ -38,6 +40,7 @@ mod read;
 mod row;
 mod schema;
 mod seal;
+mod setup;
 mod sites;
 mod sql;
 mod sqlite;
@@ -52,6 +55,7 @@ mod users;
 mod writer;
 mod zones;
 
+pub use address::{BadStoreAddress, StoreAddress};
 pub use adit_core::port::ZoneError;
 pub use adit_core::token_value::{ApiTokenValue, ApiTokenValueError};
 pub use backup::{check_copy, copy_database};

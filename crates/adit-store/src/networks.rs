@@ -11,6 +11,7 @@ mod routes;
 mod settings;
 mod subnets;
 mod sweep;
+mod table;
 mod virtual_networks;
 
 pub(crate) use self::{defaults::ensure as ensure_defaults, of_tunnel::delete_of_tunnel, sweep::sweep};

@@ -6,10 +6,11 @@ use adit_core::port::ChangeNumber;
 use sqlx::migrate::Migration;
 
 use crate::{
+    address::BadStoreAddress,
     engine::{Connection, Pool},
     failure::Cause,
     meta,
-    place::{BadAddress, Place, run_migrations},
+    place::{Place, run_migrations},
     schema::newest,
     seal::{Sealer, StoreKeys},
     tx::counter,
@@ -18,11 +19,9 @@ use crate::{
 /// Why the store could not be opened. `place` is its file, or its database without user and password.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The address names no engine of this version.
-    #[error(
-        "the store address {0:?} cannot be used: it is sqlite:<path>, a path or postgres://<user>@<host>/<database>"
-    )]
-    Address(String),
+    /// The address is none.
+    #[error(transparent)]
+    Address(#[from] BadStoreAddress),
     /// It was written by a newer version.
     #[error(
         "{place} has schema {found}, and this version of Adit knows none above {known}: start the newer version again"
@@ -91,7 +90,7 @@ pub(crate) struct Opened {
 
 /// Opens the database, makes it if there is none, and brings its schema forward.
 pub(crate) async fn open(address: &str, keys: &StoreKeys) -> Result<Opened, OpenError> {
-    let place = Place::parse(address).map_err(|BadAddress(shown)| OpenError::Address(shown))?;
+    let place = Place::parse(address)?;
     let broken = |cause: Cause| OpenError::broken(&place, cause);
     place
         .prepare()

@@ -1,4 +1,4 @@
-//! Reading, for the ports.
+//! Reading and writing, for the ports.
 
 /// Runs a read on a reader's connection, in one transaction: what it reads belongs together.
 macro_rules! read {
@@ -14,4 +14,18 @@ macro_rules! read {
     }};
 }
 
-pub(crate) use read;
+/// Runs a change in a transaction: `$tx` and `$actor` are what it works with.
+macro_rules! change {
+    ($store:expr, $doing:literal, $given:expr, |$tx:ident, $actor:ident| $work:expr) => {{
+        let $actor = adit_core::port::Actor::clone($given);
+        let work = $store.writer.write($doing, move |mut tx| {
+            Box::pin(async move {
+                let ($tx, $actor) = (&mut tx, &$actor);
+                $work.await
+            })
+        });
+        work.await
+    }};
+}
+
+pub(crate) use {change, read};

@@ -9,6 +9,7 @@ mod value;
 
 use std::borrow::Cow;
 
+use adit_model::Timestamp;
 use sqlx::{Arguments as _, postgres::PgArguments};
 use sqlx::{
     AssertSqlSafe, Decode, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite, Type, sqlite::SqliteArguments,
@@ -177,6 +178,25 @@ impl Query {
             .await?
             .ok_or(sqlx::Error::RowNotFound)
     }
+}
+
+/// Goes on with whether something was made at or before a moment and not deleted before it, if one is given. The columns
+/// tell when it was made and deleted.
+pub(crate) fn existed_at(
+    query: Query,
+    [made, deleted]: [&'static str; 2],
+    moment: Option<Timestamp>,
+) -> Query {
+    let Some(moment) = moment.map(Timestamp::unix_micros) else {
+        return query;
+    };
+    let query = query.push(" AND ").push(made).push(" <= ").push_bind(moment);
+    let query = query
+        .push(" AND (")
+        .push(deleted)
+        .push(" IS NULL OR ")
+        .push(deleted);
+    query.push(" >= ").push_bind(moment).push(")")
 }
 
 /// A text that is safe because its parts are: see the module's description.

@@ -1,13 +1,12 @@
-//! The store: opening, closing, and what no port asks for.
+//! The store: opening, sweeping and closing it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use adit_core::{
-    port::{Actor, CatalogError, ChangeNumber, NewTunnel, StoreError, Tunnel, Zone, ZoneError},
+    port::{ChangeNumber, StoreError},
     quick_tunnel::Lifetimes,
-    token_value::ApiTokenValue,
 };
-use adit_model::{AccountId, ApiTokenId, BootId, Hostname, NodeId, Timestamp, TunnelId, TunnelKey};
+use adit_model::{BootId, NodeId, Timestamp};
 use tokio::{
     sync::{Mutex, watch},
     task::JoinSet,
@@ -15,10 +14,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    bootstrap::{self, Bootstrap, BootstrapOutcome},
     clock::Clock,
     engine::{Connection, Pool},
-    failure::{Cause, during, store_error},
+    failure::{Cause, store_error},
     ids::Ids,
     node,
     open::{self, OpenError, Opened},
@@ -27,14 +25,8 @@ use crate::{
     seal::{Sealer, StoreKeys},
     sweep::{self, Retention, Swept},
     token_use::TokenUse,
-    tunnels,
     writer::{Writer, WriterParts},
-    zones,
 };
-
-/// How often old things are removed, and how long after the start for the first time.
-const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
-const FIRST_SWEEP: Duration = Duration::from_secs(60);
 
 /// How a store behaves. The default is right for a server.
 #[derive(Debug, Clone)]
@@ -158,7 +150,7 @@ impl Store {
         let stop = CancellationToken::new();
         let presence = PresenceQueue::start(reporter, writer.clone(), stop.clone(), &mut tasks.helpers);
         let token_use = TokenUse::start(writer.clone(), stop.clone(), &mut tasks.helpers);
-        tasks.helpers.spawn(keep_sweeping(
+        tasks.helpers.spawn(sweep::keep_sweeping(
             writer.clone(),
             retention,
             clock.clone(),
@@ -211,99 +203,6 @@ impl Store {
         self.reporter.boot
     }
 
-    /// The account that the store was set up with; `None` before the first [`Store::bootstrap`].
-    ///
-    /// # Errors
-    /// [`StoreError`] if the store fails.
-    pub async fn first_account(&self) -> Result<Option<AccountId>, StoreError> {
-        const DOING: &str = "look up its first account";
-        bootstrap::first_account(&mut self.reader(DOING).await?)
-            .await
-            .map_err(during(DOING))
-    }
-
-    /// Makes what is missing of account, zone, API token and user. Later calls find what the first one made.
-    ///
-    /// # Errors
-    /// [`ZoneError`] if the base domain overlaps a zone of another account, or the store fails.
-    pub async fn bootstrap(&self, bootstrap: Bootstrap) -> Result<BootstrapOutcome, ZoneError> {
-        let work = self.writer.write("set up account and zone", move |mut tx| {
-            Box::pin(async move { bootstrap::run(&mut tx, bootstrap).await })
-        });
-        work.await
-    }
-
-    /// Makes an account, if there is none with this id.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the store fails.
-    pub async fn create_account(&self, account: AccountId, name: String) -> Result<(), StoreError> {
-        let work = self.writer.write("create an account", move |mut tx| {
-            Box::pin(async move { Ok(bootstrap::ensure_account(&mut tx, account, &name).await?) })
-        });
-        work.await
-    }
-
-    /// Makes an API token that may do everything in the account, or gives the account's token of this name another value.
-    ///
-    /// # Errors
-    /// [`StoreError`] if there is no such account, another token has the value, or the store fails.
-    pub async fn create_api_token(
-        &self,
-        account: AccountId,
-        name: String,
-        value: ApiTokenValue,
-    ) -> Result<ApiTokenId, StoreError> {
-        let work = self.writer.write("create an API token", move |mut tx| {
-            Box::pin(async move { Ok(bootstrap::ensure_token(&mut tx, account, &name, &value).await?) })
-        });
-        work.await
-    }
-
-    /// Makes a zone.
-    ///
-    /// # Errors
-    /// [`ZoneError`] if there is no such account, or it or another account has the domain or one that overlaps it.
-    pub async fn create_zone(
-        &self,
-        account: AccountId,
-        name: Hostname,
-        actor: &Actor,
-    ) -> Result<Zone, ZoneError> {
-        let actor = actor.clone();
-        let work = self.writer.write("create a zone", move |mut tx| {
-            Box::pin(async move { zones::insert(&mut tx, account, name, &actor).await })
-        });
-        work.await
-    }
-
-    /// Makes a tunnel that has an id already, such as one that moves here from another control plane. Records that
-    /// point at it become routes.
-    ///
-    /// # Errors
-    /// As [`Catalog::create_tunnel`](adit_core::port::Catalog::create_tunnel); a [`StoreError`] if the account has
-    /// a tunnel with this id.
-    pub async fn adopt_tunnel(
-        &self,
-        id: TunnelId,
-        new: NewTunnel,
-        actor: &Actor,
-    ) -> Result<(Tunnel, ChangeNumber), CatalogError> {
-        let (sealer, actor) = (self.sealer.clone(), actor.clone());
-        let work = self.writer.write("adopt a tunnel", move |mut tx| {
-            Box::pin(async move {
-                let key = TunnelKey {
-                    account: new.account,
-                    tunnel: id,
-                };
-                let (tunnel, _) = tunnels::insert(&mut tx, &sealer, id, new, &actor).await?;
-                let change = tunnels::routes_changed(&mut tx, key).await?;
-                Ok((tunnel, change))
-            })
-        });
-        work.await
-    }
-
     /// Removes what is past its retention at `now`. The store does so by itself every hour.
     ///
     /// # Errors
@@ -331,35 +230,5 @@ impl Store {
             };
             store_error(doing, cause)
         })
-    }
-}
-
-async fn keep_sweeping(writer: Writer, retention: Retention, clock: Clock, stop: CancellationToken) {
-    let mut wait = FIRST_SWEEP;
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(wait) => {}
-        }
-        wait = SWEEP_EVERY;
-        let swept = tokio::select! {
-            () = stop.cancelled() => return,
-            swept = sweep::run(&writer, retention, clock.now()) => swept,
-        };
-        match swept {
-            Ok(swept) => tracing::debug!(
-                swept.tunnels,
-                swept.connections,
-                swept.audit,
-                swept.networks,
-                "swept the store"
-            ),
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the store could not be swept"
-                );
-            }
-        }
     }
 }

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use adit_core::port::StoreError;
 use adit_model::{Timestamp, TunnelKey};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
+    clock::Clock,
     failure::Cause,
     hosts, networks,
     row::tunnel_key,
     sql::query,
-    tx::{Audit, Object, Tx, system},
+    tx::{Object, Tx, system},
     writer::Writer,
 };
 
@@ -196,11 +198,45 @@ async fn remove_one(tx: &mut Tx<'_>, key: TunnelKey) -> Result<(), Cause> {
     changed.push(Object::Tunnel(key));
     tx.changed_all(&changed).await?;
     let object = key.tunnel.to_string();
-    tx.audit(Audit {
-        account: Some(key.account),
-        actor: &system(),
-        action: "tunnel.remove",
-        object,
-    })
-    .await
+    tx.audited(key.account, &system(), "tunnel.remove", object).await
+}
+
+/// How often old things are removed, and how long after the start for the first time.
+const EVERY: Duration = Duration::from_secs(60 * 60);
+const FIRST: Duration = Duration::from_secs(60);
+
+/// Removes what is past its retention, again and again until told to stop.
+pub(crate) async fn keep_sweeping(
+    writer: Writer,
+    retention: Retention,
+    clock: Clock,
+    stop: CancellationToken,
+) {
+    let mut wait = FIRST;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+        wait = EVERY;
+        let swept = tokio::select! {
+            () = stop.cancelled() => return,
+            swept = run(&writer, retention, clock.now()) => swept,
+        };
+        match swept {
+            Ok(swept) => tracing::debug!(
+                swept.tunnels,
+                swept.connections,
+                swept.audit,
+                swept.networks,
+                "swept the store"
+            ),
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the store could not be swept"
+                );
+            }
+        }
+    }
 }

@@ -7,45 +7,22 @@ mod total;
 use adit_core::ha::HaSetting;
 use adit_core::port::{Actor, CatalogError, ChangeNumber, NewTunnel, Tunnel, TunnelChanges};
 use adit_model::{
-    AccountId, ConfigSource, ConfigVersion, TunnelId, TunnelKey, TunnelKind, TunnelName, TunnelSecret,
-    TunnelStatus,
+    AccountId, ConfigVersion, TunnelId, TunnelKey, TunnelKind, TunnelName, TunnelSecret, TunnelStatus,
 };
 use serde_json::{Value, json};
 
 pub(crate) use self::list::{find, list};
 use crate::{
-    engine::{Connection, Row},
+    engine::Connection,
     failure::{Cause, Failure},
     hosts, networks,
     presence::rows,
-    row::{column, parsed},
+    row::column,
     seal::Sealer,
     sites,
     sql::query,
     tx::{Audit, Object, Tx, counter},
 };
-
-/// The column `config_source`.
-pub(crate) fn config_source(row: &Row) -> Result<ConfigSource, Cause> {
-    match column::<&str>(row, "config_source")? {
-        "local" => Ok(ConfigSource::Local),
-        "cloudflare" => Ok(ConfigSource::Cloudflare),
-        _ => Err(Cause::BadColumn("config_source")),
-    }
-}
-
-/// The column `kind`.
-pub(crate) fn kind(row: &Row) -> Result<TunnelKind, Cause> {
-    parsed(row, "kind")
-}
-
-/// What the column `config_source` holds.
-pub(crate) const fn config_source_name(source: ConfigSource) -> &'static str {
-    match source {
-        ConfigSource::Local => "local",
-        ConfigSource::Cloudflare => "cloudflare",
-    }
-}
 
 /// Makes a tunnel with a given id. A site is one without standbys; [`sites::insert`] makes any.
 pub(crate) async fn insert(
@@ -88,7 +65,7 @@ pub(crate) async fn insert_row(
     .bind(key.account.to_string())
     .bind(tunnel.uuid())
     .bind(new.name.as_str())
-    .bind(config_source_name(new.config_source))
+    .bind(new.config_source.as_str())
     .bind(i64::from(ConfigVersion::default().0))
     .bind(sealer.seal_secret(&new.secret, key)?)
     .bind(created_at)
@@ -194,7 +171,7 @@ fn state(tunnel: &Tunnel) -> Value {
     json!({
         "name": tunnel.name.as_str(),
         "tun_type": tunnel.kind.as_str(),
-        "config_src": config_source_name(tunnel.config_source),
+        "config_src": tunnel.config_source.as_str(),
     })
 }
 

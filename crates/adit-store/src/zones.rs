@@ -18,8 +18,9 @@ use crate::{
     engine::Connection,
     failure::{Cause, Failure},
     hosts,
-    read::read,
-    sql::query,
+    read::{change, read},
+    row::{column, parsed},
+    sql::{query, text_match},
     store::Store,
     tx::{Audit, Object, Tx, counter},
 };
@@ -53,11 +54,9 @@ impl Zones for Store {
         paused: bool,
         actor: &Actor,
     ) -> Result<(Zone, ChangeNumber), ZoneError> {
-        let actor = actor.clone();
-        let work = self.writer.write("pause a zone", move |mut tx| {
-            Box::pin(async move { pause(&mut tx, zone, paused, &actor).await })
-        });
-        work.await
+        change!(self, "pause a zone", actor, |tx, actor| pause(
+            tx, zone, paused, actor
+        ))
     }
 
     async fn remove_zone(&self, zone: ZoneId, actor: &Actor) -> Result<ChangeNumber, ZoneError> {
@@ -226,42 +225,15 @@ async fn overlaps_anothers(
             return Ok(true);
         }
     }
-    let below =
-        query("SELECT EXISTS (SELECT 1 FROM zones WHERE name LIKE $1 ESCAPE '!' AND account_id <> $2)")
-            .bind(pattern_below(name))
-            .bind(account.to_string())
-            .scalar(connection)
-            .await?;
+    let below = text_match::like(
+        query("SELECT EXISTS (SELECT 1 FROM zones WHERE name"),
+        ["%.", name.as_str(), ""],
+    );
+    let below = below
+        .push(" AND account_id <> ")
+        .push_bind(account.to_string())
+        .push(")")
+        .scalar(connection)
+        .await?;
     Ok(below)
-}
-
-/// The LIKE pattern of every name below `name`. A host name may hold `_`, which LIKE takes for any character.
-fn pattern_below(name: &Hostname) -> String {
-    format!("%.{}", name.as_str().replace('_', "!_"))
-}
-
-#[cfg(test)]
-mod tests {
-    use adit_core::port::{Comparison, TextMatch};
-
-    use super::*;
-    use crate::open::tests::empty;
-
-    #[tokio::test]
-    async fn a_name_in_whatever_case_is_found_by_its_index() {
-        let (mut connection, _directory) = empty().await;
-        let filter = ZoneFilter {
-            name: Some(TextMatch::new(Comparison::Equal, "Shop.Example")),
-            ..ZoneFilter::default()
-        };
-        let list = matching(query("SELECT z.id"), &Reach::Everything, &filter);
-        let steps = list.explained().fetch_all(&mut connection).await.unwrap();
-        let steps: Vec<&str> = steps.iter().map(|step| column(step, "detail").unwrap()).collect();
-        assert!(steps.iter().any(|step| step.contains("(name=?)")), "{steps:?}");
-    }
-
-    #[test]
-    fn an_underscore_in_a_domain_is_no_wildcard() {
-        assert_eq!(pattern_below(&"a_b.example".parse().unwrap()), "%.a!_b.example");
-    }
 }

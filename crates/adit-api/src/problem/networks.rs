@@ -67,6 +67,7 @@ impl From<NetworkError> for Problem {
                 code::SUBNET_NAME_TAKEN,
                 format!("You already have a subnet with this name: {:?}", name.as_str()),
             ),
+            NetworkError::TooManyVirtualNetworks => Self::invalid(text),
             NetworkError::DefaultVirtualNetwork => kept(
                 code::DEFAULT_VIRTUAL_NETWORK,
                 format!("Cannot delete the Virtual Network because: {text}"),

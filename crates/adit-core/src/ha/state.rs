@@ -60,27 +60,6 @@ impl HaStatus {
     }
 }
 
-/// Whether a replica may be made active.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standby {
-    /// It may.
-    Eligible,
-    /// It is not connected.
-    Offline,
-}
-
-impl Replica {
-    /// Whether it may be made active. The only place that says so: the election and the manual failover both ask.
-    #[must_use]
-    pub const fn standby(self) -> Standby {
-        if self.online {
-            Standby::Eligible
-        } else {
-            Standby::Offline
-        }
-    }
-}
-
 /// What a request for a manual failover leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailoverPlan {
@@ -288,7 +267,7 @@ mod tests {
                 Ok(FailoverPlan::AlreadyActive) => {
                     prop_assert!(ha);
                     prop_assert_eq!(state.active, Some(connector(target)));
-                    prop_assert_eq!(known[&connector(target)].standby(), Standby::Eligible);
+                    prop_assert!(known[&connector(target)].online);
                 }
                 Err(FailoverRefusal::NotHa) => prop_assert!(!ha),
                 Err(FailoverRefusal::NotLinked) => prop_assert!(!known.contains_key(&connector(target))),

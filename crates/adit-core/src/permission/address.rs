@@ -63,7 +63,9 @@ fn canonical(net: IpNet) -> IpNet {
     let IpNet::V6(six) = net else { return net };
     let four = six.network().to_ipv4_mapped();
     let length = six.prefix_len().checked_sub(MAPPED);
-    let four = four.zip(length).and_then(|(first, length)| Ipv4Net::new(first, length).ok());
+    let four = four
+        .zip(length)
+        .and_then(|(first, length)| Ipv4Net::new(first, length).ok());
     four.map_or(net, IpNet::V4)
 }
 

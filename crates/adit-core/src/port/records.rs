@@ -1,5 +1,7 @@
 //! DNS records: what makes a host name public.
 
+use std::str::FromStr;
+
 use adit_model::{HostPattern, RecordId, Timestamp, ZoneId};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +27,22 @@ impl DnsRecordKind {
             Self::A => "A",
             Self::Aaaa => "AAAA",
         }
+    }
+}
+
+/// A text that names no [`DnsRecordKind`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected CNAME, A or AAAA")]
+pub struct DnsRecordKindError;
+
+impl FromStr for DnsRecordKind {
+    type Err = DnsRecordKindError;
+
+    fn from_str(text: &str) -> Result<Self, DnsRecordKindError> {
+        [Self::Cname, Self::A, Self::Aaaa]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(DnsRecordKindError)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     audit_log::Audit,
     engine::Connection,
     failure::{Cause, Failure},
+    page,
     read::read,
     sql::{Query, query},
     store::Store,
@@ -110,25 +111,13 @@ async fn list(
     oldest_first: bool,
     page: PageRequest,
 ) -> Result<Page<ApiToken>, Cause> {
-    let total: i64 = owned(query("SELECT COUNT(*) FROM api_tokens t WHERE "), owner)
-        .scalar(&mut *connection)
-        .await?;
-    let order = if oldest_first {
-        " ORDER BY t.created_at, t.id LIMIT "
+    let count = owned(query("SELECT COUNT(*) FROM api_tokens t WHERE "), owner);
+    let rows = owned(query(concat!(tokens!(), " WHERE ")), owner).push(if oldest_first {
+        " ORDER BY t.created_at, t.id"
     } else {
-        " ORDER BY t.created_at DESC, t.id LIMIT "
-    };
-    let rows = owned(query(concat!(tokens!(), " WHERE ")), owner)
-        .push(order)
-        .push_bind(page.per_page)
-        .push(" OFFSET ")
-        .push_bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
-        .fetch_all(connection)
-        .await?;
-    Ok(Page {
-        items: rows.iter().map(token).collect::<Result<_, _>>()?,
-        total: u64::try_from(total).unwrap_or_default(),
-    })
+        " ORDER BY t.created_at DESC, t.id"
+    });
+    page::page(connection, count, rows, page, token).await
 }
 
 async fn find(

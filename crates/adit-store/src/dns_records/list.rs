@@ -1,14 +1,13 @@
 //! Reading records: one, or part of a list.
 
-use adit_core::port::{
-    Comparison, DnsRecord, DnsRecordFilter, DnsRecordKind, Page, PageRequest, RecordOrder, TextMatch,
-};
+use adit_core::port::{Comparison, DnsRecord, DnsRecordFilter, Page, PageRequest, RecordOrder, TextMatch};
 use adit_model::{HostPattern, RecordId, ZoneId};
 
 use super::tags;
 use crate::{
     engine::{Connection, Row},
     failure::Cause,
+    page,
     row::{column, number, optional_time, parsed, time},
     sql::{
         Query, query,
@@ -23,12 +22,7 @@ fn record(row: &Row) -> Result<DnsRecord, Cause> {
     Ok(DnsRecord {
         id: parsed(row, "id")?,
         zone: parsed(row, "zone_id")?,
-        kind: match column::<&str>(row, "kind")? {
-            "CNAME" => DnsRecordKind::Cname,
-            "A" => DnsRecordKind::A,
-            "AAAA" => DnsRecordKind::Aaaa,
-            _ => return Err(Cause::BadColumn("kind")),
-        },
+        kind: parsed(row, "kind")?,
         name: parsed(row, "name")?,
         content: column(row, "content")?,
         proxied: column(row, "proxied")?,
@@ -66,21 +60,9 @@ pub(crate) async fn list(
     filter: &DnsRecordFilter,
     page: PageRequest,
 ) -> Result<Page<DnsRecord>, Cause> {
-    let total = matching(query("SELECT COUNT(*)"), zone, filter)
-        .scalar::<i64>(connection)
-        .await?;
-    let rows = matching(query(RECORD), zone, filter)
-        .push(order(filter))
-        .push_bind(page.per_page)
-        .push(" OFFSET ")
-        .push_bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
-        .fetch_all(connection)
-        .await?;
-    let items = rows.iter().map(record).collect::<Result<_, _>>()?;
-    Ok(Page {
-        items,
-        total: u64::try_from(total).unwrap_or_default(),
-    })
+    let count = matching(query("SELECT COUNT(*)"), zone, filter);
+    let rows = matching(query(RECORD), zone, filter).push(order(filter));
+    page::page(connection, count, rows, page, record).await
 }
 
 /// Goes on with the rows of a list.
@@ -141,15 +123,15 @@ fn found(query: Query, text: &str) -> Query {
 /// The order of a list. Each is total, as names differ.
 const fn order(filter: &DnsRecordFilter) -> &'static str {
     match (filter.order, filter.reversed) {
-        (RecordOrder::Name, false) => " ORDER BY r.name LIMIT ",
-        (RecordOrder::Name, true) => " ORDER BY r.name DESC LIMIT ",
-        (RecordOrder::Kind, false) => " ORDER BY r.kind, r.name LIMIT ",
-        (RecordOrder::Kind, true) => " ORDER BY r.kind DESC, r.name LIMIT ",
-        (RecordOrder::Content, false) => " ORDER BY r.content, r.name LIMIT ",
-        (RecordOrder::Content, true) => " ORDER BY r.content DESC, r.name LIMIT ",
-        (RecordOrder::Ttl, false) => " ORDER BY r.ttl, r.name LIMIT ",
-        (RecordOrder::Ttl, true) => " ORDER BY r.ttl DESC, r.name LIMIT ",
-        (RecordOrder::Proxied, false) => " ORDER BY r.proxied, r.name LIMIT ",
-        (RecordOrder::Proxied, true) => " ORDER BY r.proxied DESC, r.name LIMIT ",
+        (RecordOrder::Name, false) => " ORDER BY r.name",
+        (RecordOrder::Name, true) => " ORDER BY r.name DESC",
+        (RecordOrder::Kind, false) => " ORDER BY r.kind, r.name",
+        (RecordOrder::Kind, true) => " ORDER BY r.kind DESC, r.name",
+        (RecordOrder::Content, false) => " ORDER BY r.content, r.name",
+        (RecordOrder::Content, true) => " ORDER BY r.content DESC, r.name",
+        (RecordOrder::Ttl, false) => " ORDER BY r.ttl, r.name",
+        (RecordOrder::Ttl, true) => " ORDER BY r.ttl DESC, r.name",
+        (RecordOrder::Proxied, false) => " ORDER BY r.proxied, r.name",
+        (RecordOrder::Proxied, true) => " ORDER BY r.proxied DESC, r.name",
     }
 }

@@ -1,10 +1,10 @@
 //! Conditions that lists share. The table that is listed is `o`.
 
-use adit_core::{networks::Network, port::PageRequest};
+use adit_core::networks::Network;
 use adit_model::{AccountId, Timestamp, TunnelKind};
 
 use super::columns::kind_of_tunnel;
-use crate::sql::{Query, Value};
+use crate::sql::{Query, Value, existed_at};
 
 /// Of that account.
 pub(super) fn of_account(query: Query, account: AccountId) -> Query {
@@ -24,15 +24,7 @@ pub(super) fn deleted(query: Query, wanted: Option<bool>) -> Query {
 
 /// Made at or before that time, not deleted before it.
 pub(super) fn existed(query: Query, at: Option<Timestamp>) -> Query {
-    let Some(at) = at.map(Timestamp::unix_micros) else {
-        return query;
-    };
-    query
-        .push(" AND o.created_at <= ")
-        .push_bind(at)
-        .push(" AND (o.deleted_at IS NULL OR o.deleted_at >= ")
-        .push_bind(at)
-        .push(")")
+    existed_at(query, ["o.created_at", "o.deleted_at"], at)
 }
 
 /// Goes on with `text`, which ends before a list, and the list. An empty one holds nothing.
@@ -88,13 +80,4 @@ pub(super) fn containing(query: Query, network: Option<Network>) -> Query {
     one_of(query, " AND o.first_address IN", starts)
         .push(" AND o.last_address >= ")
         .push_bind(Network::sortable(network.last()).as_slice())
-}
-
-/// Which part of the list.
-pub(super) fn page(query: Query, page: PageRequest) -> Query {
-    query
-        .push(" LIMIT ")
-        .push_bind(page.per_page)
-        .push(" OFFSET ")
-        .push_bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
 }

@@ -10,12 +10,14 @@ use super::{
     Refused, audit, check_tunnel,
     columns::{kind_of_tunnel, tunnel_kind},
     filter,
+    table::HOSTNAME_ROUTES,
 };
 use crate::{
     engine::{Connection, Row},
     failure::{Cause, Failure},
+    page,
     row::{id, optional_time, parsed, time},
-    sql::{Query, query},
+    sql::{Query, query, text_match::like},
     tx::Tx,
 };
 
@@ -64,27 +66,12 @@ fn matching(query: Query, account: AccountId, wanted: &HostnameRouteFilter) -> Q
         .push_if(" AND o.tunnel_id = ", wanted.tunnel.map(TunnelId::uuid))
         .push_if(" AND o.comment = ", wanted.comment.as_deref());
     let query = match &wanted.hostname {
-        Some(part) => query
-            .push(" AND o.hostname LIKE ")
-            .push_bind(pattern_with(part))
-            .push(" ESCAPE '!'"),
+        // Names are kept in lower case, and a part of one may be written in any.
+        Some(part) => like(query.push(" AND o.hostname"), ["%", &part.to_lowercase(), "%"]),
         None => query,
     };
     let query = filter::deleted(query, wanted.deleted);
     filter::existed(query, wanted.existed_at)
-}
-
-/// The LIKE pattern of every host name, kept in lower case, with `part` in it.
-fn pattern_with(part: &str) -> String {
-    let mut pattern = String::from("%");
-    for character in part.to_lowercase().chars() {
-        if matches!(character, '!' | '%' | '_') {
-            pattern.push('!');
-        }
-        pattern.push(character);
-    }
-    pattern.push('%');
-    pattern
 }
 
 /// Part of an account's routes of host names, newest first.
@@ -94,15 +81,9 @@ pub(super) async fn list(
     wanted: &HostnameRouteFilter,
     page: PageRequest,
 ) -> Result<Page<HostnameRoute>, Cause> {
-    let total: i64 = matching(query("SELECT COUNT(*) FROM hostname_routes o"), account, wanted)
-        .scalar(&mut *connection)
-        .await?;
+    let count = matching(query("SELECT COUNT(*) FROM hostname_routes o"), account, wanted);
     let rows = matching(select(), account, wanted).push(" ORDER BY o.created_at DESC, o.hostname_route_id");
-    let rows = filter::page(rows, page).fetch_all(connection).await?;
-    Ok(Page {
-        items: rows.iter().map(hostname_route).collect::<Result<_, _>>()?,
-        total: u64::try_from(total).unwrap_or_default(),
-    })
+    page::page(connection, count, rows, page, hostname_route).await
 }
 
 /// Makes a route of a host name.
@@ -169,12 +150,7 @@ pub(super) async fn delete(
     actor: &Actor,
 ) -> Refused<HostnameRoute> {
     let before = live(tx, account, id).await?;
-    query("UPDATE hostname_routes SET deleted_at = $3 WHERE account_id = $1 AND hostname_route_id = $2")
-        .bind(account.to_string())
-        .bind(id.uuid())
-        .bind(tx.now.unix_micros())
-        .execute(&mut *tx.connection)
-        .await?;
+    HOSTNAME_ROUTES.delete(tx, account, id.uuid()).await?;
     audit(tx, account, actor, "hostname_route.delete", Some(&before), None).await?;
     Ok(HostnameRoute {
         deleted_at: Some(tx.now),
@@ -196,16 +172,10 @@ async fn check_free(
     own: HostnameRouteId,
     hostname: &HostPattern,
 ) -> Refused<()> {
-    let taken: bool = query(
-        "SELECT EXISTS (SELECT 1 FROM hostname_routes
-         WHERE account_id = $1 AND hostname = $2 AND hostname_route_id <> $3 AND deleted_at IS NULL)",
-    )
-    .bind(account.to_string())
-    .bind(hostname.to_string())
-    .bind(own.uuid())
-    .scalar(&mut *tx.connection)
-    .await?;
-    if taken {
+    if HOSTNAME_ROUTES
+        .is_taken(tx, account, own.uuid(), &hostname.to_string())
+        .await?
+    {
         Err(Failure::Refused(NetworkError::HostnameTaken(hostname.clone())))
     } else {
         Ok(())
@@ -226,14 +196,4 @@ async fn written(
         .ok_or(Cause::BadColumn("hostname_route_id"))?;
     audit(tx, account, actor, action, before, Some(&route)).await?;
     Ok(route)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wildcards_of_a_pattern_stand_for_themselves() {
-        assert_eq!(pattern_with("A_b%!"), "%a!_b!%!!%");
-    }
 }

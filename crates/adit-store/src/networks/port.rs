@@ -12,21 +12,11 @@ use adit_model::{AccountId, HostnameRouteId, RouteId, SubnetId, VirtualNetworkId
 use async_trait::async_trait;
 
 use super::{defaults, hostname_routes, routes, settings, subnets, virtual_networks};
-use crate::{failure::Failure, read::read, store::Store};
-
-/// Runs a change in a transaction: `$tx` and `$actor` are what it works with.
-macro_rules! write {
-    ($store:expr, $doing:literal, $given:expr, |$tx:ident, $actor:ident| $work:expr) => {{
-        let $actor = Actor::clone($given);
-        let work = $store.writer.write($doing, move |mut tx| {
-            Box::pin(async move {
-                let ($tx, $actor) = (&mut tx, &$actor);
-                $work.await
-            })
-        });
-        work.await
-    }};
-}
+use crate::{
+    failure::Failure,
+    read::{change, read},
+    store::Store,
+};
 
 impl Store {
     /// Makes what an account starts with, unless it has it: an account may be older than these tables.
@@ -57,7 +47,7 @@ impl Networks for Store {
         new: NewRoute,
         actor: &Actor,
     ) -> Result<Route, NetworkError> {
-        write!(self, "create a route", actor, |tx, actor| routes::insert(
+        change!(self, "create a route", actor, |tx, actor| routes::insert(
             tx, account, new, actor
         ))
     }
@@ -97,7 +87,7 @@ impl Networks for Store {
         change: RouteChange,
         actor: &Actor,
     ) -> Result<Route, NetworkError> {
-        write!(self, "update a route", actor, |tx, actor| routes::update(
+        change!(self, "update a route", actor, |tx, actor| routes::update(
             tx, account, route, change, actor
         ))
     }
@@ -108,7 +98,7 @@ impl Networks for Store {
         route: RouteSelector,
         actor: &Actor,
     ) -> Result<Route, NetworkError> {
-        write!(self, "delete a route", actor, |tx, actor| routes::delete(
+        change!(self, "delete a route", actor, |tx, actor| routes::delete(
             tx, account, route, actor
         ))
     }
@@ -119,7 +109,7 @@ impl Networks for Store {
         new: NewVirtualNetwork,
         actor: &Actor,
     ) -> Result<VirtualNetwork, NetworkError> {
-        write!(self, "create a virtual network", actor, |tx, actor| {
+        change!(self, "create a virtual network", actor, |tx, actor| {
             virtual_networks::insert(tx, account, new, actor)
         })
     }
@@ -152,7 +142,7 @@ impl Networks for Store {
         change: VirtualNetworkChange,
         actor: &Actor,
     ) -> Result<VirtualNetwork, NetworkError> {
-        write!(self, "update a virtual network", actor, |tx, actor| {
+        change!(self, "update a virtual network", actor, |tx, actor| {
             virtual_networks::update(tx, account, id, change, actor)
         })
     }
@@ -164,7 +154,7 @@ impl Networks for Store {
         force: bool,
         actor: &Actor,
     ) -> Result<VirtualNetwork, NetworkError> {
-        write!(self, "delete a virtual network", actor, |tx, actor| {
+        change!(self, "delete a virtual network", actor, |tx, actor| {
             virtual_networks::delete(tx, account, id, force, actor)
         })
     }
@@ -175,7 +165,7 @@ impl Networks for Store {
         new: NewHostnameRoute,
         actor: &Actor,
     ) -> Result<HostnameRoute, NetworkError> {
-        write!(self, "create a hostname route", actor, |tx, actor| {
+        change!(self, "create a hostname route", actor, |tx, actor| {
             hostname_routes::insert(tx, account, new, actor)
         })
     }
@@ -208,7 +198,7 @@ impl Networks for Store {
         change: HostnameRouteChange,
         actor: &Actor,
     ) -> Result<HostnameRoute, NetworkError> {
-        write!(self, "update a hostname route", actor, |tx, actor| {
+        change!(self, "update a hostname route", actor, |tx, actor| {
             hostname_routes::update(tx, account, id, change, actor)
         })
     }
@@ -219,7 +209,7 @@ impl Networks for Store {
         id: HostnameRouteId,
         actor: &Actor,
     ) -> Result<HostnameRoute, NetworkError> {
-        write!(self, "delete a hostname route", actor, |tx, actor| {
+        change!(self, "delete a hostname route", actor, |tx, actor| {
             hostname_routes::delete(tx, account, id, actor)
         })
     }
@@ -230,7 +220,7 @@ impl Networks for Store {
         new: NewSubnet,
         actor: &Actor,
     ) -> Result<Subnet, NetworkError> {
-        write!(self, "create a subnet", actor, |tx, actor| subnets::insert(
+        change!(self, "create a subnet", actor, |tx, actor| subnets::insert(
             tx, account, new, actor
         ))
     }
@@ -261,7 +251,7 @@ impl Networks for Store {
         change: SubnetChange,
         actor: &Actor,
     ) -> Result<Subnet, NetworkError> {
-        write!(self, "update a subnet", actor, |tx, actor| subnets::update(
+        change!(self, "update a subnet", actor, |tx, actor| subnets::update(
             tx, account, subnet, change, actor
         ))
     }
@@ -272,7 +262,7 @@ impl Networks for Store {
         subnet: SubnetId,
         actor: &Actor,
     ) -> Result<Subnet, NetworkError> {
-        write!(self, "delete a subnet", actor, |tx, actor| subnets::delete(
+        change!(self, "delete a subnet", actor, |tx, actor| subnets::delete(
             tx, account, subnet, actor
         ))
     }
@@ -289,7 +279,7 @@ impl Networks for Store {
         change: ConnectivityChange,
         actor: &Actor,
     ) -> Result<ConnectivitySettings, NetworkError> {
-        write!(self, "update connectivity settings", actor, |tx, actor| {
+        change!(self, "update connectivity settings", actor, |tx, actor| {
             settings::update(tx, account, change, actor)
         })
     }

@@ -13,6 +13,7 @@ use super::{
     Refused, audit,
     columns::{bind_network, network},
     defaults,
+    table::SUBNETS,
 };
 use crate::{
     failure::{Cause, Failure},
@@ -104,12 +105,7 @@ pub(super) async fn delete(
     if before.is_default {
         return Err(Failure::Refused(NetworkError::DefaultSubnet));
     }
-    query("UPDATE subnets SET deleted_at = $3 WHERE account_id = $1 AND subnet_id = $2")
-        .bind(account.to_string())
-        .bind(id.uuid())
-        .bind(tx.now.unix_micros())
-        .execute(&mut *tx.connection)
-        .await?;
+    SUBNETS.delete(tx, account, id.uuid()).await?;
     audit(tx, account, actor, "subnet.delete", Some(&before), None).await?;
     Ok(Subnet {
         deleted_at: Some(tx.now),
@@ -159,16 +155,7 @@ async fn check_range(
 
 /// Refuses a name that another live subnet of the account has.
 async fn check_name(tx: &mut Tx<'_>, account: AccountId, own: SubnetId, name: &Name) -> Refused<()> {
-    let taken: bool = query(
-        "SELECT EXISTS (SELECT 1 FROM subnets
-         WHERE account_id = $1 AND name = $2 AND subnet_id <> $3 AND deleted_at IS NULL)",
-    )
-    .bind(account.to_string())
-    .bind(name.as_str())
-    .bind(own.uuid())
-    .scalar(&mut *tx.connection)
-    .await?;
-    if taken {
+    if SUBNETS.is_taken(tx, account, own.uuid(), name.as_str()).await? {
         Err(Failure::Refused(NetworkError::SubnetNameTaken(name.clone())))
     } else {
         Ok(())

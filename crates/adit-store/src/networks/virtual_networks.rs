@@ -1,7 +1,7 @@
 //! Virtual networks.
 
 use adit_core::{
-    networks::{Name, next_default},
+    networks::{MOST_VIRTUAL_NETWORKS, Name, next_default},
     port::{
         Actor, NetworkError, NewVirtualNetwork, VirtualNetwork, VirtualNetworkChange, VirtualNetworkFilter,
     },
@@ -9,7 +9,7 @@ use adit_core::{
 use adit_model::{AccountId, VirtualNetworkId};
 use serde_json::json;
 
-use super::{Refused, audit, audit_all, defaults, filter};
+use super::{Refused, audit, audit_all, defaults, filter, table::VIRTUAL_NETWORKS};
 use crate::{
     engine::{Connection, Row},
     failure::{Cause, Failure},
@@ -83,6 +83,7 @@ pub(super) async fn insert(
     actor: &Actor,
 ) -> Refused<VirtualNetwork> {
     defaults::ensure(tx, account).await?;
+    check_count(tx, account).await?;
     let id = VirtualNetworkId::from_uuid(tx.ids.next());
     check_name(tx, account, id, &new.name).await?;
     if new.is_default {
@@ -166,17 +167,26 @@ pub(super) async fn delete(
         let before = json!({"virtual_network_id": id, "routes": routes});
         audit_all(tx, account, actor, "route.delete_all", object, before).await?;
     }
-    query("UPDATE virtual_networks SET deleted_at = $3 WHERE account_id = $1 AND virtual_network_id = $2")
-        .bind(account.to_string())
-        .bind(id.uuid())
-        .bind(tx.now.unix_micros())
-        .execute(&mut *tx.connection)
-        .await?;
+    VIRTUAL_NETWORKS.delete(tx, account, id.uuid()).await?;
     audit(tx, account, actor, "virtual_network.delete", Some(&before), None).await?;
     Ok(VirtualNetwork {
         deleted_at: Some(tx.now),
         ..before
     })
+}
+
+/// Refuses one more than an account may have.
+async fn check_count(tx: &mut Tx<'_>, account: AccountId) -> Refused<()> {
+    let live: i64 =
+        query("SELECT COUNT(*) FROM virtual_networks WHERE account_id = $1 AND deleted_at IS NULL")
+            .bind(account.to_string())
+            .scalar(&mut *tx.connection)
+            .await?;
+    if live < i64::from(MOST_VIRTUAL_NETWORKS) {
+        Ok(())
+    } else {
+        Err(Failure::Refused(NetworkError::TooManyVirtualNetworks))
+    }
 }
 
 /// Takes the default away from whichever has it.
@@ -197,16 +207,10 @@ async fn displace_default(tx: &mut Tx<'_>, account: AccountId, actor: &Actor) ->
 
 /// Refuses a name that another live virtual network of the account has.
 async fn check_name(tx: &mut Tx<'_>, account: AccountId, own: VirtualNetworkId, name: &Name) -> Refused<()> {
-    let taken: bool = query(
-        "SELECT EXISTS (SELECT 1 FROM virtual_networks
-         WHERE account_id = $1 AND name = $2 AND virtual_network_id <> $3 AND deleted_at IS NULL)",
-    )
-    .bind(account.to_string())
-    .bind(name.as_str())
-    .bind(own.uuid())
-    .scalar(&mut *tx.connection)
-    .await?;
-    if taken {
+    if VIRTUAL_NETWORKS
+        .is_taken(tx, account, own.uuid(), name.as_str())
+        .await?
+    {
         Err(Failure::Refused(NetworkError::VirtualNetworkNameTaken(
             name.clone(),
         )))

@@ -37,13 +37,15 @@ fn without_case(query: Query, column: &'static str, wanted: &TextMatch) -> Query
     match wanted.comparison {
         Comparison::Equal => query.push(" = ").push_bind(text),
         Comparison::NotEqual => query.push(" <> ").push_bind(text),
-        Comparison::StartsWith => like(query, &format!("{}%", escaped(&text))),
-        Comparison::EndsWith => like(query, &format!("%{}", escaped(&text))),
-        Comparison::Contains => like(query, &format!("%{}%", escaped(&text))),
+        Comparison::StartsWith => like(query, ["", &text, "%"]),
+        Comparison::EndsWith => like(query, ["%", &text, ""]),
+        Comparison::Contains => like(query, ["%", &text, "%"]),
     }
 }
 
-fn like(query: Query, pattern: &str) -> Query {
+/// Goes on with LIKE and a pattern: a text that means itself between what is before and behind it.
+pub(crate) fn like(query: Query, [before, text, behind]: [&str; 3]) -> Query {
+    let pattern = format!("{before}{}{behind}", escaped(text));
     query.push(" LIKE ").push_bind(pattern).push(" ESCAPE '!'")
 }
 
@@ -127,4 +129,28 @@ fn joined<'a>(query: Query, mut conditions: Vec<Condition<'a>>, between: &'stati
         .into_iter()
         .fold(query, |query, condition| condition(query));
     query.push(")")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::{Value, query};
+
+    #[test]
+    fn what_like_takes_for_something_else_means_itself() {
+        let grown = like(query("name"), ["%.", "a_b%!", ""]);
+        assert_eq!(grown.text, "name LIKE $1 ESCAPE '!'");
+        assert!(matches!(&grown.values[..], [Value::Text(Some(text))] if text == "%.a!_b!%!!"));
+    }
+
+    #[test]
+    fn many_conditions_nest_little() {
+        let mut conditions = Conditions::default();
+        for _ in 0..5 {
+            conditions.add(|query| query.push("x"));
+        }
+        let grown = conditions.push_to(query("1 = 1"), true);
+        assert_eq!(grown.text, "1 = 1 AND (((x) OR (x)) OR ((x) OR ((x) OR (x))))");
+        assert_eq!(Conditions::default().push_to(query("1 = 1"), true).text, "1 = 1");
+    }
 }

@@ -7,7 +7,6 @@ use adit_core::{
 use adit_model::{AccountId, Timestamp, TunnelId, TunnelKey, TunnelStatus};
 
 use super::{
-    config_source, kind,
     matching::{Way, given, matching},
     total::total,
 };
@@ -15,6 +14,7 @@ use crate::{
     connectors,
     engine::{Connection, Row},
     failure::Cause,
+    page::limited,
     row::{column, optional_time, parsed, time, tunnel_key},
     sql::{Query, query},
 };
@@ -60,15 +60,12 @@ fn page_of(
 ) -> Query {
     // Few are sorted; many are met on the way through all of them in order. The sign keeps SQLite from that way.
     let (way, order) = if total <= FEW && is_narrow(filter) {
-        (Way::ByIndex, " ORDER BY +t.created_at DESC, t.tunnel_id LIMIT ")
+        (Way::ByIndex, " ORDER BY +t.created_at DESC, t.tunnel_id")
     } else {
-        (Way::InOrder, " ORDER BY t.created_at DESC, t.tunnel_id LIMIT ")
+        (Way::InOrder, " ORDER BY t.created_at DESC, t.tunnel_id")
     };
-    matching(tunnels(account), account, filter, way, now)
-        .push(order)
-        .push_bind(i64::from(page.per_page))
-        .push(" OFFSET ")
-        .push_bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
+    let rows = matching(tunnels(account), account, filter, way, now).push(order);
+    limited(rows, page)
 }
 
 /// How many tunnels are sorted rather than met in order.
@@ -127,9 +124,9 @@ fn tunnel(row: &Row, now: Timestamp) -> Result<Tunnel, Cause> {
     };
     Ok(Tunnel {
         key: tunnel_key(row)?,
-        kind: kind(row)?,
+        kind: parsed(row, "kind")?,
         name: parsed(row, "name")?,
-        config_source: config_source(row)?,
+        config_source: parsed(row, "config_source")?,
         created_at: time(row, "created_at")?,
         deleted_at: optional_time(row, "deleted_at")?,
         status: facts.status(),

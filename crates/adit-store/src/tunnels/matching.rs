@@ -3,7 +3,10 @@
 use adit_core::{port::TunnelFilter, status::FactFilter};
 use adit_model::{AccountId, Timestamp, TunnelId, TunnelKind};
 
-use crate::sql::Query;
+use crate::sql::{Query, existed_at};
+
+/// Since when and until when `t` exists.
+const EXISTENCE: [&str; 2] = ["t.created_at", "t.deleted_at"];
 
 /// How tunnels are looked for that have something by which an index could find them.
 #[derive(Debug, Clone, Copy)]
@@ -52,14 +55,12 @@ pub(super) fn matching(
         " AND t.deleted_at IS NOT NULL",
         " AND t.deleted_at IS NULL",
     ));
-    if let Some(moment) = filter.existed_at.map(Timestamp::unix_micros) {
-        query = existed_at(query, moment);
-    }
+    query = existed_at(query, EXISTENCE, filter.existed_at);
     if let Some(moment) = filter.was_active_at.map(Timestamp::unix_micros) {
         query = connected_at(query.push(" AND t.tunnel_id IN "), account, moment);
     }
     if let Some(moment) = filter.was_inactive_at.map(Timestamp::unix_micros) {
-        query = existed_at(query, moment).push(" AND t.tunnel_id NOT IN ");
+        query = existed_at(query, EXISTENCE, filter.was_inactive_at).push(" AND t.tunnel_id NOT IN ");
         query = connected_at(query, account, moment);
     }
     let facts = filter.status.map(FactFilter::from).unwrap_or_default();
@@ -124,16 +125,6 @@ pub(super) fn after_prefix(prefix: &str) -> Option<String> {
         }
     }
     None
-}
-
-/// Goes on with whether `t` was made at or before a moment and not deleted before it.
-fn existed_at(query: Query, moment: i64) -> Query {
-    query
-        .push(" AND t.created_at <= ")
-        .push_bind(moment)
-        .push(" AND (t.deleted_at IS NULL OR t.deleted_at >= ")
-        .push_bind(moment)
-        .push(")")
 }
 
 /// Goes on with the tunnels of an account that had a connection at a moment.

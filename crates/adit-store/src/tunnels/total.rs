@@ -4,11 +4,7 @@ use adit_core::{port::TunnelFilter, status::FactFilter};
 use adit_model::{AccountId, Timestamp, TunnelStatus};
 
 use super::matching::{Way, after_prefix, given, matching, of_kinds};
-use crate::{
-    engine::Connection,
-    failure::Cause,
-    sql::{Query, query},
-};
+use crate::{engine::Connection, failure::Cause, page, sql::query};
 
 /// Names on each side of a prefix's that are counted, so as not to count those between.
 const MANY: i64 = 2000;
@@ -101,7 +97,7 @@ async fn from_counters(
     .push_if(" AND t.deleted = ", filter.deleted)
     .push_if(" AND t.ever_connected = ", facts.ever_connected)
     .push_if(" AND t.connected = ", facts.connected);
-    count(connection, of_kinds(totals, &filter.kinds)).await
+    page::counted(connection, of_kinds(totals, &filter.kinds)).await
 }
 
 /// Those in some state whose names start with a prefix.
@@ -151,7 +147,7 @@ async fn outside(
             return Ok(None);
         }
         let passing = matching(beyond(COUNT), account, rest, Way::ByIndex, now);
-        outside += count(connection, passing).await?;
+        outside += page::counted(connection, passing).await?;
     }
     Ok(Some(outside))
 }
@@ -164,15 +160,10 @@ async fn counted(
 ) -> Result<u64, Cause> {
     let of_account = query(COUNT).bind(account.to_string());
     let passing = matching(of_account, account, filter, Way::ByIndex, now);
-    count(connection, passing).await
+    page::counted(connection, passing).await
 }
 
 const COUNT: &str = "SELECT COUNT(*) FROM tunnels t WHERE t.account_id = $1";
-
-async fn count(connection: &mut Connection, query: Query) -> Result<u64, Cause> {
-    let count: i64 = query.scalar(connection).await?;
-    Ok(u64::try_from(count).unwrap_or_default())
-}
 
 #[cfg(test)]
 mod tests {

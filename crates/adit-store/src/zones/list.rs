@@ -11,6 +11,7 @@ use adit_model::{AccountId, Hostname, ZoneId};
 use crate::{
     engine::{Connection, Row},
     failure::Cause,
+    page,
     reach::{self, Columns},
     row::{column, parsed, time},
     sql::{
@@ -129,14 +130,14 @@ fn matching(query: Query, seen: &Reach, filter: &ZoneFilter) -> Query {
 /// The order of a list. Each is total, as ids differ.
 const fn order(filter: &ZoneFilter) -> &'static str {
     match (filter.order, filter.reversed) {
-        (ZoneOrder::Newest, false) => " ORDER BY z.created_at DESC, z.id LIMIT ",
-        (ZoneOrder::Newest, true) => " ORDER BY z.created_at, z.id LIMIT ",
-        (ZoneOrder::Name, false) => " ORDER BY z.name LIMIT ",
-        (ZoneOrder::Name, true) => " ORDER BY z.name DESC LIMIT ",
-        (ZoneOrder::Account, false) => " ORDER BY z.account_id, z.name LIMIT ",
-        (ZoneOrder::Account, true) => " ORDER BY z.account_id DESC, z.name LIMIT ",
-        (ZoneOrder::AccountName, false) => " ORDER BY a.name, z.name LIMIT ",
-        (ZoneOrder::AccountName, true) => " ORDER BY a.name DESC, z.name LIMIT ",
+        (ZoneOrder::Newest, false) => " ORDER BY z.created_at DESC, z.id",
+        (ZoneOrder::Newest, true) => " ORDER BY z.created_at, z.id",
+        (ZoneOrder::Name, false) => " ORDER BY z.name",
+        (ZoneOrder::Name, true) => " ORDER BY z.name DESC",
+        (ZoneOrder::Account, false) => " ORDER BY z.account_id, z.name",
+        (ZoneOrder::Account, true) => " ORDER BY z.account_id DESC, z.name",
+        (ZoneOrder::AccountName, false) => " ORDER BY a.name, z.name",
+        (ZoneOrder::AccountName, true) => " ORDER BY a.name DESC, z.name",
     }
 }
 
@@ -147,19 +148,28 @@ pub(crate) async fn list(
     filter: &ZoneFilter,
     page: PageRequest,
 ) -> Result<Page<Zone>, Cause> {
-    let total: i64 = matching(query("SELECT COUNT(*)"), reach, filter)
-        .scalar(connection)
-        .await?;
-    let rows = matching(query(concat!("SELECT ", columns!())), reach, filter)
-        .push(order(filter))
-        .push_bind(page.per_page)
-        .push(" OFFSET ")
-        .push_bind(i64::try_from(page.offset()).unwrap_or(i64::MAX))
-        .fetch_all(connection)
-        .await?;
-    let items = rows.iter().map(zone).collect::<Result<_, _>>()?;
-    Ok(Page {
-        items,
-        total: u64::try_from(total).unwrap_or_default(),
-    })
+    let count = matching(query("SELECT COUNT(*)"), reach, filter);
+    let rows = matching(query(concat!("SELECT ", columns!())), reach, filter).push(order(filter));
+    page::page(connection, count, rows, page, zone).await
+}
+
+#[cfg(test)]
+mod tests {
+    use adit_core::port::{Comparison, TextMatch};
+
+    use super::*;
+    use crate::open::tests::empty;
+
+    #[tokio::test]
+    async fn a_name_in_whatever_case_is_found_by_its_index() {
+        let (mut connection, _directory) = empty().await;
+        let filter = ZoneFilter {
+            name: Some(TextMatch::new(Comparison::Equal, "Shop.Example")),
+            ..ZoneFilter::default()
+        };
+        let list = matching(query("SELECT z.id"), &Reach::Everything, &filter);
+        let steps = list.explained().fetch_all(&mut connection).await.unwrap();
+        let steps: Vec<&str> = steps.iter().map(|step| column(step, "detail").unwrap()).collect();
+        assert!(steps.iter().any(|step| step.contains("(name=?)")), "{steps:?}");
+    }
 }

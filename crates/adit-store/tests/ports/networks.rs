@@ -174,6 +174,44 @@ async fn reading_makes_what_an_account_starts_with_once() {
 }
 
 #[tokio::test]
+async fn an_account_has_a_thousand_virtual_networks_at_most() {
+    let home = home!();
+    assert_eq!(home.virtual_networks().await.len(), 1);
+    let others = |new_id: &str| {
+        format!(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 998)
+             INSERT INTO virtual_networks (account_id, virtual_network_id, name, comment, is_default, created_at)
+             SELECT '{}', {new_id}, 'n' || i, '', FALSE, 1 FROM n",
+            home.account
+        )
+    };
+    let (sqlite, postgres) = (others("randomblob(16)"), others("gen_random_uuid()"));
+    home.place.run(&sqlite, &postgres).await;
+    let create = async |name: &str| {
+        let new = NewVirtualNetwork {
+            name: name.parse().unwrap(),
+            comment: "".parse().unwrap(),
+            is_default: false,
+        };
+        home.catalog()
+            .create_virtual_network(home.account, new, &actor())
+            .await
+    };
+    let last = create("last").await.unwrap();
+    let refused = create("one more").await;
+    assert!(
+        matches!(refused, Err(NetworkError::TooManyVirtualNetworks)),
+        "{refused:?}"
+    );
+    let catalog = home.catalog();
+    catalog
+        .delete_virtual_network(home.account, last.id, false, &actor())
+        .await
+        .unwrap();
+    create("one more").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_new_default_displaces_the_old_one() {
     let home = home!();
     let [(old, true)] = home.virtual_networks().await[..] else {

@@ -121,7 +121,7 @@ async fn assemble(
     progress.waits_for("the store");
     let store = Arc::new(
         Store::open(
-            &store_url(settings, dir).address(),
+            &store_url(settings, dir).expose(),
             &keys.store,
             store_options(settings),
         )

@@ -3,6 +3,7 @@
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use adit_model::{AccountId, Hostname, Location};
+use adit_store::BadStoreAddress;
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
@@ -220,45 +221,11 @@ impl PublicUrl {
 }
 
 /// Where the state is kept.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum StoreUrl {
-    /// A SQLite file.
-    Sqlite(PathBuf),
-    /// A database of PostgreSQL, whose URL may hold a password.
-    Postgres(String),
-}
+pub(crate) use adit_store::StoreAddress as StoreUrl;
 
 impl Setting for StoreUrl {
-    // The text may hold a password, so no problem quotes it.
     fn parse(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            Some(("sqlite", path)) if !path.is_empty() => {
-                Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).into()))
-            }
-            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
-                Ok(Self::Postgres(text.to_owned()))
-            }
-            _ => Err("a store is sqlite:PATH or postgres://USER@HOST/DATABASE".to_owned()),
-        }
-    }
-}
-
-impl StoreUrl {
-    /// The address as the store takes it.
-    pub(crate) fn address(&self) -> String {
-        match self {
-            Self::Sqlite(path) => format!("sqlite:{}", path.display()),
-            Self::Postgres(url) => url.clone(),
-        }
-    }
-}
-
-impl fmt::Debug for StoreUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
-            Self::Postgres(_) => f.write_str("Postgres([redacted])"),
-        }
+        text.parse().map_err(|error: BadStoreAddress| error.to_string())
     }
 }
 
@@ -355,19 +322,11 @@ mod tests {
         for bad in [
             "mysql://user:hunter2@host/db",
             "postgres:user:hunter2@host",
-            "sqlite:",
-            "",
+            "adit.db",
         ] {
             let problem = StoreUrl::parse(bad).unwrap_err();
             assert!(!problem.contains("hunter2"), "{problem}");
         }
-        let postgres = StoreUrl::parse("postgres://user:hunter2@host/db").unwrap();
-        assert!(!format!("{postgres:?}").contains("hunter2"));
-        assert_eq!(postgres.address(), "postgres://user:hunter2@host/db");
-        assert_eq!(
-            StoreUrl::parse("sqlite:///a/b.db"),
-            Ok(StoreUrl::Sqlite("/a/b.db".into()))
-        );
         assert_eq!(
             StoreUrl::parse("sqlite:b.db"),
             Ok(StoreUrl::Sqlite("b.db".into()))

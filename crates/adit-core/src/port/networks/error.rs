@@ -3,7 +3,7 @@
 use adit_model::HostPattern;
 
 use super::super::StoreError;
-use crate::networks::{DefaultError, Name, Network, SubnetError};
+use crate::networks::{DefaultError, MOST_VIRTUAL_NETWORKS, Name, Network, SubnetError};
 
 /// Why the store refused a change of private networks.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,9 @@ pub enum NetworkError {
     /// The account has a live subnet of this name.
     #[error("there is a subnet named {:?} already", .0.as_str())]
     SubnetNameTaken(Name),
+    /// The account has as many virtual networks as it may.
+    #[error("there are {MOST_VIRTUAL_NETWORKS} virtual networks already, the most that an account may have")]
+    TooManyVirtualNetworks,
     /// Its default virtual network is what an account always has.
     #[error("it is the default virtual network")]
     DefaultVirtualNetwork,

@@ -15,6 +15,7 @@ use super::super::{
 use crate::{
     engine::{Connection, Row},
     failure::Cause,
+    page,
     row::{id, optional_time, parsed, time},
     sql::{Query, query},
 };
@@ -128,13 +129,7 @@ pub(crate) async fn list(
     wanted: &RouteFilter,
     page: PageRequest,
 ) -> Result<Page<Route>, Cause> {
-    let total: i64 = matching(query("SELECT COUNT(*) FROM ip_routes o"), account, wanted)
-        .scalar(&mut *connection)
-        .await?;
+    let count = matching(query("SELECT COUNT(*) FROM ip_routes o"), account, wanted);
     let rows = matching(select(), account, wanted).push(" ORDER BY o.created_at DESC, o.route_id");
-    let rows = filter::page(rows, page).fetch_all(connection).await?;
-    Ok(Page {
-        items: rows.iter().map(route).collect::<Result<_, _>>()?,
-        total: u64::try_from(total).unwrap_or_default(),
-    })
+    page::page(connection, count, rows, page, route).await
 }

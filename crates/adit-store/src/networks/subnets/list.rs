@@ -10,6 +10,7 @@ use super::super::{columns::network, filter};
 use crate::{
     engine::{Connection, Row},
     failure::Cause,
+    page,
     row::{column, id, optional_time, parsed, time},
     sql::{Query, query},
 };
@@ -115,16 +116,12 @@ pub(crate) async fn list(
     page: PageRequest,
 ) -> Result<Page<Subnet>, Cause> {
     let count = filter::of_account(query("SELECT COUNT(*) FROM subnets o"), account);
-    let total: i64 = matching(count, wanted).scalar(&mut *connection).await?;
+    let count = matching(count, wanted);
     // Those that an account starts with are equally old, so what they are comes next.
     let rows = matching(select(account), wanted).push(if wanted.oldest_first {
         " ORDER BY o.created_at, o.kind DESC, o.family, o.subnet_id"
     } else {
         " ORDER BY o.created_at DESC, o.kind DESC, o.family, o.subnet_id"
     });
-    let rows = filter::page(rows, page).fetch_all(connection).await?;
-    Ok(Page {
-        items: rows.iter().map(subnet).collect::<Result<_, _>>()?,
-        total: u64::try_from(total).unwrap_or_default(),
-    })
+    page::page(connection, count, rows, page, subnet).await
 }
