@@ -20,6 +20,7 @@ mod public;
 mod registrar;
 mod tunnels;
 mod upstream;
+mod watch;
 
 pub use edge::{Edge, EdgeAddresses, EdgeConfig, EdgeError, reachable_here};
 pub use public::PublicLimits;

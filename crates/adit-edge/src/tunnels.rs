@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use adit_core::{
-    choice::least_pending_of_two,
+    choice::{Candidate, least_busy_of_two},
     port::{Change, ChangeNumber, CloseReason, LiveConnection, Snapshot, TunnelEntry},
     registration::{self, Admission, Refusal},
     reserved_hosts::ReservedHosts,
@@ -87,10 +87,47 @@ impl Tunnel {
         evicted
     }
 
-    /// The connection for the next request; `None` if none is left.
+    /// The connection for the next request; `None` if none is left. One that is not healthy is taken only if all
+    /// are like that: to try is better than to refuse.
     pub(crate) fn choose(&self) -> Option<Arc<Connection>> {
         let connections = self.connections.load();
-        least_pending_of_two(&connections, |connection| connection.pending(), rand::random()).cloned()
+        let random = rand::random();
+        least_busy_of_two(&connections, |connection| connection.candidate(), random)
+            .or_else(|| {
+                let any = |connection: &Arc<Connection>| Candidate {
+                    usable: true,
+                    ..connection.candidate()
+                };
+                least_busy_of_two(&connections, any, random)
+            })
+            .cloned()
+    }
+
+    /// A healthy connection for what `failed` did not answer, of another connector if there is one.
+    pub(crate) fn choose_instead_of(&self, failed: &Arc<Connection>) -> Option<Arc<Connection>> {
+        let connections = self.connections.load();
+        let random = rand::random();
+        let but = |usable: &dyn Fn(&Arc<Connection>) -> bool| {
+            let seen = |connection: &Arc<Connection>| {
+                let candidate = connection.candidate();
+                Candidate {
+                    usable: candidate.usable && usable(connection),
+                    ..candidate
+                }
+            };
+            least_busy_of_two(&connections, seen, random).cloned()
+        };
+        but(&|connection| connection.connector.id != failed.connector.id)
+            .or_else(|| but(&|connection| !Arc::ptr_eq(connection, failed)))
+    }
+
+    /// A connection is suspect: its connector's others must answer before they get new work.
+    pub(crate) fn doubt_others(&self, suspect: &Arc<Connection>) {
+        for connection in self.connections.load().iter() {
+            if connection.connector.id == suspect.connector.id && !Arc::ptr_eq(connection, suspect) {
+                connection.doubt();
+            }
+        }
     }
 
     pub(crate) fn live(&self) -> Vec<LiveConnection> {
