@@ -8,15 +8,20 @@ use std::{
     time::Duration,
 };
 
-use adit_wire::{ConnectAnswer, FlowKind, RequestHead};
+use adit_wire::{ConnectAnswer, FlowKind, RequestHead, ResponseHead};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio_util::task::TaskTracker;
 
-use super::{access_log::AccessRecord, body::Pump, page::Page};
+use super::{
+    PublicLimits,
+    access_log::AccessRecord,
+    body::{Pump, Sent},
+    page::Page,
+};
 use crate::{
     connection::{Connection, Place},
+    context::Context,
     tunnels::Tunnel,
     upstream::{self, Answer, Download, Upload, UpstreamError},
 };
@@ -28,7 +33,7 @@ const ANOTHER_LOOK: Duration = Duration::from_millis(100);
 
 /// An exchange whose answer's head is there.
 pub(super) struct Answered {
-    pub(super) answer: ConnectAnswer,
+    pub(super) origin: ResponseHead,
     pub(super) download: Download,
     /// The way to the origin that a WebSocket goes on with.
     pub(super) upload: Option<Upload>,
@@ -40,7 +45,8 @@ pub(super) struct Answered {
 /// Asks the origin. A safe request without a body that a connection swallowed, or leaves unanswered while it is
 /// suspect, is asked once more over another one: RFC 9110, section 9.2.2. Any other may have done its work and is not.
 pub(super) async fn ask(
-    requests: &TaskTracker,
+    context: &Context,
+    limits: &PublicLimits,
     tunnel: &Tunnel,
     head: &RequestHead,
     body: Incoming,
@@ -52,28 +58,48 @@ pub(super) async fn ask(
     let (upload, mut pump): (Option<Upload>, Option<Pump>) = match (websocket, has_body) {
         (true, _) => (Some(upload), None),
         (false, true) => {
-            let sending = send_body(body, upload, record.request_bytes());
-            (None, Some(Pump::new(requests, sending)))
+            let sending = send_body(body, upload, record.request_bytes(), limits.idle_timeout);
+            (None, Some(Pump::new(&context.requests, sending)))
         }
         (false, false) if head.method.is_safe() => {
             return ask_safely(tunnel, head, place, answer, record).await;
         }
         (false, false) => (None, None),
     };
-    match wait_for_head(answer, &mut pump).await {
-        Ok((answer, download)) => Ok(Answered {
-            answer,
+    let Some(outcome) = wait_for_head(answer, &mut pump).await else {
+        return Err(Page::RequestTimeout);
+    };
+    match accepted(outcome, record) {
+        Ok((origin, download)) => Ok(Answered {
+            origin,
             download,
             upload,
             pump,
             place,
         }),
-        Err(error) => {
-            record.fail(&error);
+        Err(page) => {
             if let Some(pump) = pump {
                 pump.linger();
             }
+            Err(page)
+        }
+    }
+}
+
+/// The origin's answer, unless the connector broke off or could not reach the origin.
+fn accepted(
+    outcome: Result<(ConnectAnswer, Download), UpstreamError>,
+    record: &mut AccessRecord,
+) -> Result<(ResponseHead, Download), Page> {
+    match outcome {
+        Ok((ConnectAnswer::Accepted(origin), download)) => Ok((origin, download)),
+        Ok((ConnectAnswer::Failed(failure), _)) => {
+            record.fail_with(failure.message);
             Err(Page::OriginUnreachable)
+        }
+        Err(error) => {
+            record.fail(&error);
+            Err(Page::ConnectorBroke)
         }
     }
 }
@@ -107,12 +133,9 @@ fn without_body(
     place: Place,
     record: &mut AccessRecord,
 ) -> Result<Answered, Page> {
-    let (answer, download) = outcome.map_err(|error| {
-        record.fail(&error);
-        Page::OriginUnreachable
-    })?;
+    let (origin, download) = accepted(outcome, record)?;
     Ok(Answered {
-        answer,
+        origin,
         download,
         upload: None,
         pump: None,
@@ -144,7 +167,10 @@ async fn open(
         let place = Place::on(next.ok_or(Page::NoConnection)?);
         record.via(place.connection());
         match upstream::open(place.connection(), head, has_body).await {
-            Ok((upload, answer)) => return Ok((place, upload, answer)),
+            Ok((upload, answer)) => {
+                record.sent();
+                return Ok((place, upload, answer));
+            }
             // The connection broke and is about to leave the registry: the next choice may be luckier.
             Err(UpstreamError::NotSent) => {
                 tunnel.remove(place.connection());
@@ -161,28 +187,36 @@ async fn open(
     Err(Page::NoConnection)
 }
 
-/// Waits for the answer's head while the request's body flows.
+/// Waits for the answer's head while the request's body flows. `None`: the client stopped sending.
 async fn wait_for_head(
     answer: Answer,
     pump: &mut Option<Pump>,
-) -> Result<(ConnectAnswer, Download), UpstreamError> {
+) -> Option<Result<(ConnectAnswer, Download), UpstreamError>> {
     let head = answer.head();
     tokio::pin!(head);
     if let Some(running) = pump {
-        tokio::select! {
-            head = &mut head => return head,
-            () = running => {}
-        }
+        let sent = tokio::select! {
+            head = &mut head => return Some(head),
+            sent = running => sent,
+        };
         *pump = None;
+        if sent == Sent::Stalled {
+            return None;
+        }
     }
-    head.await
+    Some(head.await)
 }
 
 /// Carries the request's body to the origin. If the origin wants no more of it, the rest is read and thrown away; if
-/// the client broke off, the upload is dropped unfinished, which the connector sees.
-async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>) {
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return };
+/// the client broke off or sends nothing for `patience`, the upload is dropped unfinished, which the connector sees.
+async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>, patience: Duration) -> Sent {
+    loop {
+        let frame = match tokio::time::timeout(patience, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame,
+            Ok(Some(Err(_))) => return Sent::Done,
+            Ok(None) => break,
+            Err(_elapsed) => return Sent::Stalled,
+        };
         match frame.into_data() {
             Ok(data) => {
                 let length = data.len() as u64;
@@ -195,14 +229,16 @@ async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>)
             Err(frame) => {
                 if let Ok(trailers) = frame.into_trailers() {
                     let _ = upload.finish_with_trailers(trailers);
-                    return;
+                    return Sent::Done;
                 }
             }
         }
     }
     upload.finish();
+    Sent::Done
 }
 
-async fn throw_away(mut body: Incoming) {
+async fn throw_away(mut body: Incoming) -> Sent {
     while let Some(Ok(_)) = body.frame().await {}
+    Sent::Done
 }
