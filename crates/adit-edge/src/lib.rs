@@ -18,6 +18,7 @@ mod memory;
 mod metrics;
 mod public;
 mod registrar;
+mod traffic;
 mod tunnels;
 mod upstream;
 mod watch;

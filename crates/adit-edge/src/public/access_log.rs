@@ -10,12 +10,11 @@ use std::{
     time::Instant,
 };
 
-use adit_model::TunnelKey;
 use http::{Method, StatusCode, Version, header::HOST, request::Parts};
 use tracing::info;
 
 use super::http2::Active;
-use crate::{connection::Connection, context::Context, upstream::UpstreamError};
+use crate::{connection::Connection, context::Context, tunnels::Route, upstream::UpstreamError};
 
 /// What is known of a request; its line is written on drop. Neither queries nor headers are kept: they hold secrets.
 pub(super) struct AccessRecord {
@@ -27,7 +26,7 @@ pub(super) struct AccessRecord {
     version: Version,
     host: String,
     path: String,
-    tunnel: Option<TunnelKey>,
+    route: Option<Arc<Route>>,
     connection: Option<Arc<Connection>>,
     /// How many connections were asked.
     asked: u32,
@@ -102,7 +101,7 @@ impl AccessRecord {
             version: parts.version,
             host: host.or_else(|| Some(named()?.into_owned())).unwrap_or_default(),
             path: parts.uri.path().to_owned(),
-            tunnel: None,
+            route: None,
             connection: None,
             asked: 0,
             status: StatusCode::OK,
@@ -127,8 +126,8 @@ impl AccessRecord {
         Arc::clone(&self.request_bytes)
     }
 
-    pub(super) const fn routed(&mut self, tunnel: &TunnelKey) {
-        self.tunnel = Some(*tunnel);
+    pub(super) fn routed(&mut self, route: &Arc<Route>) {
+        self.route = Some(Arc::clone(route));
     }
 
     /// A connection is asked next.
@@ -179,6 +178,7 @@ impl Drop for AccessRecord {
         let total_ms = self.elapsed_ms();
         let request_bytes = self.request_bytes.load(Ordering::Relaxed);
         self.context.metrics.request_done(
+            self.route.as_deref(),
             self.status.as_u16(),
             total_ms / 1e3,
             request_bytes,
@@ -192,7 +192,7 @@ impl Drop for AccessRecord {
             target: "adit::access",
             ray = %self.ray, client = %self.client, method = %self.method, version = ?self.version,
             host = self.host, path = self.path, status = self.status.as_u16(),
-            tunnel.id = self.tunnel.map(|key| display(key.tunnel)),
+            tunnel.id = self.route.as_ref().map(|route| display(route.tunnel.key.tunnel)),
             connector.id = via.map(|via| display(via.connector.id)), connection.id = via.map(|via| display(via.id)),
             connection.index = via.map(|via| via.index.0),
             transport = via.map(|via| display(via.transport.protocol())), asked = self.asked,

@@ -19,7 +19,7 @@ use super::{
     request::{self, BodyLength},
     response, websocket,
 };
-use crate::{context::Context, tunnels::Tunnel};
+use crate::{context::Context, tunnels::Route};
 
 /// Answers one public request. `active` is kept until its answer has been sent.
 pub(super) async fn handle(
@@ -38,10 +38,10 @@ pub(super) async fn handle(
         if parts.headers.len() > limits.max_headers {
             return Err(Page::TooManyHeaders);
         }
-        let (tunnel, mut head) = route(context, &parts, &forwarded, &body)?;
+        let (route, mut head) = route(context, &parts, &forwarded, &body)?;
         forwarded.write(&mut head.headers, ray, context.location.as_str());
-        record.routed(&tunnel.key);
-        ask(context, limits, &tunnel, &head, body, &mut record).await
+        record.routed(&route);
+        ask(context, limits, &route.tunnel, &head, body, &mut record).await
     };
     let mut response = match answered.await {
         Ok(answered) => match request::websocket(&parts).zip(upgrade) {
@@ -58,20 +58,20 @@ pub(super) async fn handle(
     Ok(response)
 }
 
-/// The tunnel for a request and the head it gets.
+/// Where a request leads and the head it gets there.
 fn route(
     context: &Context,
     parts: &Parts,
     forwarded: &Forwarded,
     body: &Incoming,
-) -> Result<(Arc<Tunnel>, RequestHead), Page> {
+) -> Result<(Arc<Route>, RequestHead), Page> {
     let target = request::target(parts)?;
     if forwarded.is_loop() {
         return Err(Page::Loop);
     }
     let table = context.tunnels.load();
-    let tunnel = match table.routes.lookup(&target.host) {
-        Destination::Route(tunnel) => Arc::clone(tunnel),
+    let route = match table.routes.lookup(&target.host) {
+        Destination::Route(route) => Arc::clone(route),
         Destination::Reserved | Destination::Unknown => return Err(Page::UnknownHost),
     };
     let length = if body.is_end_stream() {
@@ -81,5 +81,5 @@ fn route(
             .exact()
             .map_or(BodyLength::Unknown, BodyLength::Exact)
     };
-    Ok((tunnel, request::head(parts, &target, forwarded.scheme(), length)?))
+    Ok((route, request::head(parts, &target, forwarded.scheme(), length)?))
 }
