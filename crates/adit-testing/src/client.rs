@@ -120,6 +120,16 @@ impl AnswerBody {
         Ok((&mut self.incoming).collect().await?.to_bytes())
     }
 
+    /// Everything that is left, and the trailers behind it.
+    ///
+    /// # Errors
+    /// When the body breaks off.
+    pub async fn read_with_trailers(&mut self) -> Result<(Bytes, Option<HeaderMap>), ClientError> {
+        let collected = (&mut self.incoming).collect().await?;
+        let trailers = collected.trailers().cloned();
+        Ok((collected.to_bytes(), trailers))
+    }
+
     /// Reads to the end and tells how many bytes came, without keeping them.
     ///
     /// # Errors
