@@ -2,7 +2,7 @@
 //!
 //! [`port`] holds the traits that the binary passes between API, edge and store, and the plain values that
 //! cross them. The other modules are decisions: may this connector register ([`registration`]), where does this
-//! host name go ([`routes`]), which connection carries the next request ([`choice`]), may this tunnel go
+//! host name go ([`routes`]), which connection carries the next request ([`choice`]) and does it still answer ([`liveness`]), may this tunnel go
 //! ([`lifecycle`]), how does a tunnel fare ([`status`]), what does a typed host name mean in a zone
 //! ([`zone_names`]), which host names does Adit keep for itself ([`reserved_hosts`]), what may a credential do
 //! ([`permission`]), what is an API token made of ([`token_value`]), which origin serves a request ([`ingress`]),
@@ -15,6 +15,7 @@ pub mod client_address;
 pub mod ha;
 pub mod ingress;
 pub mod lifecycle;
+pub mod liveness;
 pub mod networks;
 pub mod object;
 pub mod permission;

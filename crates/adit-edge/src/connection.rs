@@ -4,13 +4,18 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
-use adit_core::port::{CloseReason, ConnectorInfo, LiveConnection};
+use adit_core::{
+    choice::Candidate,
+    liveness::Health,
+    port::{CloseReason, ConnectorInfo, LiveConnection},
+};
 use adit_model::{ConnectionId, ConnectionIndex, Timestamp, TransportProtocol};
 use adit_net::{h2::H2Session, quic::QuicConnection};
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::memory::{MemoryBudget, WindowGrant};
@@ -42,6 +47,14 @@ impl Transport {
         }
     }
 
+    /// Asks the peer whether it lives.
+    pub(crate) fn ask(&self) {
+        match self {
+            Self::Quic(connection) => connection.ask(),
+            Self::Http2(session) => session.ask(),
+        }
+    }
+
     /// Ends it at once, with the code that makes a connector come back without delay.
     pub(crate) fn close(&self) {
         match self {
@@ -60,6 +73,15 @@ pub(crate) struct Connection {
     pub(crate) opened_at: Timestamp,
     pub(crate) transport: Transport,
     pending: AtomicUsize,
+    /// How much its bytes weigh, in requests.
+    weight: AtomicU64,
+    health: watch::Sender<Health>,
+    /// Whether that is [`Health::Healthy`], for every request to read without a lock.
+    healthy: AtomicBool,
+    doubted: AtomicBool,
+    /// It got work, or is doubted.
+    woken: Notify,
+    ended: CancellationToken,
     /// Fires when the last request has ended while the connection drains.
     idle: CancellationToken,
     draining: CancellationToken,
@@ -83,6 +105,12 @@ impl Connection {
             opened_at,
             transport,
             pending: AtomicUsize::new(0),
+            weight: AtomicU64::new(0),
+            health: watch::Sender::new(Health::Healthy),
+            healthy: AtomicBool::new(true),
+            doubted: AtomicBool::new(false),
+            woken: Notify::new(),
+            ended: CancellationToken::new(),
             idle: CancellationToken::new(),
             draining: CancellationToken::new(),
             close_reason: OnceLock::new(),
@@ -100,6 +128,59 @@ impl Connection {
     /// How many requests run on it.
     pub(crate) fn pending(&self) -> usize {
         self.pending.load(Ordering::Relaxed)
+    }
+
+    /// What speaks for and against it when a request looks for one.
+    pub(crate) fn candidate(&self) -> Candidate {
+        let weight = usize::try_from(self.weight.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
+        Candidate {
+            load: self.pending().saturating_add(weight),
+            usable: self.healthy.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn weigh(&self, weight: u64) {
+        self.weight.store(weight, Ordering::Relaxed);
+    }
+
+    /// True if that is news.
+    pub(crate) fn set_health(&self, health: Health) -> bool {
+        self.healthy.store(health == Health::Healthy, Ordering::Relaxed);
+        self.health
+            .send_if_modified(|known| std::mem::replace(known, health) != health)
+    }
+
+    /// Completes while it is suspect, else when it becomes so. Cancel safe.
+    pub(crate) async fn suspected(&self) {
+        let mut health = self.health.subscribe();
+        // The sender is here, so there is an end to wait for.
+        let _ = health.wait_for(|health| *health == Health::Suspect).await;
+    }
+
+    /// It must answer before it gets new work, unless that is so already.
+    pub(crate) fn doubt(&self) {
+        if !self.healthy.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        self.doubted.store(true, Ordering::Release);
+        self.woken.notify_one();
+    }
+
+    pub(crate) fn take_doubt(&self) -> bool {
+        self.doubted.swap(false, Ordering::Acquire)
+    }
+
+    pub(crate) async fn woken(&self) {
+        self.woken.notified().await;
+    }
+
+    /// Its link is gone.
+    pub(crate) fn end(&self) {
+        self.ended.cancel();
+    }
+
+    pub(crate) async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 
     /// Ends it at once; the first reason given is the one that is kept.
@@ -149,7 +230,9 @@ pub(crate) struct Place(Arc<Connection>);
 
 impl Place {
     pub(crate) fn on(connection: Arc<Connection>) -> Self {
-        connection.pending.fetch_add(1, Ordering::Relaxed);
+        if connection.pending.fetch_add(1, Ordering::Relaxed) == 0 {
+            connection.woken.notify_one();
+        }
         Self(connection)
     }
 

@@ -287,7 +287,7 @@ async fn bind_public(config: &EdgeConfig, tunnels: &Arc<Tunnels>) -> Result<Vec<
             tunnels: Arc::clone(tunnels),
         };
         let resolver = IssuingResolver::new(&config.authority, &config.leaf_key, names);
-        let tls = tls::edge_tcp_config(resolver)?;
+        let tls = tls::public_config(resolver)?;
         let listener = TlsListener::bind(address, tls, TlsLimits::default())
             .await
             .map_err(listen_error("public HTTPS", address))?;

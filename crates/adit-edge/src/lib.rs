@@ -18,8 +18,10 @@ mod memory;
 mod metrics;
 mod public;
 mod registrar;
+mod traffic;
 mod tunnels;
 mod upstream;
+mod watch;
 
 pub use edge::{Edge, EdgeAddresses, EdgeConfig, EdgeError, reachable_here};
 pub use public::PublicLimits;

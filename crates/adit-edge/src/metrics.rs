@@ -6,6 +6,11 @@ use metrics::{
     histogram,
 };
 
+use crate::{
+    traffic::{By, CLASSES, Labels, of_class},
+    tunnels::Route,
+};
+
 /// The edge's counters. Names and units are documented in `docs/operations.md`.
 pub(crate) struct EdgeMetrics {
     connections_quic: Gauge,
@@ -17,6 +22,7 @@ pub(crate) struct EdgeMetrics {
     bytes_up: Counter,
     bytes_down: Counter,
     pub(crate) public_connections: Gauge,
+    labels: Labels,
 }
 
 impl EdgeMetrics {
@@ -38,24 +44,17 @@ impl EdgeMetrics {
         describe_counter!("adit_http_request_bytes_total", "Bytes of request bodies.");
         describe_counter!("adit_http_response_bytes_total", "Bytes of response bodies.");
         describe_gauge!("adit_http_connections", "Open public connections.");
-        let class = |class: &'static str| counter!("adit_http_responses_total", "class" => class);
         Self {
             connections_quic: gauge!("adit_edge_connections", "protocol" => "quic"),
             connections_http2: gauge!("adit_edge_connections", "protocol" => "http2"),
             refused: counter!("adit_edge_registrations_refused_total"),
             handshakes_failed: counter!("adit_edge_handshakes_failed_total"),
-            responses: [
-                class("other"),
-                class("1xx"),
-                class("2xx"),
-                class("3xx"),
-                class("4xx"),
-                class("5xx"),
-            ],
+            responses: CLASSES.map(|class| counter!("adit_http_responses_total", "class" => class)),
             request_seconds: histogram!("adit_http_request_seconds"),
             bytes_up: counter!("adit_http_request_bytes_total"),
             bytes_down: counter!("adit_http_response_bytes_total"),
             public_connections: gauge!("adit_http_connections"),
+            labels: Labels::new(),
         }
     }
 
@@ -82,13 +81,26 @@ impl EdgeMetrics {
         self.handshakes_failed.increment(1);
     }
 
-    pub(crate) fn request_done(&self, status: u16, seconds: f64, bytes_up: u64, bytes_down: u64) {
-        let class = usize::from(status / 100);
-        if let Some(responses) = self.responses.get(class).or_else(|| self.responses.first()) {
-            responses.increment(1);
-        }
+    /// A request is done; `route` is what it was for, if anything.
+    pub(crate) fn request_done(
+        &self,
+        route: Option<&Route>,
+        status: u16,
+        seconds: f64,
+        request_bytes: u64,
+        response_bytes: u64,
+    ) {
+        of_class(&self.responses, status).increment(1);
         self.request_seconds.record(seconds);
-        self.bytes_up.increment(bytes_up);
-        self.bytes_down.increment(bytes_down);
+        self.bytes_up.increment(request_bytes);
+        self.bytes_down.increment(response_bytes);
+        let Some(route) = route else { return };
+        let tunnel = || route.tunnel.key.tunnel.to_string();
+        self.labels
+            .traffic(&route.traffic, By::Host, || route.host.clone())
+            .count(status, request_bytes, response_bytes);
+        self.labels
+            .traffic(&route.tunnel.traffic, By::Tunnel, tunnel)
+            .count(status, request_bytes, response_bytes);
     }
 }

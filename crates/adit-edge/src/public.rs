@@ -4,18 +4,23 @@ mod access_log;
 mod body;
 mod exchange;
 mod forwarded;
+mod http1;
+mod http2;
 mod listener;
 mod page;
 mod request;
 mod response;
 mod service;
+mod stalls;
 mod websocket;
 
 pub(crate) use listener::{Entrance, serve};
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
+
+use crate::context::Context;
 
 /// What public clients may take up.
 #[derive(Debug, Clone)]
@@ -27,7 +32,8 @@ pub struct PublicLimits {
     /// The most connections open at once per listener. Default 16,384. More wait in the system's queue.
     pub max_connections: usize,
     /// How long a client may take over a request's head, and a kept-alive connection may wait for the next one.
-    /// Default 2 min. A body has no time limit.
+    /// Default 2 min. A client that sends nothing of an announced body, or takes nothing of an answer, for as long is
+    /// let go. A body that moves has no time limit, and an origin may be silent for ever.
     pub idle_timeout: Duration,
     /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default none.
     pub trusted_proxies: Vec<IpNet>,
@@ -66,4 +72,11 @@ impl Scheme {
 struct Peer {
     address: SocketAddr,
     scheme: Scheme,
+}
+
+/// What every client's connection shares.
+#[derive(Clone)]
+struct Shared {
+    context: Arc<Context>,
+    limits: Arc<PublicLimits>,
 }

@@ -27,6 +27,7 @@ use crate::{
     connection::{Connection, Transport},
     context::Context,
     tunnels::Tunnel,
+    watch::keep_watch,
 };
 
 /// A replaced connection ends after its requests, or after this long.
@@ -85,6 +86,7 @@ impl ControlStream {
             return;
         };
         tunnel.remove(&connection);
+        connection.end();
         if self.closed.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -138,6 +140,9 @@ impl ControlStream {
             self.context.tasks.spawn(retire(old));
         }
         connection.widen(&self.context.memory);
+        self.context
+            .tasks
+            .spawn(keep_watch(Arc::clone(tunnel), Arc::clone(&connection)));
         self.report_opened(&key, &connection);
         let details = ConnectionDetails {
             connection: connection.id,

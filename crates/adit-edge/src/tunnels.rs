@@ -3,17 +3,17 @@
 use std::{collections::HashMap, sync::Arc};
 
 use adit_core::{
-    choice::least_pending_of_two,
+    choice::{Candidate, least_busy_of_two},
     port::{Change, ChangeNumber, CloseReason, LiveConnection, Snapshot, TunnelEntry},
     registration::{self, Admission, Refusal},
     reserved_hosts::ReservedHosts,
     routes::RouteTable,
 };
-use adit_model::{ConnectorId, SecretDigest, TunnelKey};
+use adit_model::{ConnectorId, HostPattern, SecretDigest, TunnelKey};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
 
-use crate::connection::Connection;
+use crate::{connection::Connection, traffic::LazyTraffic};
 
 /// One tunnel: what the store says of it and which connections serve it.
 #[derive(Debug)]
@@ -25,6 +25,16 @@ pub(crate) struct Tunnel {
     connections: ArcSwap<Vec<Arc<Connection>>>,
     /// Orders registrations against deletion: nothing registers after the entry says deleted.
     editing: Mutex<()>,
+    pub(crate) traffic: LazyTraffic,
+}
+
+/// Where a host name leads.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// The name or wildcard, as it is in the store.
+    pub(crate) host: String,
+    pub(crate) tunnel: Arc<Tunnel>,
+    pub(crate) traffic: LazyTraffic,
 }
 
 impl Tunnel {
@@ -34,6 +44,7 @@ impl Tunnel {
             entry: ArcSwapOption::empty(),
             connections: ArcSwap::from_pointee(Vec::new()),
             editing: Mutex::new(()),
+            traffic: LazyTraffic::default(),
         })
     }
 
@@ -87,10 +98,47 @@ impl Tunnel {
         evicted
     }
 
-    /// The connection for the next request; `None` if none is left.
+    /// The connection for the next request; `None` if none is left. One that is not healthy is taken only if all
+    /// are like that: to try is better than to refuse.
     pub(crate) fn choose(&self) -> Option<Arc<Connection>> {
         let connections = self.connections.load();
-        least_pending_of_two(&connections, |connection| connection.pending(), rand::random()).cloned()
+        let random = rand::random();
+        least_busy_of_two(&connections, |connection| connection.candidate(), random)
+            .or_else(|| {
+                let any = |connection: &Arc<Connection>| Candidate {
+                    usable: true,
+                    ..connection.candidate()
+                };
+                least_busy_of_two(&connections, any, random)
+            })
+            .cloned()
+    }
+
+    /// A healthy connection for what `failed` did not answer, of another connector if there is one.
+    pub(crate) fn choose_instead_of(&self, failed: &Arc<Connection>) -> Option<Arc<Connection>> {
+        let connections = self.connections.load();
+        let random = rand::random();
+        let but = |usable: &dyn Fn(&Arc<Connection>) -> bool| {
+            let seen = |connection: &Arc<Connection>| {
+                let candidate = connection.candidate();
+                Candidate {
+                    usable: candidate.usable && usable(connection),
+                    ..candidate
+                }
+            };
+            least_busy_of_two(&connections, seen, random).cloned()
+        };
+        but(&|connection| connection.connector.id != failed.connector.id)
+            .or_else(|| but(&|connection| !Arc::ptr_eq(connection, failed)))
+    }
+
+    /// A connection is suspect: its connector's others must answer before they get new work.
+    pub(crate) fn doubt_others(&self, suspect: &Arc<Connection>) {
+        for connection in self.connections.load().iter() {
+            if connection.connector.id == suspect.connector.id && !Arc::ptr_eq(connection, suspect) {
+                connection.doubt();
+            }
+        }
     }
 
     pub(crate) fn live(&self) -> Vec<LiveConnection> {
@@ -106,7 +154,7 @@ impl Tunnel {
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     tunnels: HashMap<TunnelKey, Arc<Tunnel>>,
-    pub(crate) routes: RouteTable<Arc<Tunnel>>,
+    pub(crate) routes: RouteTable<Arc<Route>>,
     pub(crate) change: ChangeNumber,
     /// False until the first snapshot: nobody can be refused for good before it.
     pub(crate) ready: bool,
@@ -130,8 +178,15 @@ impl Table {
         }
     }
 
-    fn target(&mut self, key: TunnelKey) -> Arc<Tunnel> {
-        Arc::clone(self.tunnels.entry(key).or_insert_with(|| Tunnel::new(key)))
+    fn set_route(&mut self, pattern: HostPattern, key: Option<TunnelKey>) {
+        let route = key.map(|key| {
+            Arc::new(Route {
+                host: pattern.to_string(),
+                tunnel: Arc::clone(self.tunnels.entry(key).or_insert_with(|| Tunnel::new(key))),
+                traffic: LazyTraffic::default(),
+            })
+        });
+        self.routes.set(pattern, route);
     }
 }
 
@@ -172,8 +227,7 @@ impl Tunnels {
             table.tunnels.remove(&key);
         }
         for host in snapshot.hosts {
-            let target = table.target(host.tunnel);
-            table.routes.set(host.pattern, Some(target));
+            table.set_route(host.pattern, Some(host.tunnel));
         }
         self.0.store(Arc::new(table));
     }
@@ -184,10 +238,7 @@ impl Tunnels {
         for change in changes {
             match change {
                 Change::Tunnel(key, entry) => table.set_tunnel(key, entry),
-                Change::Host(pattern, tunnel) => {
-                    let target = tunnel.map(|key| table.target(key));
-                    table.routes.set(pattern, target);
-                }
+                Change::Host(pattern, tunnel) => table.set_route(pattern, tunnel),
             }
         }
         table.change = upto;

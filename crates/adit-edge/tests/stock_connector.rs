@@ -32,10 +32,7 @@ struct Scene {
 
 impl Scene {
     fn way(&self) -> Way<'static> {
-        Way {
-            listener: self.edge.http(),
-            host: HOST,
-        }
+        Way::plain(self.edge.http(), HOST)
     }
 }
 

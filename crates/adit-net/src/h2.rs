@@ -5,6 +5,7 @@
 
 mod driver;
 mod error;
+mod liveness;
 mod recv;
 mod send;
 mod session;

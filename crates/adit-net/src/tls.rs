@@ -64,6 +64,18 @@ pub fn edge_tcp_config(
     Ok(Arc::new(config))
 }
 
+/// The edge's TLS for public clients: TLS 1.2 and 1.3, HTTP/2 or HTTP/1.1, sessions resumed by tickets that only this
+/// process can read.
+///
+/// # Errors
+/// If the crypto provider cannot serve these versions or has no randomness.
+pub fn public_config(certificates: Arc<dyn ResolvesServerCert>) -> Result<Arc<ServerConfig>, TlsConfigError> {
+    let mut config = ServerConfig::clone(edge_tcp_config(certificates)?.as_ref());
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.ticketer = aws_lc_rs::Ticketer::new().map_err(TlsConfigError::Rustls)?;
+    Ok(Arc::new(config))
+}
+
 /// The edge's TLS for connectors that dial over QUIC: TLS 1.3, ALPN [`TUNNEL_ALPN`], no 0-RTT.
 ///
 /// # Errors

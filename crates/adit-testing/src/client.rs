@@ -1,5 +1,7 @@
 //! A small HTTP client that connects to a listener and names any host, so that no test needs DNS.
 
+mod http2;
+
 use std::{fmt::Debug, net::SocketAddr};
 
 use bytes::Bytes;
@@ -9,6 +11,8 @@ use http_body_util::{BodyExt, Empty};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::JoinSet};
+
+pub use http2::{send_http2, websocket_http2};
 
 /// An answer, read to its end.
 #[derive(Debug, Clone)]
@@ -114,6 +118,16 @@ impl AnswerBody {
     /// When the body breaks off.
     pub async fn read(&mut self) -> Result<Bytes, ClientError> {
         Ok((&mut self.incoming).collect().await?.to_bytes())
+    }
+
+    /// Everything that is left, and the trailers behind it.
+    ///
+    /// # Errors
+    /// When the body breaks off.
+    pub async fn read_with_trailers(&mut self) -> Result<(Bytes, Option<HeaderMap>), ClientError> {
+        let collected = (&mut self.incoming).collect().await?;
+        let trailers = collected.trailers().cloned();
+        Ok((collected.to_bytes(), trailers))
     }
 
     /// Reads to the end and tells how many bytes came, without keeping them.

@@ -2,20 +2,24 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use adit_net::tls::TrustAnchors;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::{Request, StatusCode};
 use http_body::Frame;
-use http_body_util::{BodyExt, Empty, Full, StreamBody};
+use http_body_util::{Empty, Full, StreamBody};
 use sha2::{Digest, Sha256};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
 };
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Message, protocol::Role},
+};
 
 use crate::{
-    client::{AnswerBody, get, send},
+    client::{Answer, AnswerBody, ClientError, send, send_http2, websocket_http2},
     origin::{Origin, pattern},
     wait::{wait_for, wait_within},
 };
@@ -23,27 +27,66 @@ use crate::{
 /// A public listener and a host name behind which the origin is reached.
 #[derive(Debug, Clone, Copy)]
 pub struct Way<'a> {
-    /// Where public HTTP enters.
+    /// Where public traffic enters.
     pub listener: SocketAddr,
     /// The host name.
     pub host: &'a str,
+    /// Whom clients that speak HTTP/2 over TLS trust; `None` for clients that speak HTTP/1.1 in the clear.
+    pub http2: Option<&'a TrustAnchors>,
 }
 
-impl Way<'_> {
+impl<'a> Way<'a> {
+    /// HTTP/1.1 in the clear.
+    #[must_use]
+    pub const fn plain(listener: SocketAddr, host: &'a str) -> Self {
+        Self {
+            listener,
+            host,
+            http2: None,
+        }
+    }
+
+    async fn send<B>(
+        &self,
+        request: http::request::Builder,
+        body: B,
+    ) -> Result<(http::Response<()>, AnswerBody), ClientError>
+    where
+        B: http_body::Body<Data: Send, Error: Into<ClientError>> + Send + Unpin + 'static,
+    {
+        let mut request = request.body(body)?;
+        match self.http2 {
+            None => {
+                request
+                    .headers_mut()
+                    .insert(http::header::HOST, self.host.parse()?);
+                send(self.listener, request).await
+            }
+            Some(anchors) => {
+                *request.uri_mut() = format!("https://{}{}", self.host, request.uri()).parse()?;
+                send_http2(self.listener, anchors, request).await
+            }
+        }
+    }
+
     async fn ask(&self, request: http::request::Builder) -> (http::Response<()>, AnswerBody) {
-        let request = request.header("host", self.host).body(Empty::<Bytes>::new());
-        send(self.listener, request.unwrap()).await.unwrap()
+        self.send(request, Empty::<Bytes>::new()).await.unwrap()
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        let (head, mut body) = self.ask(Request::get(path)).await;
+        Answer {
+            status: head.status(),
+            headers: head.headers().clone(),
+            body: body.read().await.unwrap(),
+        }
     }
 
     async fn upload<B>(&self, body: B) -> (Option<u64>, String)
     where
-        B: http_body::Body<Data: Send, Error: Into<crate::client::ClientError>> + Send + 'static,
+        B: http_body::Body<Data: Send, Error: Into<ClientError>> + Send + Unpin + 'static,
     {
-        let request = Request::post("/upload")
-            .header("host", self.host)
-            .body(body)
-            .unwrap();
-        let (_, mut answer) = send(self.listener, request).await.unwrap();
+        let (_, mut answer) = self.send(Request::post("/upload"), body).await.unwrap();
         let told: serde_json::Value = serde_json::from_slice(&answer.read().await.unwrap()).unwrap();
         (
             told["bytes"].as_u64(),
@@ -54,7 +97,7 @@ impl Way<'_> {
 
 /// The origin sees the request as it was, and what the edge says of its client.
 pub async fn a_request_arrives_as_it_was(way: Way<'_>) {
-    let echo = get(way.listener, way.host, "/a/%2Fb?c=d&e").await.unwrap();
+    let echo = way.get("/a/%2Fb?c=d&e").await;
     assert_eq!(echo.status, 200);
     assert_eq!(echo.json()["target"], "/a/%2Fb?c=d&e");
     let headers = echo.json()["headers"].to_string().to_lowercase();
@@ -69,17 +112,14 @@ pub async fn a_request_arrives_as_it_was(way: Way<'_>) {
     ] {
         assert!(headers.contains(expected), "{expected} is missing in {headers}");
     }
-    let cookies = get(way.listener, way.host, "/cookies").await.unwrap();
+    let cookies = way.get("/cookies").await;
     assert_eq!(cookies.headers.get_all("set-cookie").iter().count(), 2);
     let internal = |name: &http::HeaderName| name.as_str().starts_with("cf-cloudflared");
     assert!(
         !cookies.headers.keys().any(internal),
         "an internal header got out"
     );
-    assert_eq!(
-        get(way.listener, way.host, "/status/418").await.unwrap().status,
-        418
-    );
+    assert_eq!(way.get("/status/418").await.status, 418);
     let (head, mut body) = way.ask(Request::head("/bytes/1000")).await;
     assert_eq!(head.headers()["content-length"], "1000");
     assert_eq!(body.count().await.unwrap(), 0);
@@ -93,7 +133,7 @@ pub async fn bodies_of_every_kind_arrive_whole(way: Way<'_>) {
         ("/bytes/33554432", 33_554_432),
         ("/bytes/300000?chunked", 300_000),
     ] {
-        let answer = get(way.listener, way.host, path).await.unwrap();
+        let answer = way.get(path).await;
         assert!(answer.body == pattern(bytes), "{path} came back changed");
     }
     let sum = |bytes: usize| (Some(bytes as u64), hex::encode(Sha256::digest(pattern(bytes))));
@@ -110,7 +150,7 @@ pub async fn bodies_of_every_kind_arrive_whole(way: Way<'_>) {
     let pieces = pieces
         .into_iter()
         .map(|piece| Ok::<_, std::io::Error>(Frame::data(piece)));
-    let chunked = BodyExt::boxed(StreamBody::new(futures_util::stream::iter(pieces)));
+    let chunked = StreamBody::new(futures_util::stream::iter(pieces));
     assert_eq!(way.upload(chunked).await, sum(300_000), "a chunked body changed");
 }
 
@@ -160,15 +200,32 @@ pub async fn an_origin_that_breaks_off_breaks_the_answer(way: Way<'_>) {
         assert_eq!(head.status(), 200);
         assert!(body.count().await.is_err(), "{path} looked complete");
     }
-    assert_eq!(get(way.listener, way.host, "/hangup").await.unwrap().status, 502);
+    assert_eq!(way.get("/hangup").await.status, 502);
 }
 
 /// WebSocket messages of every size come back, and the close reaches the origin.
 pub async fn a_websocket_carries_bytes_both_ways(way: Way<'_>, origin: &Origin) {
-    let stream = TcpStream::connect(way.listener).await.unwrap();
-    let url = format!("ws://{}/websocket", way.host);
-    let (mut socket, answer) = tokio_tungstenite::client_async(url, stream).await.unwrap();
-    assert_eq!(answer.status(), StatusCode::SWITCHING_PROTOCOLS);
+    match way.http2 {
+        None => {
+            let stream = TcpStream::connect(way.listener).await.unwrap();
+            let url = format!("ws://{}/websocket", way.host);
+            let (socket, answer) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::SWITCHING_PROTOCOLS);
+            echo(socket).await;
+        }
+        Some(anchors) => {
+            let uri = format!("https://{}/websocket", way.host).parse().unwrap();
+            let (stream, _connection) = websocket_http2(way.listener, anchors, uri).await.unwrap();
+            echo(WebSocketStream::from_raw_socket(stream, Role::Client, None).await).await;
+        }
+    }
+    wait_for("the origin's socket to close", async || {
+        origin.live_requests() == 0
+    })
+    .await;
+}
+
+async fn echo(mut socket: WebSocketStream<impl AsyncRead + AsyncWrite + Unpin>) {
     for size in [1, 125, 60_000, 1_000_000] {
         let sent = Message::binary(pattern(size));
         socket.send(sent.clone()).await.unwrap();
@@ -179,15 +236,11 @@ pub async fn a_websocket_carries_bytes_both_ways(way: Way<'_>, origin: &Origin) 
     }
     socket.close(None).await.unwrap();
     while let Some(Ok(_)) = socket.next().await {}
-    wait_for("the origin's socket to close", async || {
-        origin.live_requests() == 0
-    })
-    .await;
 }
 
 /// Nobody listens where the connector looks for the origin.
 pub async fn an_origin_that_is_down_is_a_502(way: Way<'_>) {
-    let answer = get(way.listener, way.host, "/").await.unwrap();
+    let answer = way.get("/").await;
     assert_eq!(answer.status, 502);
     assert!(answer.text().contains("bad gateway"), "{}", answer.text());
 }
@@ -203,9 +256,7 @@ pub async fn a_connector_that_says_goodbye_finishes_its_requests(
     events.chunk().await.unwrap();
     stop();
     wait_for("no more routing", async || {
-        get(way.listener, way.host, "/")
-            .await
-            .is_ok_and(|answer| answer.status.as_u16() == 530)
+        way.get("/").await.status.as_u16() == 530
     })
     .await;
     origin.emit("after");

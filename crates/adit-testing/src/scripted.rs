@@ -1,9 +1,12 @@
-//! Peers that do what a test says: an edge for a connector under test, and an origin with an answer of its own.
+//! Peers that do what a test says: an edge for a connector under test, a connector for an edge under test, and an
+//! origin with an answer of its own.
 
+mod connector;
 mod edge;
 mod identity;
 mod origin;
 
+pub use connector::{AnswerBody, Asked, AskedBody, ScriptedConnector, registration};
 pub use edge::{Answer, EdgeConnection, Exchange, Script, ScriptedEdge};
 pub use identity::TestIdentity;
 pub use origin::{ScriptedBody, ScriptedOrigin, full};

@@ -1,6 +1,8 @@
 //! One line for each public request, written when its answer has been sent or given up.
 
 use std::{
+    fmt,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -8,64 +10,115 @@ use std::{
     time::Instant,
 };
 
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Version, header::HOST, request::Parts};
 use tracing::info;
 
-use crate::{connection::Connection, context::Context, upstream::UpstreamError};
+use super::http2::Active;
+use crate::{connection::Connection, context::Context, tunnels::Route, upstream::UpstreamError};
 
 /// What is known of a request; its line is written on drop. Neither queries nor headers are kept: they hold secrets.
 pub(super) struct AccessRecord {
     context: Arc<Context>,
     started: Instant,
     ray: Ray,
-    client: std::net::IpAddr,
+    client: IpAddr,
     method: Method,
+    version: Version,
     host: String,
     path: String,
-    status: StatusCode,
-    head_ms: f64,
+    route: Option<Arc<Route>>,
     connection: Option<Arc<Connection>>,
+    /// How many connections were asked.
+    asked: u32,
+    status: StatusCode,
+    /// Since the start, milliseconds: the request's head is with the connector; the answer's head is here.
+    sent_ms: Option<f64>,
+    head_ms: f64,
     request_bytes: Arc<AtomicU64>,
     response_bytes: u64,
+    end: End,
+    failed_at: Option<&'static str>,
     failure: Option<String>,
-    complete: bool,
+    _active: Option<Active>,
+}
+
+/// Who ended an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// Nobody before its time: the client got all of it.
+    Complete,
+    /// The client left, or took nothing for too long.
+    Client,
+    /// The connector, the way to it, or the origin behind it.
+    Connector,
+    /// This edge stopped.
+    Edge,
+}
+
+impl End {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Client => "client",
+            Self::Connector => "connector",
+            Self::Edge => "edge",
+        }
+    }
 }
 
 /// A request's id: 16 hexadecimal digits, and the edge's location in `Cf-Ray`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ray(pub(super) u64);
 
-impl std::fmt::Display for Ray {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Ray {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
     }
 }
 
 impl AccessRecord {
+    /// `active` tells the client's connection that the request runs until its line is written.
     pub(super) fn new(
         context: &Arc<Context>,
         ray: Ray,
-        client: std::net::IpAddr,
-        method: Method,
-        host: String,
-        path: String,
+        client: IpAddr,
+        parts: &Parts,
+        active: Option<Active>,
     ) -> Self {
+        let named = || {
+            parts
+                .headers
+                .get(HOST)
+                .map(|host| String::from_utf8_lossy(host.as_bytes()))
+        };
+        let host = parts.uri.host().map(str::to_owned);
         Self {
             context: Arc::clone(context),
             started: Instant::now(),
             ray,
             client,
-            method,
-            host,
-            path,
-            status: StatusCode::OK,
-            head_ms: 0.0,
+            method: parts.method.clone(),
+            version: parts.version,
+            host: host.or_else(|| Some(named()?.into_owned())).unwrap_or_default(),
+            path: parts.uri.path().to_owned(),
+            route: None,
             connection: None,
+            asked: 0,
+            status: StatusCode::OK,
+            sent_ms: None,
+            head_ms: 0.0,
             request_bytes: Arc::default(),
             response_bytes: 0,
+            end: End::Client,
+            failed_at: None,
             failure: None,
-            complete: false,
+            _active: active,
         }
+    }
+
+    /// The request's id with the edge's location, as in `Cf-Ray`.
+    pub(super) fn ray(&self) -> String {
+        format!("{}-{}", self.ray, self.context.location)
     }
 
     /// The counter that the request's body adds to.
@@ -73,8 +126,19 @@ impl AccessRecord {
         Arc::clone(&self.request_bytes)
     }
 
+    pub(super) fn routed(&mut self, route: &Arc<Route>) {
+        self.route = Some(Arc::clone(route));
+    }
+
+    /// A connection is asked next.
     pub(super) fn via(&mut self, connection: &Arc<Connection>) {
         self.connection = Some(Arc::clone(connection));
+        self.asked += 1;
+    }
+
+    /// It has the request's head.
+    pub(super) fn sent(&mut self) {
+        self.sent_ms = Some(self.elapsed_ms());
     }
 
     /// The answer's head is there.
@@ -87,9 +151,13 @@ impl AccessRecord {
         self.response_bytes += bytes as u64;
     }
 
-    /// Whether the client got all of the answer.
-    pub(super) const fn complete(&mut self, complete: bool) {
-        self.complete = complete;
+    /// Who ended the answer. What is not said ends with the client.
+    pub(super) const fn ended_by(&mut self, end: End) {
+        self.end = end;
+    }
+
+    pub(super) const fn failed_at(&mut self, hop: &'static str) {
+        self.failed_at = Some(hop);
     }
 
     pub(super) fn fail(&mut self, error: &UpstreamError) {
@@ -110,20 +178,26 @@ impl Drop for AccessRecord {
         let total_ms = self.elapsed_ms();
         let request_bytes = self.request_bytes.load(Ordering::Relaxed);
         self.context.metrics.request_done(
+            self.route.as_deref(),
             self.status.as_u16(),
             total_ms / 1e3,
             request_bytes,
             self.response_bytes,
         );
-        let index = self.connection.as_ref().map(|connection| connection.index.0);
-        let connector = self.connection.as_ref().map(|connection| connection.connector.id);
+        let via = self.connection.as_deref();
+        if self.end == End::Client && self.context.stopped.is_cancelled() {
+            self.end = End::Edge;
+        }
         info!(
             target: "adit::access",
-            ray = %self.ray, client = %self.client, method = %self.method, host = self.host, path = self.path,
-            status = self.status.as_u16(), complete = self.complete, request_bytes,
-            response_bytes = self.response_bytes, head_ms = self.head_ms, total_ms,
-            connection.index = index, connector.id = connector.map(tracing::field::display),
-            failure = self.failure, "request"
+            ray = %self.ray, client = %self.client, method = %self.method, version = ?self.version,
+            host = self.host, path = self.path, status = self.status.as_u16(),
+            tunnel.id = self.route.as_ref().map(|route| display(route.tunnel.key.tunnel)),
+            connector.id = via.map(|via| display(via.connector.id)), connection.id = via.map(|via| display(via.id)),
+            connection.index = via.map(|via| via.index.0),
+            transport = via.map(|via| display(via.transport.protocol())), asked = self.asked,
+            request_bytes, response_bytes = self.response_bytes, sent_ms = self.sent_ms, head_ms = self.head_ms, total_ms,
+            end = self.end.as_str(), failed_at = self.failed_at, failure = self.failure, "request"
         );
     }
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio_util::task::TaskTracker;
 
-use super::access_log::AccessRecord;
+use super::access_log::{AccessRecord, End};
 use crate::{
     connection::Place,
     upstream::{Download, UpstreamError},
@@ -20,15 +20,24 @@ use crate::{
 /// How long a client may go on sending after its answer, before its connection is cut.
 const LINGER: Duration = Duration::from_secs(10);
 
+/// What became of a request's body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// All that anyone still wanted has been sent on.
+    Done,
+    /// The client sent nothing more for too long.
+    Stalled,
+}
+
 /// The request's body on its way to the origin.
 pub(super) struct Pump {
-    work: Pin<Box<dyn Future<Output = ()> + Send>>,
+    work: Pin<Box<dyn Future<Output = Sent> + Send>>,
     owner: TaskTracker,
 }
 
 impl Pump {
     /// A pump that `owner` takes over if it outlives its answer.
-    pub(super) fn new(owner: &TaskTracker, work: impl Future<Output = ()> + Send + 'static) -> Self {
+    pub(super) fn new(owner: &TaskTracker, work: impl Future<Output = Sent> + Send + 'static) -> Self {
         Self {
             work: Box::pin(work),
             owner: owner.clone(),
@@ -38,14 +47,15 @@ impl Pump {
     /// Goes on for a while without the answer. To stop reading what a client still sends would reset its connection,
     /// and with it an answer that it has not read yet.
     pub(super) fn linger(self) {
-        self.owner.spawn(tokio::time::timeout(LINGER, self.work));
+        self.owner
+            .spawn(async move { drop(tokio::time::timeout(LINGER, self.work).await) });
     }
 }
 
 impl Future for Pump {
-    type Output = ();
+    type Output = Sent;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Sent> {
         self.work.as_mut().poll(cx)
     }
 }
@@ -115,7 +125,10 @@ impl Body for ResponseBody {
                 Some(Ok(frame)) => {
                     record.add_response_bytes(frame.data_ref().map_or(0, Bytes::len));
                 }
-                Some(Err(error)) => record.fail(error),
+                Some(Err(error)) => {
+                    record.fail(error);
+                    record.ended_by(End::Connector);
+                }
                 None => {}
             }
         }
@@ -150,8 +163,10 @@ impl Drop for ResponseBody {
                 complete
             }
         };
-        if let Some(record) = &mut self.record {
-            record.complete(complete);
+        if let Some(record) = &mut self.record
+            && complete
+        {
+            record.ended_by(End::Complete);
         }
     }
 }

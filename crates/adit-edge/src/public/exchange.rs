@@ -1,29 +1,39 @@
 //! One exchange with the origin, up to its answer's head.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
-use adit_wire::{ConnectAnswer, FlowKind, RequestHead};
+use adit_wire::{ConnectAnswer, FlowKind, RequestHead, ResponseHead};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio_util::task::TaskTracker;
 
-use super::{access_log::AccessRecord, body::Pump, page::Page};
+use super::{
+    PublicLimits,
+    access_log::AccessRecord,
+    body::{Pump, Sent},
+    page::Page,
+};
 use crate::{
-    connection::Place,
+    connection::{Connection, Place},
+    context::Context,
     tunnels::Tunnel,
     upstream::{self, Answer, Download, Upload, UpstreamError},
 };
 
-/// How many connections are tried before a request is given up.
+/// How many connections are tried before a request that none of them took is given up.
 const ATTEMPTS: usize = 3;
+/// How often a request on a suspect connection looks for another one.
+const ANOTHER_LOOK: Duration = Duration::from_millis(100);
 
 /// An exchange whose answer's head is there.
 pub(super) struct Answered {
-    pub(super) answer: ConnectAnswer,
+    pub(super) origin: ResponseHead,
     pub(super) download: Download,
     /// The way to the origin that a WebSocket goes on with.
     pub(super) upload: Option<Upload>,
@@ -32,10 +42,11 @@ pub(super) struct Answered {
     pub(super) place: Place,
 }
 
-/// Asks the origin. A safe request without a body that a breaking connection swallowed is asked again over another
-/// one: RFC 9110, section 9.2.2. Any other may have done its work and is not.
+/// Asks the origin. A safe request without a body that a connection swallowed, or leaves unanswered while it is
+/// suspect, is asked once more over another one: RFC 9110, section 9.2.2. Any other may have done its work and is not.
 pub(super) async fn ask(
-    requests: &TaskTracker,
+    context: &Context,
+    limits: &PublicLimits,
     tunnel: &Tunnel,
     head: &RequestHead,
     body: Incoming,
@@ -43,62 +54,123 @@ pub(super) async fn ask(
 ) -> Result<Answered, Page> {
     let websocket = head.kind == FlowKind::WebSocket;
     let has_body = websocket || !body.is_end_stream();
-    let mut attempts = if head.method.is_safe() && !has_body {
-        ATTEMPTS
-    } else {
-        1
+    let (place, upload, answer) = open(tunnel, tunnel.choose(), head, has_body, record).await?;
+    let (upload, mut pump): (Option<Upload>, Option<Pump>) = match (websocket, has_body) {
+        (true, _) => (Some(upload), None),
+        (false, true) => {
+            let sending = send_body(body, upload, record.request_bytes(), limits.idle_timeout);
+            (None, Some(Pump::new(&context.requests, sending)))
+        }
+        (false, false) if head.method.is_safe() => {
+            return ask_safely(tunnel, head, place, answer, record).await;
+        }
+        (false, false) => (None, None),
     };
-    let mut body = Some(body);
-    loop {
-        attempts -= 1;
-        let (place, upload, answer) = open(tunnel, head, has_body, record).await?;
-        let (upload, mut pump): (Option<Upload>, Option<Pump>) = match body.take() {
-            _ if websocket => (Some(upload), None),
-            Some(body) if has_body => (
-                None,
-                Some(Pump::new(
-                    requests,
-                    send_body(body, upload, record.request_bytes()),
-                )),
-            ),
-            Some(_) | None => (None, None),
-        };
-        match wait_for_head(answer, &mut pump).await {
-            Ok((answer, download)) => {
-                return Ok(Answered {
-                    answer,
-                    download,
-                    upload,
-                    pump,
-                    place,
-                });
+    let Some(outcome) = wait_for_head(answer, &mut pump).await else {
+        return Err(Page::RequestTimeout);
+    };
+    match accepted(outcome, record) {
+        Ok((origin, download)) => Ok(Answered {
+            origin,
+            download,
+            upload,
+            pump,
+            place,
+        }),
+        Err(page) => {
+            if let Some(pump) = pump {
+                pump.linger();
             }
-            Err(UpstreamError::Lost(_)) if attempts > 0 => {
-                tunnel.remove(place.connection());
-            }
-            Err(error) => {
-                record.fail(&error);
-                if let Some(pump) = pump {
-                    pump.linger();
-                }
-                return Err(Page::OriginUnreachable);
-            }
+            Err(page)
         }
     }
 }
 
-/// Opens the exchange on some connection of the tunnel.
+/// The origin's answer, unless the connector broke off or could not reach the origin.
+fn accepted(
+    outcome: Result<(ConnectAnswer, Download), UpstreamError>,
+    record: &mut AccessRecord,
+) -> Result<(ResponseHead, Download), Page> {
+    match outcome {
+        Ok((ConnectAnswer::Accepted(origin), download)) => Ok((origin, download)),
+        Ok((ConnectAnswer::Failed(failure), _)) => {
+            record.fail_with(failure.message);
+            Err(Page::OriginUnreachable)
+        }
+        Err(error) => {
+            record.fail(&error);
+            Err(Page::ConnectorBroke)
+        }
+    }
+}
+
+/// Waits for the answer of a request that may be asked again, and does so once.
+async fn ask_safely(
+    tunnel: &Tunnel,
+    head: &RequestHead,
+    place: Place,
+    answer: Answer,
+    record: &mut AccessRecord,
+) -> Result<Answered, Page> {
+    let first = Arc::clone(place.connection());
+    let next = tokio::select! {
+        head = answer.head() => match head {
+            Err(UpstreamError::Lost(_)) => {
+                tunnel.remove(&first);
+                tunnel.choose_instead_of(&first).or_else(|| tunnel.choose())
+            }
+            answered => return without_body(answered, place, record),
+        },
+        next = a_healthier_one(tunnel, &first) => Some(next),
+    };
+    drop(place);
+    let (place, _, answer) = open(tunnel, next, head, false, record).await?;
+    without_body(answer.head().await, place, record)
+}
+
+fn without_body(
+    outcome: Result<(ConnectAnswer, Download), UpstreamError>,
+    place: Place,
+    record: &mut AccessRecord,
+) -> Result<Answered, Page> {
+    let (origin, download) = accepted(outcome, record)?;
+    Ok(Answered {
+        origin,
+        download,
+        upload: None,
+        pump: None,
+        place,
+    })
+}
+
+/// Waits until a connection is suspect and a healthy one could take its work.
+async fn a_healthier_one(tunnel: &Tunnel, connection: &Arc<Connection>) -> Arc<Connection> {
+    loop {
+        connection.suspected().await;
+        if let Some(healthier) = tunnel.choose_instead_of(connection) {
+            return healthier;
+        }
+        tokio::time::sleep(ANOTHER_LOOK).await;
+    }
+}
+
+/// Opens the exchange on `first`, or, if that never took it, on some other connection of the tunnel.
 async fn open(
     tunnel: &Tunnel,
+    first: Option<Arc<Connection>>,
     head: &RequestHead,
     has_body: bool,
     record: &mut AccessRecord,
 ) -> Result<(Place, Upload, Answer), Page> {
+    let mut next = first;
     for _ in 0..ATTEMPTS {
-        let place = Place::on(tunnel.choose().ok_or(Page::NoConnection)?);
+        let place = Place::on(next.ok_or(Page::NoConnection)?);
         record.via(place.connection());
         match upstream::open(place.connection(), head, has_body).await {
-            Ok((upload, answer)) => return Ok((place, upload, answer)),
+            Ok((upload, answer)) => {
+                record.sent();
+                return Ok((place, upload, answer));
+            }
             // The connection broke and is about to leave the registry: the next choice may be luckier.
             Err(UpstreamError::NotSent) => {
                 tunnel.remove(place.connection());
@@ -110,32 +182,41 @@ async fn open(
                 return Err(Page::BadRequest("The request cannot be forwarded."));
             }
         }
+        next = tunnel.choose();
     }
     Err(Page::NoConnection)
 }
 
-/// Waits for the answer's head while the request's body flows.
+/// Waits for the answer's head while the request's body flows. `None`: the client stopped sending.
 async fn wait_for_head(
     answer: Answer,
     pump: &mut Option<Pump>,
-) -> Result<(ConnectAnswer, Download), UpstreamError> {
+) -> Option<Result<(ConnectAnswer, Download), UpstreamError>> {
     let head = answer.head();
     tokio::pin!(head);
     if let Some(running) = pump {
-        tokio::select! {
-            head = &mut head => return head,
-            () = running => {}
-        }
+        let sent = tokio::select! {
+            head = &mut head => return Some(head),
+            sent = running => sent,
+        };
         *pump = None;
+        if sent == Sent::Stalled {
+            return None;
+        }
     }
-    head.await
+    Some(head.await)
 }
 
 /// Carries the request's body to the origin. If the origin wants no more of it, the rest is read and thrown away; if
-/// the client broke off, the upload is dropped unfinished, which the connector sees.
-async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>) {
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return };
+/// the client broke off or sends nothing for `patience`, the upload is dropped unfinished, which the connector sees.
+async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>, patience: Duration) -> Sent {
+    loop {
+        let frame = match tokio::time::timeout(patience, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame,
+            Ok(Some(Err(_))) => return Sent::Done,
+            Ok(None) => break,
+            Err(_elapsed) => return Sent::Stalled,
+        };
         match frame.into_data() {
             Ok(data) => {
                 let length = data.len() as u64;
@@ -148,14 +229,16 @@ async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>)
             Err(frame) => {
                 if let Ok(trailers) = frame.into_trailers() {
                     let _ = upload.finish_with_trailers(trailers);
-                    return;
+                    return Sent::Done;
                 }
             }
         }
     }
     upload.finish();
+    Sent::Done
 }
 
-async fn throw_away(mut body: Incoming) {
+async fn throw_away(mut body: Incoming) -> Sent {
     while let Some(Ok(_)) = body.frame().await {}
+    Sent::Done
 }

@@ -1,18 +1,8 @@
 //! Accepts public connections, plain or over TLS.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use adit_net::tls::TlsListener;
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
@@ -20,14 +10,18 @@ use tokio::{
 };
 use tracing::{error, info};
 
-use super::{Peer, PublicLimits, Scheme, service};
+use super::{Peer, PublicLimits, Scheme, Shared, http1, http2, stalls::Stalls};
 use crate::context::Context;
 
 /// How long to wait after the system refused to accept (out of descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How far hyper may read past a head that is still too short to judge.
-const READ_AHEAD_BYTES: usize = 64 * 1024;
+/// What a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Http1,
+    Http2,
+}
 
 /// What public clients arrive on.
 pub(crate) enum Entrance {
@@ -47,27 +41,23 @@ impl Entrance {
 /// Serves clients until the edge drains.
 pub(crate) async fn serve(context: Arc<Context>, limits: Arc<PublicLimits>, entrance: Entrance) {
     let places = Arc::new(Semaphore::new(limits.max_connections));
+    let shared = Shared { context, limits };
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return;
         };
         tokio::select! {
-            accepted = accept_one(&context, &limits, &entrance, place) => if let Err(error) = accepted {
+            accepted = accept_one(&shared, &entrance, place) => if let Err(error) = accepted {
                 error!(%error, "cannot accept public connections");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             },
-            () = context.draining.cancelled() => return,
+            () = shared.context.draining.cancelled() => return,
         }
     }
 }
 
-async fn accept_one(
-    context: &Arc<Context>,
-    limits: &Arc<PublicLimits>,
-    entrance: &Entrance,
-    place: OwnedSemaphorePermit,
-) -> io::Result<()> {
-    let (context, limits) = (Arc::clone(context), Arc::clone(limits));
+async fn accept_one(shared: &Shared, entrance: &Entrance, place: OwnedSemaphorePermit) -> io::Result<()> {
+    let (shared, tasks) = (shared.clone(), &shared.context.requests);
     match entrance {
         Entrance::Plain(listener) => {
             let (stream, address) = listener.accept().await?;
@@ -76,8 +66,7 @@ async fn accept_one(
                 address,
                 scheme: Scheme::Http,
             };
-            let tasks = context.requests.clone();
-            tasks.spawn(serve_connection(context, limits, stream, peer, place));
+            tasks.spawn(serve_connection(shared, stream, peer, Protocol::Http1, place));
         }
         Entrance::Tls(listener) => {
             let incoming = listener.accept().await?;
@@ -85,10 +74,15 @@ async fn accept_one(
                 address: incoming.remote_address(),
                 scheme: Scheme::Https,
             };
-            let tasks = context.requests.clone();
             tasks.spawn(async move {
                 match incoming.finish().await {
-                    Ok(stream) => serve_connection(context, limits, stream, peer, place).await,
+                    Ok(stream) => {
+                        let protocol = match stream.alpn() {
+                            Some(b"h2") => Protocol::Http2,
+                            Some(_) | None => Protocol::Http1,
+                        };
+                        serve_connection(shared, stream, peer, protocol, place).await;
+                    }
                     Err(error) => info!(client = %peer.address, %error, "public TLS handshake failed"),
                 }
             });
@@ -97,51 +91,29 @@ async fn accept_one(
     Ok(())
 }
 
+/// Serves a client that came on either entrance, in the protocol that its handshake agreed on.
 async fn serve_connection<T>(
-    context: Arc<Context>,
-    limits: Arc<PublicLimits>,
+    shared: Shared,
     stream: T,
     peer: Peer,
+    protocol: Protocol,
     _place: OwnedSemaphorePermit,
 ) where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    let context = Arc::clone(&shared.context);
     context.metrics.public_connections.increment(1);
-    let served = AtomicBool::new(false);
-    let handler = service_fn(|request| {
-        served.store(true, Ordering::Relaxed);
-        service::handle(&context, &limits, peer, request)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.idle_timeout)
-        .max_header_size(limits.max_header_bytes)
-        .max_buf_size(limits.max_header_bytes + READ_AHEAD_BYTES)
-        .max_headers(limits.max_headers)
-        .title_case_headers(true)
-        .serve_connection(TokioIo::new(stream), handler)
-        .with_upgrades();
-    tokio::pin!(connection);
-    let outcome = tokio::select! {
-        outcome = &mut connection => outcome,
-        () = context.stopped.cancelled() => Ok(()),
-        () = context.draining.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                outcome = &mut connection => outcome,
-                () = context.stopped.cancelled() => Ok(()),
-            }
-        }
-    };
-    context.metrics.public_connections.decrement(1);
-    if let Err(error) = outcome {
-        log_broken(peer, served.load(Ordering::Relaxed), &error);
+    let stream = Stalls::new(stream, shared.limits.idle_timeout);
+    match protocol {
+        Protocol::Http1 => http1::serve(shared, stream, peer).await,
+        Protocol::Http2 => http2::serve(shared, stream, peer).await,
     }
+    context.metrics.public_connections.decrement(1);
 }
 
 /// Bad input is worth a line, and so is a client that never finished its first head. One that left, or that had no
 /// further request, is not: its requests have theirs.
-fn log_broken(peer: Peer, served: bool, error: &hyper::Error) {
+pub(super) fn log_broken(peer: Peer, served: bool, error: &hyper::Error) {
     let cause = std::error::Error::source(error);
     if error.is_parse() || (error.is_timeout() && !served) {
         info!(client = %peer.address, %error, ?cause, "bad request refused");

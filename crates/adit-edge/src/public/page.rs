@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
-use super::body::ResponseBody;
+use super::{access_log::AccessRecord, body::ResponseBody, response::respond};
 
 /// An answer of the edge's own, with what a person should know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,12 +12,18 @@ pub(super) enum Page {
     UnknownHost,
     /// A route whose tunnel has no connection.
     NoConnection,
-    /// The connector did not reach the origin, or broke off before it answered.
+    /// The connector did not reach the origin.
     OriginUnreachable,
+    /// The connector, or the way to it, broke before the origin's answer came.
+    ConnectorBroke,
     /// Not a request that can be forwarded.
     BadRequest(&'static str),
     /// CONNECT is for proxies.
     ConnectRefused,
+    /// More header fields than a request may have.
+    TooManyHeaders,
+    /// The client stopped sending what it had announced.
+    RequestTimeout,
     /// The request has passed through Adit too often.
     Loop,
 }
@@ -27,9 +33,11 @@ impl Page {
         match self {
             Self::UnknownHost => StatusCode::NOT_FOUND,
             Self::NoConnection => StatusCode::from_u16(530).unwrap_or(StatusCode::BAD_GATEWAY),
-            Self::OriginUnreachable => StatusCode::BAD_GATEWAY,
+            Self::OriginUnreachable | Self::ConnectorBroke => StatusCode::BAD_GATEWAY,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::ConnectRefused => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooManyHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Loop => StatusCode::LOOP_DETECTED,
         }
     }
@@ -48,8 +56,17 @@ impl Page {
                 "bad gateway",
                 "The connector could not reach the origin behind it. Its log says why.",
             ),
+            Self::ConnectorBroke => (
+                "bad gateway",
+                "The connector broke off before the origin's answer came. Its log and that of the edge say why.",
+            ),
             Self::BadRequest(why) => ("bad request", why),
             Self::ConnectRefused => ("method not allowed", "CONNECT is not offered here."),
+            Self::TooManyHeaders => (
+                "too many header fields",
+                "The request has more header fields than are taken here.",
+            ),
+            Self::RequestTimeout => ("request timeout", "The request's body stopped coming."),
             Self::Loop => (
                 "loop detected",
                 "This request has passed through this edge too often.",
@@ -57,42 +74,57 @@ impl Page {
         }
     }
 
-    /// The whole answer: HTML for browsers, plain text for everyone else.
-    pub(super) fn response(self, request: &HeaderMap) -> Response<ResponseBody> {
+    /// Which hop failed, as the access log and the page name it.
+    pub(super) const fn hop(self) -> &'static str {
+        match self {
+            Self::UnknownHost | Self::Loop => "edge",
+            Self::NoConnection | Self::ConnectorBroke => "connector",
+            Self::OriginUnreachable => "origin",
+            Self::BadRequest(_) | Self::ConnectRefused | Self::TooManyHeaders | Self::RequestTimeout => {
+                "client"
+            }
+        }
+    }
+
+    /// The whole answer: HTML for browsers, plain text for everyone else. Both carry the request's id, by which its
+    /// line in the access log is found.
+    pub(super) fn response(self, request: &HeaderMap, mut record: AccessRecord) -> Response<ResponseBody> {
         let (title, hint) = self.text();
+        let ray = record.ray();
         let wants_html = request
             .get(header::ACCEPT)
             .is_some_and(|accept| accept.as_bytes().windows(9).any(|window| window == b"text/html"));
         let (kind, text) = if wants_html {
-            ("text/html; charset=utf-8", html(self.status(), title, hint))
+            let page = html(self.status(), title, hint, self.hop(), &ray);
+            ("text/html; charset=utf-8", page)
         } else {
-            ("text/plain; charset=utf-8", format!("{title}\n{hint}\n"))
+            let text = format!("{title}\n{hint}\nfailed at: {}\nray: {ray}\n", self.hop());
+            ("text/plain; charset=utf-8", text)
         };
-        let mut response = Response::new(ResponseBody::page(Bytes::from(text)));
-        *response.status_mut() = self.status();
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-        response
-            .headers_mut()
-            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if matches!(self, Self::BadRequest(_) | Self::ConnectRefused) {
+        record.failed_at(self.hop());
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if matches!(
+            self,
+            Self::BadRequest(_) | Self::ConnectRefused | Self::RequestTimeout
+        ) {
             // Whoever sends such things may mean something else by what follows.
-            response
-                .headers_mut()
-                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        response
+        let body = ResponseBody::page(Bytes::from(text));
+        respond(self.status(), headers, body, record)
     }
 }
 
-fn html(status: StatusCode, title: &str, hint: &str) -> String {
+fn html(status: StatusCode, title: &str, hint: &str, hop: &str, ray: &str) -> String {
     let hint = hint.replace('<', "&lt;");
     let code = status.as_u16();
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{code} {title}</title>\n\
          <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:20vh auto;padding:0 1rem}}\
          h1{{font-weight:600}}small{{color:#777}}</style></head>\n\
-         <body><h1>{code}: {title}</h1><p>{hint}</p><small>Adit</small></body></html>\n"
+         <body><h1>{code}: {title}</h1><p>{hint}</p>\
+         <small>Failed at: {hop}. Ray {ray}. Adit</small></body></html>\n"
     )
 }

@@ -2,7 +2,9 @@
 
 use adit_model::Hostname;
 use adit_wire::{FlowKind, RequestHead};
+use base64::Engine as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header, request::Parts, uri::Authority};
+use hyper::ext::Protocol;
 
 use super::{forwarded::is_edge_header, page::Page};
 
@@ -23,9 +25,10 @@ pub(super) struct Target {
     pub(super) authority: String,
 }
 
-/// Reads the request's target. The absolute form wins over the Host header, as RFC 9112 has it.
+/// Reads the request's target. The absolute form wins over the Host header, as RFC 9112 has it; over HTTP/2 the two
+/// must not differ: RFC 9113, section 8.3.1.
 pub(super) fn target(parts: &Parts) -> Result<Target, Page> {
-    if parts.method == Method::CONNECT {
+    if parts.method == Method::CONNECT && websocket(parts).is_none() {
         return Err(Page::ConnectRefused);
     }
     let mut hosts = parts.headers.get_all(header::HOST).iter();
@@ -37,6 +40,13 @@ pub(super) fn target(parts: &Parts) -> Result<Target, Page> {
         }),
     };
     let authority = match (parts.uri.authority().map(Authority::as_str), header.transpose()?) {
+        (Some(authority), Some(host))
+            if parts.version == Version::HTTP_2 && !authority.eq_ignore_ascii_case(host) =>
+        {
+            return Err(Page::BadRequest(
+                "The Host header names another host than :authority.",
+            ));
+        }
         (Some(authority), _) | (None, Some(authority)) => authority,
         (None, None) => return Err(Page::BadRequest("There is no Host header.")),
     };
@@ -50,12 +60,32 @@ pub(super) fn target(parts: &Parts) -> Result<Target, Page> {
     })
 }
 
-/// True for a WebSocket handshake.
-pub(super) fn is_websocket(parts: &Parts) -> bool {
-    parts.method == Method::GET
-        && parts.version == Version::HTTP_11
-        && has_token(&parts.headers, &header::CONNECTION, "upgrade")
-        && has_token(&parts.headers, &header::UPGRADE, "websocket")
+/// How a client asked for a WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WebSocket {
+    /// By an upgrade of an HTTP/1.1 connection: RFC 6455.
+    Upgrade,
+    /// On an HTTP/2 stream: RFC 8441.
+    Stream,
+}
+
+/// The WebSocket handshake that a request is, if it is one.
+pub(super) fn websocket(parts: &Parts) -> Option<WebSocket> {
+    let upgrade = || {
+        parts.method == Method::GET
+            && parts.version == Version::HTTP_11
+            && has_token(&parts.headers, &header::CONNECTION, "upgrade")
+            && has_token(&parts.headers, &header::UPGRADE, "websocket")
+    };
+    let stream = || {
+        let protocol = parts.extensions.get::<Protocol>();
+        parts.method == Method::CONNECT && protocol.is_some_and(|protocol| protocol.as_str() == "websocket")
+    };
+    if stream() {
+        Some(WebSocket::Stream)
+    } else {
+        upgrade().then_some(WebSocket::Upgrade)
+    }
 }
 
 /// The head for the connector: the client's headers without those of this hop and those that are the edge's to set.
@@ -65,7 +95,7 @@ pub(super) fn head(
     scheme: &str,
     body: BodyLength,
 ) -> Result<RequestHead, Page> {
-    let websocket = is_websocket(parts);
+    let websocket = websocket(parts);
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     if !path.starts_with('/') {
         return Err(Page::BadRequest("The target must be a path."));
@@ -82,6 +112,13 @@ pub(super) fn head(
         if !drop {
             headers.append(name, value.clone());
         }
+    }
+    join_cookies(&mut headers);
+    if websocket == Some(WebSocket::Stream) {
+        headers.insert(header::SEC_WEBSOCKET_KEY, handshake_key()?);
+        headers
+            .entry(header::SEC_WEBSOCKET_VERSION)
+            .or_insert(HeaderValue::from_static("13"));
     }
     if has_token(&parts.headers, &header::TE, "trailers") {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
@@ -100,17 +137,39 @@ pub(super) fn head(
         BodyLength::None => {}
     }
     Ok(RequestHead {
-        kind: if websocket {
-            FlowKind::WebSocket
-        } else {
-            FlowKind::Http
+        kind: match websocket {
+            Some(_) => FlowKind::WebSocket,
+            None => FlowKind::Http,
         },
         dest: format!("{scheme}://{}{path}", target.authority),
-        method: parts.method.clone(),
+        // Behind the edge every WebSocket begins as an upgrade.
+        method: websocket.map_or_else(|| parts.method.clone(), |_| Method::GET),
         host: target.authority.clone(),
         headers,
         flow_id: None,
     })
+}
+
+/// Over HTTP/2 each cookie may have a field of its own; an HTTP/1 origin knows one: RFC 9113, section 8.2.3.
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut crumbs = headers.get_all(header::COOKIE).iter();
+    if crumbs.nth(1).is_none() {
+        return;
+    }
+    let crumbs: Vec<&[u8]> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+        headers.insert(header::COOKIE, joined);
+    }
+}
+
+/// A key for a handshake in the name of a client that needs none: RFC 6455, section 4.1.
+fn handshake_key() -> Result<HeaderValue, Page> {
+    let key = base64::engine::general_purpose::STANDARD.encode(rand::random::<[u8; 16]>());
+    HeaderValue::try_from(key).map_err(|_| Page::BadRequest("The request cannot be forwarded."))
 }
 
 /// Headers that speak of one connection only: RFC 9110, section 7.6.1.
@@ -208,7 +267,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
             .collect();
-        assert_eq!(names, [("cookie", "a=1"), ("cookie", "b=2"), ("te", "trailers")]);
+        assert_eq!(names, [("cookie", "a=1; b=2"), ("te", "trailers")]);
         assert_eq!(head.dest, "http://Shop.example:8080/a?b=c");
     }
 
@@ -224,20 +283,50 @@ mod tests {
     }
 
     #[test]
-    fn only_a_get_with_both_headers_is_a_websocket() {
+    fn only_a_get_with_both_headers_is_an_upgrade() {
         let upgrade = || {
             shop()
                 .header("connection", "keep-alive, Upgrade")
                 .header("upgrade", "WebSocket")
         };
-        assert!(is_websocket(&parts(upgrade())));
-        assert!(!is_websocket(&parts(upgrade().method("POST"))));
-        assert!(!is_websocket(&parts(shop().header("upgrade", "websocket"))));
+        assert_eq!(websocket(&parts(upgrade())), Some(WebSocket::Upgrade));
+        assert_eq!(websocket(&parts(upgrade().method("POST"))), None);
+        assert_eq!(websocket(&parts(shop().header("upgrade", "websocket"))), None);
         let head = built(
             &parts(upgrade().header("sec-websocket-key", "k")),
             BodyLength::None,
         );
         assert_eq!(head.kind, FlowKind::WebSocket);
         assert_eq!(head.headers.len(), 1);
+    }
+
+    #[test]
+    fn a_websocket_on_a_stream_becomes_an_upgrade() {
+        let connect = |protocol| {
+            Request::connect("https://shop.example/chat")
+                .version(Version::HTTP_2)
+                .extension(Protocol::from_static(protocol))
+        };
+        let head = built(&parts(connect("websocket")), BodyLength::None);
+        assert_eq!((head.kind, head.method), (FlowKind::WebSocket, Method::GET));
+        assert_eq!(head.headers[header::SEC_WEBSOCKET_VERSION], "13");
+        assert_eq!(head.headers[header::SEC_WEBSOCKET_KEY].len(), 24);
+        assert_eq!(target(&parts(connect("ftp"))).err(), Some(Page::ConnectRefused));
+    }
+
+    #[test]
+    fn over_http2_host_and_authority_must_agree() {
+        let get = |host| {
+            parts(
+                Request::get("https://shop.example/")
+                    .version(Version::HTTP_2)
+                    .header("host", host),
+            )
+        };
+        assert!(target(&get("SHOP.example")).is_ok());
+        assert!(matches!(
+            target(&get("other.example")).err(),
+            Some(Page::BadRequest(_))
+        ));
     }
 }

@@ -1,9 +1,60 @@
 //! From a connector's answer to the public response.
 
 use adit_wire::{ResponseHead, is_internal_header};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
-use super::request::{is_hop_by_hop, named_by_connection};
+use super::{
+    access_log::AccessRecord,
+    body::{ExchangeBody, ResponseBody},
+    exchange::Answered,
+    request::{is_hop_by_hop, named_by_connection},
+};
+
+/// The answer that an origin's head begins.
+pub(super) fn exchange(method: &Method, answered: Answered, record: AccessRecord) -> Response<ResponseBody> {
+    let Answered {
+        origin,
+        download,
+        pump,
+        place,
+        ..
+    } = answered;
+    let bodiless = is_bodiless(method, origin.status);
+    let remaining = if bodiless {
+        Some(0)
+    } else {
+        content_length(&origin.headers)
+    };
+    let body = ExchangeBody {
+        download,
+        pump,
+        remaining,
+        bodiless,
+        data_ended: false,
+        _place: place,
+    };
+    respond(
+        origin.status,
+        headers(&origin),
+        ResponseBody::exchange(body),
+        record,
+    )
+}
+
+/// An answer whose line in the access log is written when its body has been sent.
+pub(super) fn respond(
+    status: StatusCode,
+    headers: HeaderMap,
+    mut body: ResponseBody,
+    mut record: AccessRecord,
+) -> Response<ResponseBody> {
+    record.answered(status);
+    body.record(record);
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
 
 /// The headers for the client: the origin's without those of its hop and those between connector and edge. An
 /// accepted WebSocket keeps its upgrade.
@@ -33,12 +84,12 @@ pub(super) fn headers(head: &ResponseHead) -> HeaderMap {
 }
 
 /// True for answers that have no body: RFC 9110, section 6.4.1.
-pub(super) fn is_bodiless(method: &Method, status: StatusCode) -> bool {
+fn is_bodiless(method: &Method, status: StatusCode) -> bool {
     *method == Method::HEAD || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// The length that the origin announced, if it is one number.
-pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
+fn content_length(headers: &HeaderMap) -> Option<u64> {
     let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
     let first = values.next()?.to_str().ok()?.parse().ok()?;
     values.next().is_none().then_some(first)

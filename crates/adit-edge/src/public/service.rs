@@ -3,83 +3,75 @@
 use std::{convert::Infallible, sync::Arc};
 
 use adit_core::routes::Destination;
-use adit_wire::{ConnectAnswer, RequestHead, ResponseHead};
-use http::{Request, Response, StatusCode};
+use adit_wire::RequestHead;
+use http::{HeaderValue, Request, Response, StatusCode, request::Parts};
 use http_body::Body as _;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use super::{
     Peer, PublicLimits,
     access_log::{AccessRecord, Ray},
-    body::{ExchangeBody, ResponseBody},
-    exchange::{Answered, ask},
+    body::ResponseBody,
+    exchange::ask,
     forwarded::Forwarded,
+    http2::Active,
     page::Page,
     request::{self, BodyLength},
     response, websocket,
 };
-use crate::{context::Context, tunnels::Tunnel};
+use crate::{context::Context, tunnels::Route};
 
-/// Answers one public request.
+/// Answers one public request. `active` is kept until its answer has been sent.
 pub(super) async fn handle(
     context: &Arc<Context>,
     limits: &Arc<PublicLimits>,
     peer: Peer,
+    active: Option<Active>,
     mut request: Request<Incoming>,
 ) -> Result<Response<ResponseBody>, Infallible> {
     let ray = Ray(rand::random());
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
     let (parts, body) = request.into_parts();
     let forwarded = Forwarded::read(&parts.headers, peer, limits);
-    let host = parts
-        .headers
-        .get(http::header::HOST)
-        .map(|host| String::from_utf8_lossy(host.as_bytes()));
-    let mut record = AccessRecord::new(
-        context,
-        ray,
-        forwarded.client,
-        parts.method.clone(),
-        parts
-            .uri
-            .host()
-            .map(str::to_owned)
-            .or(host.map(|host| host.into_owned()))
-            .unwrap_or_default(),
-        parts.uri.path().to_owned(),
-    );
-    let answer = async {
-        let (tunnel, mut head) = route(context, &parts, &forwarded, &body)?;
+    let mut record = AccessRecord::new(context, ray, forwarded.client, &parts, active);
+    let answered = async {
+        if parts.headers.len() > limits.max_headers {
+            return Err(Page::TooManyHeaders);
+        }
+        let (route, mut head) = route(context, &parts, &forwarded, &body)?;
         forwarded.write(&mut head.headers, ray, context.location.as_str());
-        exchange(context, &tunnel, &head, body, upgrade, &mut record).await
+        record.routed(&route);
+        ask(context, limits, &route.tunnel, &head, body, &mut record).await
     };
-    let answer = answer.await;
-    let mut response = match answer {
-        Ok(response) => response,
-        Err(page) => page.response(&parts.headers),
+    let mut response = match answered.await {
+        Ok(answered) => match request::websocket(&parts).zip(upgrade) {
+            Some((kind, upgrade)) if answered.origin.status == StatusCode::SWITCHING_PROTOCOLS => {
+                websocket::accept(context, kind, upgrade, answered, record)
+            }
+            Some(_) | None => response::exchange(&parts.method, answered, record),
+        },
+        Err(page) => page.response(&parts.headers, record),
     };
-    record.answered(response.status());
-    if let Ok(value) = http::HeaderValue::try_from(format!("{ray}-{}", context.location)) {
+    if let Ok(value) = HeaderValue::try_from(format!("{ray}-{}", context.location)) {
         response.headers_mut().insert("cf-ray", value);
     }
-    response.body_mut().record(record);
     Ok(response)
 }
 
-/// The tunnel for a request and the head it gets.
+/// Where a request leads and the head it gets there.
 fn route(
     context: &Context,
-    parts: &http::request::Parts,
+    parts: &Parts,
     forwarded: &Forwarded,
     body: &Incoming,
-) -> Result<(Arc<Tunnel>, RequestHead), Page> {
+) -> Result<(Arc<Route>, RequestHead), Page> {
     let target = request::target(parts)?;
     if forwarded.is_loop() {
         return Err(Page::Loop);
     }
     let table = context.tunnels.load();
-    let tunnel = match table.routes.lookup(&target.host) {
-        Destination::Route(tunnel) => Arc::clone(tunnel),
+    let route = match table.routes.lookup(&target.host) {
+        Destination::Route(route) => Arc::clone(route),
         Destination::Reserved | Destination::Unknown => return Err(Page::UnknownHost),
     };
     let length = if body.is_end_stream() {
@@ -89,66 +81,5 @@ fn route(
             .exact()
             .map_or(BodyLength::Unknown, BodyLength::Exact)
     };
-    Ok((tunnel, request::head(parts, &target, forwarded.scheme(), length)?))
-}
-
-async fn exchange(
-    context: &Arc<Context>,
-    tunnel: &Tunnel,
-    head: &RequestHead,
-    body: Incoming,
-    upgrade: Option<OnUpgrade>,
-    record: &mut AccessRecord,
-) -> Result<Response<ResponseBody>, Page> {
-    let Answered {
-        answer,
-        download,
-        upload,
-        pump,
-        place,
-    } = ask(&context.requests, tunnel, head, body, record).await?;
-    let origin = match answer {
-        ConnectAnswer::Accepted(origin) => origin,
-        ConnectAnswer::Failed(failure) => {
-            record.fail_with(failure.message);
-            if let Some(pump) = pump {
-                pump.linger();
-            }
-            return Err(Page::OriginUnreachable);
-        }
-    };
-    if let (Some(upload), Some(upgrade), StatusCode::SWITCHING_PROTOCOLS) = (upload, upgrade, origin.status) {
-        let flow = websocket::Flow {
-            upload,
-            download,
-            place,
-            sent: record.request_bytes(),
-        };
-        context
-            .requests
-            .spawn(websocket::carry(upgrade, flow, context.stopped.clone()));
-        return Ok(respond(&origin, ResponseBody::page(bytes::Bytes::new())));
-    }
-    let bodiless = response::is_bodiless(&head.method, origin.status);
-    let remaining = if bodiless {
-        Some(0)
-    } else {
-        response::content_length(&origin.headers)
-    };
-    let body = ExchangeBody {
-        download,
-        pump,
-        remaining,
-        bodiless,
-        data_ended: false,
-        _place: place,
-    };
-    Ok(respond(&origin, ResponseBody::exchange(body)))
-}
-
-fn respond(origin: &ResponseHead, body: ResponseBody) -> Response<ResponseBody> {
-    let mut response = Response::new(body);
-    *response.status_mut() = origin.status;
-    *response.headers_mut() = response::headers(origin);
-    response
+    Ok((route, request::head(parts, &target, forwarded.scheme(), length)?))
 }

@@ -9,7 +9,8 @@ use std::{
     time::Duration,
 };
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
+use http::{Response, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -19,8 +20,16 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use super::{
+    access_log::{AccessRecord, End},
+    body::ResponseBody,
+    exchange::Answered,
+    request::WebSocket,
+    response,
+};
 use crate::{
     connection::Place,
+    context::Context,
     upstream::{Download, Upload},
 };
 
@@ -29,16 +38,52 @@ const READ_BYTES: usize = 32 * 1024;
 /// After the client has ended its side, the origin's may stay silent that long.
 const HALF_CLOSED_SILENCE: Duration = Duration::from_secs(30);
 
-/// Both ways of an upgraded request, and its place on the connection.
-pub(super) struct Flow {
-    pub(super) upload: Upload,
-    pub(super) download: Download,
-    pub(super) place: Place,
-    pub(super) sent: Arc<AtomicU64>,
+/// Both ways of an upgraded request, its place on the connection, and its line in the access log.
+struct Flow {
+    upload: Upload,
+    download: Download,
+    place: Place,
+    record: AccessRecord,
+}
+
+/// Answers a handshake that the origin has accepted, and carries what follows.
+pub(super) fn accept(
+    context: &Arc<Context>,
+    kind: WebSocket,
+    upgrade: OnUpgrade,
+    answered: Answered,
+    mut record: AccessRecord,
+) -> Response<ResponseBody> {
+    let mut headers = response::headers(&answered.origin);
+    let status = match kind {
+        WebSocket::Upgrade => StatusCode::SWITCHING_PROTOCOLS,
+        WebSocket::Stream => {
+            for name in [header::CONNECTION, header::UPGRADE, header::SEC_WEBSOCKET_ACCEPT] {
+                headers.remove(name);
+            }
+            StatusCode::OK
+        }
+    };
+    record.answered(status);
+    // There is one: only an HTTP exchange gives its upload away.
+    if let Some(upload) = answered.upload {
+        let flow = Flow {
+            upload,
+            download: answered.download,
+            place: answered.place,
+            record,
+        };
+        let carried = carry(upgrade, flow, context.stopped.clone());
+        context.requests.spawn(carried);
+    }
+    let mut response = Response::new(ResponseBody::page(Bytes::new()));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
 }
 
 /// Carries an upgraded request to its end.
-pub(super) async fn carry(upgrade: OnUpgrade, flow: Flow, stopped: CancellationToken) {
+async fn carry(upgrade: OnUpgrade, flow: Flow, stopped: CancellationToken) {
     let client = match upgrade.await {
         Ok(client) => TokioIo::new(client),
         Err(error) => {
@@ -51,21 +96,40 @@ pub(super) async fn carry(upgrade: OnUpgrade, flow: Flow, stopped: CancellationT
         mut upload,
         download,
         place,
-        sent,
+        mut record,
     } = flow;
-    let client_ended = Notify::new();
+    let (client_ended, sent) = (Notify::new(), record.request_bytes());
     let outcome = tokio::select! {
         failed = client_to_origin(reader, &mut upload, &sent, &client_ended) => failed,
-        ended = origin_to_client(download, writer, &client_ended) => ended,
-        () = stopped.cancelled() => Ok(()),
+        ended = origin_to_client(download, writer, &mut record, &client_ended) => ended,
+        () = stopped.cancelled() => Ok(End::Edge),
     };
     match outcome {
         // A connector ends a flow in both directions at the first end of either, so this is the first moment at
         // which the sending side may end without cutting off what was still to come.
-        Ok(()) => upload.finish(),
-        Err(error) => debug!(%error, "an upgraded request broke"),
+        Ok(end) => {
+            upload.finish();
+            record.ended_by(end);
+        }
+        Err(Broken { by, why }) => {
+            record.ended_by(by);
+            record.fail_with(why);
+        }
     }
     drop(place);
+}
+
+/// Who broke a flow off, and how.
+struct Broken {
+    by: End,
+    why: String,
+}
+
+fn broken(by: End) -> impl Fn(&dyn std::error::Error) -> Broken {
+    move |error| Broken {
+        by,
+        why: error.to_string(),
+    }
 }
 
 /// Returns only if the way breaks: a client that has said all it has to say may still listen.
@@ -74,19 +138,18 @@ async fn client_to_origin(
     upload: &mut Upload,
     sent: &AtomicU64,
     client_ended: &Notify,
-) -> io::Result<()> {
+) -> Result<End, Broken> {
     let mut buffer = BytesMut::new();
     loop {
         buffer.reserve(READ_BYTES);
-        let read = client.read_buf(&mut buffer).await?;
+        let read = client.read_buf(&mut buffer).await;
+        let read = read.map_err(|error| broken(End::Client)(&error))?;
         if read == 0 {
             client_ended.notify_one();
             return std::future::pending().await;
         }
-        upload
-            .write(buffer.split().freeze())
-            .await
-            .map_err(io::Error::other)?;
+        let written = upload.write(buffer.split().freeze()).await;
+        written.map_err(|error| broken(End::Connector)(&error))?;
         sent.fetch_add(read as u64, Ordering::Relaxed);
     }
 }
@@ -94,8 +157,9 @@ async fn client_to_origin(
 async fn origin_to_client(
     mut download: Download,
     mut client: impl AsyncWrite + Unpin,
+    record: &mut AccessRecord,
     client_ended: &Notify,
-) -> io::Result<()> {
+) -> Result<End, Broken> {
     let mut patience = None;
     loop {
         let chunk = tokio::select! {
@@ -104,15 +168,25 @@ async fn origin_to_client(
                 patience = Some(HALF_CLOSED_SILENCE);
                 continue;
             }
-            () = silence(patience) => return Err(io::ErrorKind::TimedOut.into()),
-        };
-        match chunk.map_err(io::Error::other)? {
-            Some(chunk) => {
-                client.write_all(&chunk).await?;
-                client.flush().await?;
+            () = silence(patience) => {
+                let why = "nothing came after the client had ended its side".to_owned();
+                return Err(Broken { by: End::Client, why });
             }
-            None => return client.shutdown().await,
-        }
+        };
+        let Some(chunk) = chunk.map_err(|error| broken(End::Connector)(&error))? else {
+            let ended = client.shutdown().await;
+            return ended
+                .map(|()| End::Complete)
+                .map_err(|error| broken(End::Client)(&error));
+        };
+        let written = async {
+            client.write_all(&chunk).await?;
+            client.flush().await
+        };
+        written
+            .await
+            .map_err(|error: io::Error| broken(End::Client)(&error))?;
+        record.add_response_bytes(chunk.len());
     }
 }
 

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
+use super::liveness::Life;
 use super::watched::Watched;
 use super::{H2Driver, H2Error, H2RecvBody, H2SendBody};
 
@@ -29,11 +30,10 @@ pub struct H2Limits {
     pub max_reset_streams: usize,
     /// Bytes waiting to be sent on one stream. Default 256 KiB.
     pub max_send_buffer_bytes: usize,
-    /// Pause between two liveness pings. Default 3 s.
+    /// Longest pause between two liveness pings; [`H2Session::ask`] sends one at once. Default 5 s.
     pub ping_interval: Duration,
-    /// A peer from which nothing at all arrives for this long after a ping is dead. Default 5 s, so that a dead peer
-    /// is noticed after 5 to 8 s.
-    pub ping_deadline: Duration,
+    /// A peer that leaves a ping unanswered and was not heard at all for this long is dead. Default 8 s.
+    pub dead_after: Duration,
     /// The peer has this long to take the preface. Default 5 s.
     pub handshake: Duration,
 }
@@ -46,8 +46,8 @@ impl Default for H2Limits {
             max_header_list_bytes: 256 << 10,
             max_reset_streams: 64,
             max_send_buffer_bytes: 256 << 10,
-            ping_interval: Duration::from_secs(3),
-            ping_deadline: Duration::from_secs(5),
+            ping_interval: Duration::from_secs(5),
+            dead_after: Duration::from_secs(8),
             handshake: Duration::from_secs(5),
         }
     }
@@ -59,6 +59,7 @@ pub struct H2Session {
     /// `None` once the session drains: h2 says goodbye by itself when the last sender is gone.
     sender: Arc<Mutex<Option<SendRequest<Bytes>>>>,
     ended: CancellationToken,
+    life: Life,
 }
 
 impl H2Session {
@@ -71,7 +72,8 @@ impl H2Session {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let (io, read) = Watched::new(io);
+        let (io, counts) = Watched::new(io);
+        let life = Life::new(counts);
         let mut builder = client::Builder::new();
         builder
             .enable_push(false)
@@ -86,8 +88,9 @@ impl H2Session {
         let session = Self {
             sender: Arc::new(Mutex::new(Some(sender))),
             ended: ended.clone(),
+            life: life.clone(),
         };
-        Ok((session, H2Driver::new(connection, limits, read, ended)))
+        Ok((session, H2Driver::new(connection, limits, life, ended)))
     }
 
     /// Opens an exchange. With `end_of_stream` the request has no body, and the returned body is already finished.
@@ -115,6 +118,29 @@ impl H2Session {
             .lock()
             .as_ref()
             .map_or(0, SendRequest::current_max_send_streams)
+    }
+
+    /// Asks the peer whether it lives: a PING, unless one is unanswered. [`H2Session::heard_bytes`] rises when it does.
+    pub fn ask(&self) {
+        self.life.ask();
+    }
+
+    /// A PING is unanswered.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.life.is_asked()
+    }
+
+    /// Bytes that came from the peer so far.
+    #[must_use]
+    pub fn heard_bytes(&self) -> u64 {
+        self.life.counts.read()
+    }
+
+    /// Bytes that went either way so far.
+    #[must_use]
+    pub fn moved_bytes(&self) -> u64 {
+        self.life.counts.read() + self.life.counts.written()
     }
 
     /// Opens no more exchanges; the session ends with a GOAWAY once the open ones are done and their halves dropped.

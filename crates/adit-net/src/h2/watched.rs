@@ -1,4 +1,4 @@
-//! A byte stream that counts what it reads, so that liveness sees life in bulk data, too.
+//! A byte stream that counts what passes, so that liveness sees life in bulk data, too.
 
 use std::io;
 use std::pin::Pin;
@@ -8,32 +8,46 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How many bytes have come in. Only reads count: a dead peer's kernel window swallows writes for a while.
+/// How many bytes have passed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ReadCount(Arc<AtomicU64>);
+pub(super) struct Counts(Arc<[AtomicU64; 2]>);
 
-impl ReadCount {
-    pub(super) fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+impl Counts {
+    /// Bytes that came in. Only they are a sign of life: a dead peer's kernel window swallows writes for a while.
+    pub(super) fn read(&self) -> u64 {
+        self.0[0].load(Ordering::Relaxed)
+    }
+
+    /// Bytes that went out.
+    pub(super) fn written(&self) -> u64 {
+        self.0[1].load(Ordering::Relaxed)
+    }
+
+    fn add_read(&self, bytes: usize) {
+        self.0[0].fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn add_written(&self, polled: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = polled {
+            self.0[1].fetch_add(*bytes as u64, Ordering::Relaxed);
+        }
     }
 }
 
 #[derive(Debug)]
 pub(super) struct Watched<T> {
     io: T,
-    read: ReadCount,
+    counts: Counts,
 }
 
 impl<T> Watched<T> {
-    pub(super) fn new(io: T) -> (Self, ReadCount) {
-        let read = ReadCount::default();
-        (
-            Self {
-                io,
-                read: read.clone(),
-            },
-            read,
-        )
+    pub(super) fn new(io: T) -> (Self, Counts) {
+        let counts = Counts::default();
+        let watched = Self {
+            io,
+            counts: counts.clone(),
+        };
+        (watched, counts)
     }
 }
 
@@ -46,16 +60,16 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.io).poll_read(cx, buf);
         let read = buf.filled().len().saturating_sub(before);
-        self.read
-            .0
-            .fetch_add(u64::try_from(read).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.counts.add_read(read);
         polled
     }
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let polled = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.counts.add_written(&polled);
+        polled
     }
 
     fn poll_write_vectored(
@@ -63,7 +77,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.counts.add_written(&polled);
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {

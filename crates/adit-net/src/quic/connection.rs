@@ -1,16 +1,21 @@
 //! One connection, whoever dialled it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use quinn::{Connection, VarInt};
+use quinn::{Connection, FrameStats, VarInt};
 
 use super::{CloseCause, RecvStream, SendStream, transport};
 
 /// A QUIC connection between connector and edge. Clones are handles to the same connection; it closes with code 0
 /// when the last handle and the last stream are dropped.
 #[derive(Clone, Debug)]
-pub struct QuicConnection(Connection);
+pub struct QuicConnection {
+    connection: Connection,
+    window: Arc<AtomicU32>,
+}
 
 /// What a connection has measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,11 +34,19 @@ pub struct ConnectionStats {
     pub sent_bytes: u64,
     /// UDP payload bytes received so far.
     pub received_bytes: u64,
+    /// Frames sent so far that the peer must acknowledge.
+    pub asked_frames: u64,
+    /// Acknowledgements received so far.
+    pub acks: u64,
 }
 
 impl QuicConnection {
-    pub(super) fn new(connection: Connection) -> Self {
-        Self(connection)
+    /// `window` is what the connection's receive window is, bytes.
+    pub(super) fn new(connection: Connection, window: u32) -> Self {
+        Self {
+            connection,
+            window: Arc::new(AtomicU32::new(window)),
+        }
     }
 
     /// Opens a bidirectional stream; waits while the peer's limit of open streams is reached. Cancel safe.
@@ -42,7 +55,7 @@ impl QuicConnection {
     /// # Errors
     /// The cause, once the connection is closed.
     pub async fn open_stream(&self) -> Result<(SendStream, RecvStream), CloseCause> {
-        let (send, recv) = self.0.open_bi().await?;
+        let (send, recv) = self.connection.open_bi().await?;
         Ok((SendStream::new(send), RecvStream::new(recv)))
     }
 
@@ -51,55 +64,67 @@ impl QuicConnection {
     /// # Errors
     /// The cause, once the connection is closed.
     pub async fn accept_stream(&self) -> Result<(SendStream, RecvStream), CloseCause> {
-        let (send, recv) = self.0.accept_bi().await?;
+        let (send, recv) = self.connection.accept_bi().await?;
         Ok((SendStream::new(send), RecvStream::new(recv)))
     }
 
     /// Closes at once; unsent data is lost. `reason` is for the peer's log, at most about a thousand bytes of it travel.
     pub fn close(&self, code: u32, reason: &str) {
-        self.0.close(VarInt::from_u32(code), reason.as_bytes());
+        self.connection.close(VarInt::from_u32(code), reason.as_bytes());
     }
 
     /// Waits until the connection is closed, by whomever. Cancel safe.
     pub async fn closed(&self) -> CloseCause {
-        self.0.closed().await.into()
+        self.connection.closed().await.into()
     }
 
     /// Why the connection is closed, if it is.
     #[must_use]
     pub fn close_cause(&self) -> Option<CloseCause> {
-        self.0.close_reason().map(CloseCause::from)
+        self.connection.close_reason().map(CloseCause::from)
     }
 
     /// The peer's address now; it changes when the peer's NAT rebinds.
     #[must_use]
     pub fn remote_address(&self) -> SocketAddr {
-        self.0.remote_address()
+        self.connection.remote_address()
     }
 
     /// The local IP address that the peer reaches, where the system tells.
     #[must_use]
     pub fn local_ip(&self) -> Option<std::net::IpAddr> {
-        self.0.local_ip()
+        self.connection.local_ip()
     }
 
     /// The peer has registered, so the edge trusts it with a larger receive window (16 MiB instead of 1.5 MiB).
     /// Leave it out while memory is short: everything works in the small window, only slower.
     pub fn registered(&self) {
-        self.0
+        self.window
+            .store(transport::EDGE_REGISTERED_WINDOW, Ordering::Relaxed);
+        self.connection
             .set_receive_window(VarInt::from_u32(transport::EDGE_REGISTERED_WINDOW));
+    }
+
+    /// Asks the peer whether it lives: [`ConnectionStats::acks`] rises when it does.
+    ///
+    /// quinn sends no PING on demand. A receive window that grows by a byte is told in a frame that the peer must
+    /// acknowledge and otherwise ignores; then the byte is taken back.
+    pub fn ask(&self) {
+        let window = self.window.load(Ordering::Relaxed);
+        self.connection.set_receive_window(VarInt::from_u32(window + 1));
+        self.connection.set_receive_window(VarInt::from_u32(window));
     }
 
     /// Current estimate of the round-trip time.
     #[must_use]
     pub fn rtt(&self) -> Duration {
-        self.0.rtt()
+        self.connection.rtt()
     }
 
     /// What the connection has measured so far.
     #[must_use]
     pub fn stats(&self) -> ConnectionStats {
-        let stats = self.0.stats();
+        let stats = self.connection.stats();
         ConnectionStats {
             rtt: stats.path.rtt,
             mtu: stats.path.current_mtu,
@@ -108,12 +133,26 @@ impl QuicConnection {
             lost_packets: stats.path.lost_packets,
             sent_bytes: stats.udp_tx.bytes,
             received_bytes: stats.udp_rx.bytes,
+            asked_frames: ack_eliciting(&stats.frame_tx),
+            acks: stats.frame_rx.acks,
         }
     }
 
     /// A number that tells this connection from every other of its endpoint, for logs.
     #[must_use]
     pub fn id(&self) -> usize {
-        self.0.stable_id()
+        self.connection.stable_id()
     }
+}
+
+/// Frames that must be acknowledged: all but acknowledgements, padding and the goodbye. Source: RFC 9002, section 2.
+const fn ack_eliciting(sent: &FrameStats) -> u64 {
+    sent.stream
+        + sent.datagram
+        + sent.ping
+        + sent.max_data
+        + sent.max_stream_data
+        + sent.reset_stream
+        + sent.stop_sending
+        + sent.new_connection_id
 }

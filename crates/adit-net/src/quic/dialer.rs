@@ -95,7 +95,7 @@ impl QuicDialer {
                 addr,
                 cause: error.into(),
             })?;
-        Ok(QuicConnection::new(connection))
+        Ok(QuicConnection::new(connection, transport::CONNECTOR_WINDOW))
     }
 
     /// Lets the next dial open a new socket, which changes the local port: a way out when a NAT or a firewall has

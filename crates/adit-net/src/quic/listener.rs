@@ -163,7 +163,7 @@ impl QuicIncoming {
         let connection = shaken
             .map_err(|_elapsed| HandshakeError::TimedOut)?
             .map_err(|error| HandshakeError::Failed(error.into()))?;
-        Ok(QuicConnection::new(connection))
+        Ok(QuicConnection::new(connection, transport::EDGE_STRANGER_WINDOW))
     }
 }
 

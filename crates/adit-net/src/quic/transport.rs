@@ -21,11 +21,14 @@ const KIB: u32 = 1024;
 const MIB: u32 = 1024 * KIB;
 
 /// What the edge lets one connection buffer before its connector has registered.
-const EDGE_STRANGER_WINDOW: u32 = 3 * MIB / 2;
+pub(super) const EDGE_STRANGER_WINDOW: u32 = 3 * MIB / 2;
 /// And afterwards.
 pub(super) const EDGE_REGISTERED_WINDOW: u32 = 16 * MIB;
 /// Datagrams waiting to be read; the oldest go first. Also announces a max_datagram_frame_size of 65535.
 const DATAGRAM_BUFFER: usize = 256 * 1024;
+
+/// What a connector lets one connection buffer.
+pub(super) const CONNECTOR_WINDOW: u32 = 16 * MIB;
 
 pub(super) fn edge() -> Arc<TransportConfig> {
     let mut config = common();
@@ -43,7 +46,7 @@ pub(super) fn connector() -> Arc<TransportConfig> {
     config
         .max_concurrent_bidi_streams(VarInt::from_u32(CONNECTOR_PEER_STREAMS))
         .stream_receive_window(VarInt::from_u32(4 * MIB))
-        .receive_window(VarInt::from_u32(16 * MIB))
+        .receive_window(VarInt::from_u32(CONNECTOR_WINDOW))
         .send_window(u64::from(8 * MIB))
         .keep_alive_interval(Some(KEEP_ALIVE));
     Arc::new(config)

@@ -301,7 +301,7 @@ async fn a_head_above_the_limit_costs_the_peer_its_stream() {
 async fn a_dead_peer_is_noticed_by_its_silence() {
     let limits = H2Limits {
         ping_interval: Duration::from_millis(20),
-        ping_deadline: Duration::from_millis(100),
+        dead_after: Duration::from_millis(100),
         ..H2Limits::default()
     };
     // The server is never polled again, so it answers no ping: a process that hangs.
@@ -322,7 +322,7 @@ async fn a_dead_peer_is_noticed_by_its_silence() {
 async fn a_living_peer_is_not_mistaken_for_a_dead_one() {
     let limits = H2Limits {
         ping_interval: Duration::from_millis(5),
-        ping_deadline: Duration::from_millis(500),
+        dead_after: Duration::from_millis(500),
         ..H2Limits::default()
     };
     let Pair {
@@ -365,4 +365,26 @@ async fn garbage_on_the_tcp_port_costs_only_its_own_connection() {
         .await
         .unwrap();
     assert!(matches!(within("the end", driver.run()).await, H2End::Failed(_)));
+}
+
+#[tokio::test]
+async fn a_peer_is_asked_on_demand_and_heard() {
+    let Pair {
+        session,
+        mut server,
+        tasks: _driver,
+    } = pair(H2Limits::default(), &h2::server::Builder::new()).await;
+    let mut serving = JoinSet::new();
+    serving.spawn(async move { while server.accept().await.is_some() {} });
+    for _ in 0..3 {
+        let (heard, moved) = (session.heard_bytes(), session.moved_bytes());
+        session.ask();
+        within("the answer", async {
+            while session.heard_bytes() == heard || session.is_asked() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert!(session.moved_bytes() > moved);
+    }
 }

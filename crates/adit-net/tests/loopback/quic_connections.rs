@@ -282,3 +282,23 @@ async fn a_vanished_edge_is_noticed_by_its_silence() {
     killed.shutdown_background();
     assert_eq!(within("the silence", connection.closed()).await, CloseCause::Idle);
 }
+
+#[tokio::test]
+async fn a_living_peer_answers_as_often_as_it_is_asked() {
+    let pair = QuicPair::start().await;
+    pair.edge.registered();
+    for round in 0..5 {
+        let before = pair.edge.stats();
+        pair.edge.ask();
+        within("an acknowledgement", async {
+            while pair.edge.stats().acks == before.acks {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert!(
+            pair.edge.stats().asked_frames > before.asked_frames,
+            "round {round}"
+        );
+    }
+}

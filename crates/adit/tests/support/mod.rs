@@ -175,9 +175,22 @@ impl Server {
         tunnel: &Tunnel,
         origin: &str,
     ) -> Cloudflared {
+        self.connect_stock_beside(binary, protocol, tunnel, origin, 4)
+            .await
+    }
+
+    /// The same beside others, until the tunnel has so many connections.
+    pub(crate) async fn connect_stock_beside(
+        &self,
+        binary: &Path,
+        protocol: Protocol,
+        tunnel: &Tunnel,
+        origin: &str,
+        connections: usize,
+    ) -> Cloudflared {
         let options = Options::new(binary, self.listener("edge"), &self.ca(), &tunnel.token);
         let connector = Cloudflared::start_ready(&options.over(protocol).serving(origin), 4).await;
-        self.connected(tunnel, 4).await;
+        self.connected(tunnel, connections).await;
         connector
     }
 

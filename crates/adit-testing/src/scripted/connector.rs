@@ -1,0 +1,150 @@
+//! A connector that does what a test says, on either transport.
+
+mod exchange;
+mod http2;
+mod quic;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use adit_model::{ConnectionIndex, ConnectorId, TunnelKey, TunnelSecret};
+use adit_net::{quic::QuicConnection, tls::TrustAnchors};
+use adit_rpc::{RegistrationClient, RpcError, RpcLanes};
+use adit_wire::registration::{ClientInfo, PresentedSecret, RegisterConnection, RegistrationAnswer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
+
+pub use exchange::{AnswerBody, Asked, AskedBody};
+
+use crate::{cloudflared::Protocol, within};
+
+/// How long a dial may take.
+const DIAL_LIMIT: Duration = Duration::from_secs(5);
+
+/// One connection of a connector to the edge under test. It answers nothing by itself; dropping it closes it.
+pub struct ScriptedConnector {
+    /// Its end of a QUIC connection, to misuse; `None` over HTTP/2.
+    pub quic: Option<QuicConnection>,
+    edge: RegistrationClient,
+    asked: mpsc::Receiver<Asked>,
+    /// Carries it; ends when the connection does.
+    carrying: JoinSet<()>,
+}
+
+impl ScriptedConnector {
+    /// Dials the edge without registering.
+    ///
+    /// # Panics
+    /// When the edge does not take it.
+    pub async fn dial(edge: SocketAddr, anchors: &TrustAnchors, protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Quic => quic::dial(edge, anchors).await,
+            Protocol::Http2 => http2::dial(edge, anchors).await,
+        }
+    }
+
+    /// Dials the edge and registers as the first connection of a connector of its own.
+    ///
+    /// # Panics
+    /// When the edge refuses it.
+    pub async fn registered(
+        edge: SocketAddr,
+        anchors: &TrustAnchors,
+        protocol: Protocol,
+        tunnel: &TunnelKey,
+        secret: &TunnelSecret,
+    ) -> Self {
+        let connector = Self::dial(edge, anchors, protocol).await;
+        let answer = connector.register(registration(tunnel, secret)).await;
+        answer.expect("an answer").expect("a registration");
+        connector
+    }
+
+    /// Calls registerConnection.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub async fn register(&self, request: RegisterConnection) -> Result<RegistrationAnswer, RpcError> {
+        within("the answer to a registration", self.edge.register(request)).await
+    }
+
+    /// Calls unregisterConnection.
+    ///
+    /// # Errors
+    /// When it was not confirmed.
+    pub async fn unregister(&self) -> Result<(), RpcError> {
+        within("the answer to a goodbye", self.edge.unregister()).await
+    }
+
+    /// Calls updateLocalConfiguration.
+    ///
+    /// # Errors
+    /// When it was refused.
+    pub async fn update_local_configuration(&self, json: Vec<u8>) -> Result<(), RpcError> {
+        within("the answer", self.edge.update_local_configuration(json)).await
+    }
+
+    /// The next request.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub async fn next(&mut self) -> Asked {
+        within("a request", self.asked.recv())
+            .await
+            .expect("the connection is open")
+    }
+
+    /// Waits until the edge has closed the connection.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn closed(&mut self) {
+        within("the edge to close the connection", async {
+            match &self.quic {
+                Some(quic) => drop(quic.closed().await),
+                None => while self.carrying.join_next().await.is_some() {},
+            }
+        })
+        .await;
+    }
+}
+
+/// What a stock connector registers its first connection with.
+#[must_use]
+pub fn registration(tunnel: &TunnelKey, secret: &TunnelSecret) -> RegisterConnection {
+    RegisterConnection {
+        account_tag: tunnel.account.to_string(),
+        secret: PresentedSecret(secret.expose().to_vec()),
+        tunnel: tunnel.tunnel,
+        index: ConnectionIndex(0),
+        client: ClientInfo {
+            id: ConnectorId::random(),
+            features: ["allow_remote_config", "serialized_headers", "support_quic_eof"]
+                .map(str::to_owned)
+                .to_vec(),
+            version: "2026.8.2".to_owned(),
+            arch: "linux_amd64".to_owned(),
+        },
+        origin_local_ip: None,
+        previous_attempts: 0,
+    }
+}
+
+/// Begins RPC on a control stream, carried by `carrying`.
+async fn begin_control<R, W>(carrying: &mut JoinSet<()>, reader: R, writer: W) -> RegistrationClient
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    let lanes = Arc::new(RpcLanes::start(1).expect("a thread"));
+    let (begun, client) = oneshot::channel();
+    carrying.spawn(async move {
+        let (client, carried) = RegistrationClient::start(&lanes, reader, writer);
+        let _ = begun.send(client);
+        // How the stream ended is told by the calls.
+        drop(carried.await);
+    });
+    client.await.expect("RPC begins")
+}

@@ -1,0 +1,107 @@
+//! What an operator sees of a request: its line in the access log, its counters, and the page when it fails.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use adit_testing::{client::get, origin::Origin, wait_for_some};
+use serde_json::Value;
+use support::{DOMAIN, Server};
+
+/// The access log's line of the request with this `Cf-Ray`.
+async fn line_of(server: &Server, ray: &str) -> Value {
+    let id = ray.split('-').next().unwrap();
+    let line = server.process.line(&format!(r#""ray":"{id}""#)).await;
+    serde_json::from_str(&line).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_logged_with_the_way_it_took_and_counted() {
+    let server = Server::start_with(&["--no-demo", "--log-format", "json"]).await;
+    let tunnel = server.tunnel("shop").await;
+    let origin = Origin::saying("hello").await;
+    let _connector = server.connect(&tunnel, &origin.url()).await;
+
+    let answer = server.get(&tunnel.host, "/cart?secret=1").await;
+    let line = line_of(&server, answer.headers["cf-ray"].to_str().unwrap()).await;
+    for (field, value) in [
+        ("host", tunnel.host.as_str()),
+        ("path", "/cart"),
+        ("method", "GET"),
+        ("version", "HTTP/1.1"),
+        ("tunnel.id", &tunnel.id),
+        ("transport", "quic"),
+        ("end", "complete"),
+    ] {
+        assert_eq!(line[field], value, "{field} of {line}");
+    }
+    assert_eq!(line["status"], 200);
+    assert_eq!(line["response_bytes"], 5);
+    assert_eq!(line["asked"], 1);
+    assert!(!line.to_string().contains("secret"), "{line}");
+    let [sent, head, total] = ["sent_ms", "head_ms", "total_ms"].map(|field| line[field].as_f64().unwrap());
+    assert!(0.0 < sent && sent <= head && head <= total, "{line}");
+
+    let metrics = server.listener("metrics");
+    for expected in [
+        format!(
+            r#"adit_host_responses_total{{host="{}",class="2xx"}} 1"#,
+            tunnel.host
+        ),
+        format!(r#"adit_tunnel_response_bytes_total{{tunnel="{}"}} 5"#, tunnel.id),
+    ] {
+        wait_for_some(&expected, async || {
+            let text = get(metrics, "localhost", "/metrics").await.ok()?;
+            text.text().contains(&expected).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_the_edge_names_the_hop_and_the_request() {
+    let server = Server::start_with(&["--no-demo", "--log-format", "json"]).await;
+    let tunnel = server.tunnel("shop").await;
+    let nobody = server.get(&format!("nobody.{DOMAIN}"), "/").await;
+    let unconnected = server.get(&tunnel.host, "/").await;
+    let origin = Origin::start().await;
+    let _connector = server.connect(&tunnel, &origin.url()).await;
+    drop(origin);
+    let unreachable = server.get(&tunnel.host, "/").await;
+    for (answer, status, hop) in [
+        (nobody, 404, "edge"),
+        (unconnected, 530, "connector"),
+        (unreachable, 502, "origin"),
+    ] {
+        let ray = answer.headers["cf-ray"].to_str().unwrap();
+        assert_eq!(answer.status, status);
+        assert!(
+            answer.text().contains(&format!("failed at: {hop}")),
+            "{}",
+            answer.text()
+        );
+        assert!(
+            answer.text().contains(&format!("ray: {ray}")),
+            "{}",
+            answer.text()
+        );
+        let line = line_of(&server, ray).await;
+        assert_eq!(line["failed_at"], hop, "{line}");
+        assert_eq!(line["status"], status);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_is_logged_when_it_ends() {
+    let server = Server::start_with(&["--no-demo", "--log-format", "json"]).await;
+    let tunnel = server.tunnel("shop").await;
+    let origin = Origin::start().await;
+    let _connector = server.connect(&tunnel, &origin.url()).await;
+    let way = adit_testing::scenes::Way::plain(server.listener("http"), "shop.adit.localhost");
+    adit_testing::scenes::a_websocket_carries_bytes_both_ways(way, &origin).await;
+    let line = server.process.line(r#""path":"/websocket""#).await;
+    let fields: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(fields["status"], 101);
+    assert_eq!(fields["end"], "complete");
+    assert!(fields["request_bytes"].as_u64() > Some(1_060_000), "{fields}");
+    assert!(fields["response_bytes"].as_u64() > Some(1_060_000), "{fields}");
+}
