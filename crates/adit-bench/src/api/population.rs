@@ -24,6 +24,9 @@ use crate::{modes::until::until_within, say};
 /// How long an edge's reports may take to be written.
 const NEWS_LIMIT: Duration = Duration::from_secs(120);
 
+/// Connections that come and go at a time: of more, the store keeps no history.
+const AT_ONCE: usize = 8_000;
+
 /// Writes that wait at a time, so that they share transactions.
 const TOGETHER: usize = 64;
 
@@ -110,15 +113,19 @@ impl Population {
             .map(|(_, key)| *key)
             .collect();
         let mut expected = Connections::default();
-        for tunnel in alive
+        let once: Vec<&TunnelKey> = alive
             .iter()
             .skip(scale.connectors)
             .step_by(4)
             .take(scale.tunnels / 5)
-        {
-            let connection = open(api, *tunnel, ConnectorId::random(), 0);
-            close(api, *tunnel, connection);
-            expected.down.insert(*tunnel);
+            .collect();
+        for some in once.chunks(AT_ONCE) {
+            for tunnel in some {
+                let connection = open(api, **tunnel, ConnectorId::random(), 0);
+                close(api, **tunnel, connection);
+                expected.down.insert(**tunnel);
+            }
+            expected.settle(api).await?;
         }
         let step = alive.len() / scale.connectors;
         for (number, tunnel) in alive.iter().step_by(step).take(scale.connectors).enumerate() {
