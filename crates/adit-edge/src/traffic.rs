@@ -70,7 +70,7 @@ pub(crate) fn of_class(counters: &[Counter; 6], status: u16) -> &Counter {
 
 /// Counters made at the first request, so that what nobody asks for costs nothing.
 #[derive(Default)]
-pub(crate) struct LazyTraffic(OnceLock<Traffic>);
+pub(crate) struct LazyTraffic(OnceLock<Box<Traffic>>);
 
 impl std::fmt::Debug for LazyTraffic {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -116,11 +116,11 @@ impl Labels {
                 By::Host => &self.hosts,
                 By::Tunnel => &self.tunnels,
             };
-            if taken.fetch_add(1, Ordering::Relaxed) < MOST_VALUES {
+            Box::new(if taken.fetch_add(1, Ordering::Relaxed) < MOST_VALUES {
                 Traffic::new(by, &value())
             } else {
                 Traffic::new(by, OTHER)
-            }
+            })
         })
     }
 }

@@ -16,6 +16,12 @@ use crate::{
 /// The most changes that one answer covers; the next call goes on after them.
 const AT_ONCE: i64 = 1000;
 
+macro_rules! columns {
+    () => {
+        "account_id, tunnel_id, kind, deleted_at, config_source, config_version, sealed_secret"
+    };
+}
+
 /// Everything at one change number. The connection must be in a transaction. A row that cannot be read is logged and
 /// left out: one damaged tunnel must not keep every edge from starting.
 pub(crate) async fn snapshot(
@@ -23,15 +29,14 @@ pub(crate) async fn snapshot(
     sealer: &Sealer,
 ) -> Result<(Snapshot, ChangeNumber), Cause> {
     let upto = counter(connection, "change").await?;
-    let rows = query("SELECT * FROM tunnels").fetch_all(&mut *connection).await?;
-    let tunnels = rows.iter().filter_map(|row| match keyed_entry(row, sealer) {
-        Ok(entry) => Some(entry),
-        Err(error) => {
-            tracing::error!(%error, "a tunnel is unreadable and left out");
-            None
-        }
-    });
-    let tunnels = tunnels.collect();
+    let mut tunnels = Vec::new();
+    let list = query(concat!("SELECT ", columns!(), " FROM tunnels"));
+    // One row at a time: a row as the driver keeps it is many times larger than what is made of it.
+    list.for_each(&mut *connection, |row| match keyed_entry(&row, sealer) {
+        Ok(entry) => tunnels.push(entry),
+        Err(error) => tracing::error!(%error, "a tunnel is unreadable and left out"),
+    })
+    .await?;
     Ok((
         Snapshot {
             tunnels,
@@ -113,7 +118,12 @@ async fn present(connection: &mut Connection, sealer: &Sealer, object: Object) -
             Ok(Change::Host(pattern, tunnel))
         }
         Object::Tunnel(key) => {
-            let row = query("SELECT * FROM tunnels WHERE account_id = $1 AND tunnel_id = $2")
+            let one = concat!(
+                "SELECT ",
+                columns!(),
+                " FROM tunnels WHERE account_id = $1 AND tunnel_id = $2"
+            );
+            let row = query(one)
                 .bind(key.account.to_string())
                 .bind(key.tunnel.uuid())
                 .fetch_optional(connection)

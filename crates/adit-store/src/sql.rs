@@ -10,6 +10,7 @@ mod value;
 use std::borrow::Cow;
 
 use adit_model::Timestamp;
+use futures_util::TryStreamExt as _;
 use sqlx::{Arguments as _, postgres::PgArguments};
 use sqlx::{
     AssertSqlSafe, Decode, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite, Type, sqlite::SqliteArguments,
@@ -129,6 +130,32 @@ impl Query {
                 Ok(rows.into_iter().map(Row::Postgres).collect())
             }
         }
+    }
+
+    /// Takes the rows one at a time, so that a long list is never held as rows.
+    pub(crate) async fn for_each(
+        self,
+        connection: &mut Connection,
+        mut take: impl FnMut(Row),
+    ) -> sqlx::Result<()> {
+        #[cfg(feature = "statements")]
+        crate::statements::note(&self);
+        let (text, values) = (safe(self.text), self.values);
+        match connection.driver() {
+            Driver::Sqlite(connection) => {
+                let mut rows = sqlx::query_with(text, sqlite(values)?).fetch(connection);
+                while let Some(row) = rows.try_next().await? {
+                    take(Row::Sqlite(row));
+                }
+            }
+            Driver::Postgres(connection) => {
+                let mut rows = sqlx::query_with(text, postgres(values)?).fetch(connection);
+                while let Some(row) = rows.try_next().await? {
+                    take(Row::Postgres(row));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The first row, if there is one.
