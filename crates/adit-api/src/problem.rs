@@ -3,6 +3,7 @@
 mod code;
 mod failure;
 mod identity;
+mod load_balancers;
 mod networks;
 mod quick_tunnels;
 mod shape;
@@ -69,6 +70,14 @@ impl Problem {
 
     fn tunnel_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, code::TUNNEL_NOT_FOUND, "Tunnel not found")
+    }
+
+    fn route_taken() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            code::ROUTE_TAKEN,
+            "An A, AAAA, or CNAME record with that host already exists.",
+        )
     }
 
     fn could_not_route(path: &str) -> Self {
@@ -210,14 +219,11 @@ impl From<ManagementError> for Problem {
 impl From<RouteError> for Problem {
     fn from(error: RouteError) -> Self {
         match error {
-            RouteError::LoadBalancer => Self::invalid(error.to_string()).at("/type".to_owned()),
-            RouteError::BadName(_) => Self::invalid(error.to_string()).at("/user_hostname".to_owned()),
+            RouteError::BadName { field, .. } => Self::invalid(error.to_string()).at(format!("/{field}")),
+            RouteError::BadPool(_) => Self::invalid(error.to_string()).at("/lb_pool".to_owned()),
             RouteError::Reserved(_) => Self::dns_validation(error.to_string()),
-            RouteError::LeadsElsewhere => Self::new(
-                StatusCode::BAD_REQUEST,
-                code::ROUTE_TAKEN,
-                "An A, AAAA, or CNAME record with that host already exists.",
-            ),
+            RouteError::LeadsElsewhere => Self::route_taken(),
+            RouteError::LoadBalancer(error) => error.into(),
             RouteError::Find(error) => error.into(),
             RouteError::Catalog(error) => error.into(),
         }

@@ -7,7 +7,7 @@ use crate::{
     accounts, audit,
     endpoint::{self, Endpoint},
     extract::RequestError,
-    management, networks,
+    load_balancers, management, networks,
     observe::{answer_panic, observe},
     openapi, quick_tunnels, sites,
     state::ApiState,
@@ -37,6 +37,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         tunnels::endpoints(),
         networks::endpoints(),
         zones::endpoints(),
+        load_balancers::endpoints(),
         tokens::endpoints(),
         openapi::endpoints(),
     ]

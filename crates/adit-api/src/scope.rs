@@ -118,7 +118,8 @@ pub(crate) struct ZoneScope {
 }
 
 impl ZoneScope {
-    async fn of(parts: &mut Parts, state: &ApiState) -> Result<(Self, PathParams), Problem> {
+    /// The zone, and the path's other variable parts.
+    pub(crate) async fn of(parts: &mut Parts, state: &ApiState) -> Result<(Self, PathParams), Problem> {
         let (zone, caller, params) = Self::with_caller(parts, state).await?;
         let actor = caller.actor;
         Ok((Self { zone, actor }, params))

@@ -1,5 +1,6 @@
 //! Zones, their records, and public routes.
 
+mod balanced_route;
 mod change;
 mod endpoints;
 mod filter;

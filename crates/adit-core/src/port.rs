@@ -9,6 +9,7 @@ mod catalog;
 mod configurations;
 mod directory;
 mod edge_control;
+mod load_balancers;
 mod login;
 mod networks;
 mod presence;
@@ -27,8 +28,11 @@ pub use catalog::{
     StoreError, Tunnel, TunnelChanges, TunnelFilter,
 };
 pub use configurations::{Configuration, Configurations};
-pub use directory::{Change, ChangeNumber, Changes, Directory, HostRoute, Snapshot, TunnelEntry};
+pub use directory::{Change, ChangeNumber, Changes, Directory, HostRoute, HostTarget, Snapshot, TunnelEntry};
 pub use edge_control::{Answer, Ask, AskError, EdgeControl, LiveConnection, Question};
+pub use load_balancers::{
+    LoadBalancer, LoadBalancerError, LoadBalancers, MOST_POOL_TUNNELS, NewBalancedRoute, Pool, PoolTunnel,
+};
 pub use login::{ApiCredential, ApiToken, Login, LoginCredential, TokenOwner, TokenStatus, Unusable, User};
 pub use networks::{
     ConnectivityChange, ConnectivitySettings, HostnameRoute, HostnameRouteChange, HostnameRouteFilter,

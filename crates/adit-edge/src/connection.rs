@@ -18,7 +18,10 @@ use adit_net::{h2::H2Session, quic::QuicConnection};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::memory::{MemoryBudget, WindowGrant};
+use crate::{
+    memory::{MemoryBudget, WindowGrant},
+    route::Chosen,
+};
 
 /// What carries a connection.
 #[derive(Clone)]
@@ -226,25 +229,27 @@ impl std::fmt::Debug for Connection {
 
 /// A request's place on a connection, given back on drop.
 #[derive(Debug)]
-pub(crate) struct Place(Arc<Connection>);
+pub(crate) struct Place(Chosen);
 
 impl Place {
-    pub(crate) fn on(connection: Arc<Connection>) -> Self {
+    pub(crate) fn on(chosen: Chosen) -> Self {
+        let connection = &chosen.connection;
         if connection.pending.fetch_add(1, Ordering::Relaxed) == 0 {
             connection.woken.notify_one();
         }
-        Self(connection)
+        Self(chosen)
     }
 
-    pub(crate) fn connection(&self) -> &Arc<Connection> {
+    pub(crate) fn chosen(&self) -> &Chosen {
         &self.0
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if self.0.pending.fetch_sub(1, Ordering::AcqRel) == 1 && self.0.draining.is_cancelled() {
-            self.0.idle.cancel();
+        let connection = &self.0.connection;
+        if connection.pending.fetch_sub(1, Ordering::AcqRel) == 1 && connection.draining.is_cancelled() {
+            connection.idle.cancel();
         }
     }
 }

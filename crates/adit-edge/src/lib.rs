@@ -5,7 +5,7 @@
 //! it follows the store through [`adit_core::port::Directory`] and reports through [`adit_core::port::Presence`].
 //!
 //! Start with [`Edge::start`]. Inside, `accept` is the connectors' side, `public` the clients', `tunnels` the table
-//! between them, and `upstream` one exchange from one to the other.
+//! between them, `route` the choice of a connection, and `upstream` one exchange from one to the other.
 
 mod accept;
 pub mod certificates;
@@ -18,6 +18,7 @@ mod memory;
 mod metrics;
 mod public;
 mod registrar;
+mod route;
 mod traffic;
 mod tunnels;
 mod upstream;

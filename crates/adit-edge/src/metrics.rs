@@ -7,8 +7,9 @@ use metrics::{
 };
 
 use crate::{
-    traffic::{By, CLASSES, Labels, of_class},
-    tunnels::Route,
+    route::Route,
+    traffic::{By, CLASSES, Labels, Traffic, of_class},
+    tunnels::Tunnel,
 };
 
 /// The edge's counters. Names and units are documented in `docs/operations.md`.
@@ -81,10 +82,11 @@ impl EdgeMetrics {
         self.handshakes_failed.increment(1);
     }
 
-    /// A request is done; `route` is what it was for, if anything.
+    /// A request is done; `route` is what it was for and `tunnel` what served it, if anything.
     pub(crate) fn request_done(
         &self,
         route: Option<&Route>,
+        tunnel: Option<&Tunnel>,
         status: u16,
         seconds: f64,
         request_bytes: u64,
@@ -94,13 +96,14 @@ impl EdgeMetrics {
         self.request_seconds.record(seconds);
         self.bytes_up.increment(request_bytes);
         self.bytes_down.increment(response_bytes);
-        let Some(route) = route else { return };
-        let tunnel = || route.tunnel.key.tunnel.to_string();
-        self.labels
-            .traffic(&route.traffic, By::Host, || route.host.clone())
-            .count(status, request_bytes, response_bytes);
-        self.labels
-            .traffic(&route.tunnel.traffic, By::Tunnel, tunnel)
-            .count(status, request_bytes, response_bytes);
+        let count = |traffic: &Traffic| traffic.count(status, request_bytes, response_bytes);
+        if let Some(route) = route {
+            let host = || route.host.clone();
+            count(self.labels.traffic(&route.traffic, By::Host, host));
+        }
+        if let Some(tunnel) = tunnel {
+            let id = || tunnel.key.tunnel.to_string();
+            count(self.labels.traffic(&tunnel.traffic, By::Tunnel, id));
+        }
     }
 }

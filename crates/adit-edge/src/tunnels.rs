@@ -1,10 +1,9 @@
-//! The tunnels this edge knows, their live connections, and the routes to them.
+//! The tunnels this edge knows, their live connections, and which host names lead to them.
 
 use std::{collections::HashMap, sync::Arc};
 
 use adit_core::{
-    choice::{Candidate, least_busy_of_two},
-    port::{Change, ChangeNumber, CloseReason, LiveConnection, Snapshot, TunnelEntry},
+    port::{Change, ChangeNumber, CloseReason, HostTarget, LiveConnection, Snapshot, TunnelEntry},
     registration::{self, Admission, Refusal},
     reserved_hosts::ReservedHosts,
     routes::RouteTable,
@@ -13,7 +12,7 @@ use adit_model::{ConnectorId, HostPattern, SecretDigest, TunnelKey};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
 
-use crate::{connection::Connection, traffic::LazyTraffic};
+use crate::{connection::Connection, route::Route, traffic::LazyTraffic};
 
 /// One tunnel: what the store says of it and which connections serve it.
 #[derive(Debug)]
@@ -25,15 +24,6 @@ pub(crate) struct Tunnel {
     connections: ArcSwap<Vec<Arc<Connection>>>,
     /// Orders registrations against deletion: nothing registers after the entry says deleted.
     editing: Mutex<()>,
-    pub(crate) traffic: LazyTraffic,
-}
-
-/// Where a host name leads.
-#[derive(Debug)]
-pub(crate) struct Route {
-    /// The name or wildcard, as it is in the store.
-    pub(crate) host: String,
-    pub(crate) tunnel: Arc<Tunnel>,
     pub(crate) traffic: LazyTraffic,
 }
 
@@ -98,38 +88,9 @@ impl Tunnel {
         evicted
     }
 
-    /// The connection for the next request; `None` if none is left. One that is not healthy is taken only if all
-    /// are like that: to try is better than to refuse.
-    pub(crate) fn choose(&self) -> Option<Arc<Connection>> {
-        let connections = self.connections.load();
-        let random = rand::random();
-        least_busy_of_two(&connections, |connection| connection.candidate(), random)
-            .or_else(|| {
-                let any = |connection: &Arc<Connection>| Candidate {
-                    usable: true,
-                    ..connection.candidate()
-                };
-                least_busy_of_two(&connections, any, random)
-            })
-            .cloned()
-    }
-
-    /// A healthy connection for what `failed` did not answer, of another connector if there is one.
-    pub(crate) fn choose_instead_of(&self, failed: &Arc<Connection>) -> Option<Arc<Connection>> {
-        let connections = self.connections.load();
-        let random = rand::random();
-        let but = |usable: &dyn Fn(&Arc<Connection>) -> bool| {
-            let seen = |connection: &Arc<Connection>| {
-                let candidate = connection.candidate();
-                Candidate {
-                    usable: candidate.usable && usable(connection),
-                    ..candidate
-                }
-            };
-            least_busy_of_two(&connections, seen, random).cloned()
-        };
-        but(&|connection| connection.connector.id != failed.connector.id)
-            .or_else(|| but(&|connection| !Arc::ptr_eq(connection, failed)))
+    /// Those that are in service, as of now.
+    pub(crate) fn connections(&self) -> arc_swap::Guard<Arc<Vec<Arc<Connection>>>> {
+        self.connections.load()
     }
 
     /// A connection is suspect: its connector's others must answer before they get new work.
@@ -178,13 +139,12 @@ impl Table {
         }
     }
 
-    fn set_route(&mut self, pattern: HostPattern, key: Option<TunnelKey>) {
-        let route = key.map(|key| {
-            Arc::new(Route {
-                host: pattern.to_string(),
-                tunnel: Arc::clone(self.tunnels.entry(key).or_insert_with(|| Tunnel::new(key))),
-                traffic: LazyTraffic::default(),
-            })
+    fn set_route(&mut self, pattern: HostPattern, target: Option<&HostTarget>) {
+        let known = &mut self.tunnels;
+        let mut tunnel = |&key| Arc::clone(known.entry(key).or_insert_with(|| Tunnel::new(key)));
+        let route = target.map(|target| {
+            let tunnels = target.tunnels().iter().map(&mut tunnel).collect();
+            Arc::new(Route::new(&pattern, tunnels))
         });
         self.routes.set(pattern, route);
     }
@@ -227,7 +187,7 @@ impl Tunnels {
             table.tunnels.remove(&key);
         }
         for host in snapshot.hosts {
-            table.set_route(host.pattern, Some(host.tunnel));
+            table.set_route(host.pattern, Some(&host.target));
         }
         self.0.store(Arc::new(table));
     }
@@ -238,7 +198,7 @@ impl Tunnels {
         for change in changes {
             match change {
                 Change::Tunnel(key, entry) => table.set_tunnel(key, entry),
-                Change::Host(pattern, tunnel) => table.set_route(pattern, tunnel),
+                Change::Host(pattern, target) => table.set_route(pattern, target.as_ref()),
             }
         }
         table.change = upto;

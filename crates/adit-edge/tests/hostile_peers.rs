@@ -103,7 +103,7 @@ async fn reserved_host_names_never_reach_a_tunnel() {
     let tunnel = edge.tunnel("shop").await;
     edge.change(adit_core::port::Change::Host(
         "*.adit.localhost".parse().unwrap(),
-        Some(tunnel.key),
+        Some(tunnel.key.into()),
     ));
     wait_for("the wildcard", async || {
         get(edge.http(), "other.adit.localhost", "/")

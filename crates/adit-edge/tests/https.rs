@@ -35,7 +35,7 @@ async fn a_routed_name_and_those_below_the_domain_have_certificates() {
     let tunnel = edge.tunnel("shop").await;
     edge.change(adit_core::port::Change::Host(
         "blog.example".parse().unwrap(),
-        Some(tunnel.key),
+        Some(tunnel.key.into()),
     ));
     adit_testing::wait_for("the route", async || {
         ask(&edge, "blog.example", "blog.example")

@@ -182,6 +182,10 @@ hex_ids! {
     ApiTokenId,
     /// A policy of an API token: 32 lower-case hexadecimal digits.
     PolicyId,
+    /// A load balancer of a zone: 32 lower-case hexadecimal digits.
+    LoadBalancerId,
+    /// A pool of an account's tunnels: 32 lower-case hexadecimal digits.
+    PoolId,
     /// A user: 32 lower-case hexadecimal digits.
     UserId,
 }

@@ -6,6 +6,7 @@
 mod hostname;
 mod ids;
 mod location;
+mod pool;
 #[cfg(feature = "schema")]
 mod schema;
 mod secret;
@@ -16,9 +17,11 @@ mod tunnel;
 pub use hostname::{HostPattern, Hostname, HostnameError};
 pub use ids::{
     AccountId, ApiTokenId, BootId, ConnectionId, ConnectionIndex, ConnectorId, HostnameRouteId, IdError,
-    NodeId, PolicyId, RecordId, RouteId, SubnetId, TunnelId, TunnelKey, UserId, VirtualNetworkId, ZoneId,
+    LoadBalancerId, NodeId, PolicyId, PoolId, RecordId, RouteId, SubnetId, TunnelId, TunnelKey, UserId,
+    VirtualNetworkId, ZoneId,
 };
 pub use location::{Location, LocationError};
+pub use pool::{PoolName, PoolNameError};
 pub use secret::{SecretDigest, ShortSecret, TunnelSecret};
 pub use site::{HaMode, HaModeError};
 pub use timestamp::Timestamp;

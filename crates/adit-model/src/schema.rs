@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::{
-    AccountId, ApiTokenId, ConfigSource, ConnectionId, ConnectorId, HaMode, HostnameRouteId, PolicyId,
-    RecordId, RouteId, SubnetId, Timestamp, TunnelId, TunnelKind, TunnelName, TunnelStatus, UserId,
-    VirtualNetworkId, ZoneId,
+    AccountId, ApiTokenId, ConfigSource, ConnectionId, ConnectorId, HaMode, HostnameRouteId, LoadBalancerId,
+    PolicyId, PoolId, PoolName, RecordId, RouteId, SubnetId, Timestamp, TunnelId, TunnelKind, TunnelName,
+    TunnelStatus, UserId, VirtualNetworkId, ZoneId,
 };
 
 macro_rules! schemas {
@@ -37,9 +37,12 @@ schemas! {
     RecordId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
     ApiTokenId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
     PolicyId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
+    LoadBalancerId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
+    PoolId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
     UserId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
     Timestamp: { "type": "string", "format": "date-time", "examples": ["2026-01-02T03:04:05.000006Z"] },
     TunnelName: { "type": "string", "minLength": 1, "maxLength": 255 },
+    PoolName: { "type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]*$", "maxLength": 255 },
     TunnelKind: { "type": "string", "enum": ["cfd_tunnel", "warp_connector"] },
     HaMode: { "type": "string", "enum": ["none", "disabled", "aws", "local"] },
     ConfigSource: { "type": "string", "enum": ["local", "cloudflare"] },

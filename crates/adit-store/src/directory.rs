@@ -114,8 +114,8 @@ fn coalesced(rows: &[Row]) -> Result<Vec<Object>, Cause> {
 async fn present(connection: &mut Connection, sealer: &Sealer, object: Object) -> Result<Change, Cause> {
     match object {
         Object::Host(pattern) => {
-            let tunnel = hosts::find(connection, &pattern).await?;
-            Ok(Change::Host(pattern, tunnel))
+            let target = hosts::find(connection, &pattern).await?;
+            Ok(Change::Host(pattern, target))
         }
         Object::Tunnel(key) => {
             let one = concat!(

@@ -133,7 +133,8 @@ async fn check(tx: &mut Tx<'_>, zone: ZoneId, new: &NewDnsRecord, own: Option<Re
     }
     let taken: bool = query(
         "SELECT EXISTS (SELECT 1 FROM dns_records WHERE name = $1 AND ($2 IS NULL OR id <> $2))
-             OR EXISTS (SELECT 1 FROM quick_tunnels WHERE host = $1)",
+             OR EXISTS (SELECT 1 FROM quick_tunnels WHERE host = $1)
+             OR EXISTS (SELECT 1 FROM load_balancers WHERE name = $1)",
     )
     .bind(new.name.to_string())
     .bind(own.map(|id| id.to_string()))

@@ -1,14 +1,15 @@
-//! Public routes: proxied CNAME records that point at a tunnel of their zone's account, unless the zone is paused, and
-//! the host names of quick tunnels. Neither kind may take a name that the other one has.
+//! Public routes: proxied CNAME records that point at a tunnel of their zone's account and load balancers that lead to
+//! the tunnels of a pool, unless the zone is paused, and the host names of quick tunnels. No kind may take a name that
+//! another one has.
 
 use adit_core::{
-    port::{DnsRecordKind, HostRoute},
+    port::{DnsRecordKind, HostRoute, HostTarget},
     zone_names::target_tunnel,
 };
-use adit_model::{HostPattern, TunnelId, TunnelKey, ZoneId};
+use adit_model::{HostPattern, PoolId, TunnelId, TunnelKey, ZoneId};
 
 use crate::{
-    engine::Connection,
+    engine::{Connection, Row},
     failure::Cause,
     row::{parsed, tunnel_key},
     sql::query,
@@ -37,43 +38,73 @@ macro_rules! quick_routes {
     };
 }
 
+/// One row for each tunnel of a load balancer's pool.
+macro_rules! balanced_routes {
+    () => {
+        "SELECT l.name, m.account_id, m.tunnel_id
+         FROM load_balancers l
+         JOIN zones z ON z.id = l.zone_id AND NOT z.paused
+         JOIN pool_members m ON m.pool_id = l.pool_id"
+    };
+}
+
 /// Every public route.
 pub(crate) async fn all(connection: &mut Connection) -> Result<Vec<HostRoute>, Cause> {
     let rows = query(concat!(routes!(), " UNION ALL ", quick_routes!()))
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut all: Vec<HostRoute> = rows
+        .iter()
+        .filter_map(readable)
+        .map(|(pattern, tunnel)| HostRoute {
+            pattern,
+            target: tunnel.into(),
+        })
+        .collect();
+    let rows = query(concat!(balanced_routes!(), " ORDER BY l.name, m.tunnel_id"))
         .fetch_all(connection)
         .await?;
-    let route = |row| {
-        Ok(HostRoute {
-            pattern: parsed(row, "name")?,
-            tunnel: tunnel_key(row)?,
-        })
-    };
-    let known = |route: Result<HostRoute, Cause>| {
-        route
-            .inspect_err(|error| tracing::error!(%error, "a public route is unreadable and left out"))
-            .ok()
-    };
-    Ok(rows.iter().map(route).filter_map(known).collect())
+    let members: Vec<_> = rows.iter().filter_map(readable).collect();
+    for pool in members.chunk_by(|(one, _), (other, _)| one == other) {
+        let tunnels = pool.iter().map(|(_, tunnel)| *tunnel).collect();
+        let route = pool.first().zip(HostTarget::of(tunnels));
+        all.extend(route.map(|((pattern, _), target)| HostRoute {
+            pattern: pattern.clone(),
+            target,
+        }));
+    }
+    Ok(all)
+}
+
+/// A name and a tunnel that it leads to. One that is unreadable is said and left out.
+fn readable(row: &Row) -> Option<(HostPattern, TunnelKey)> {
+    let read = || Ok::<_, Cause>((parsed(row, "name")?, tunnel_key(row)?));
+    read()
+        .inspect_err(|error| tracing::error!(%error, "a public route is unreadable and left out"))
+        .ok()
 }
 
 /// Where one pattern leads.
 pub(crate) async fn find(
     connection: &mut Connection,
     pattern: &HostPattern,
-) -> Result<Option<TunnelKey>, Cause> {
-    let row = query(concat!(
+) -> Result<Option<HostTarget>, Cause> {
+    let rows = query(concat!(
         routes!(),
         " WHERE r.name = $1 UNION ALL ",
         quick_routes!(),
-        " WHERE q.host = $1"
+        " WHERE q.host = $1 UNION ALL ",
+        balanced_routes!(),
+        " WHERE l.name = $1 ORDER BY tunnel_id"
     ))
     .bind(pattern.to_string())
-    .fetch_optional(connection)
+    .fetch_all(connection)
     .await?;
-    row.as_ref().map(tunnel_key).transpose()
+    let tunnels = rows.iter().map(tunnel_key).collect::<Result<_, _>>()?;
+    Ok(HostTarget::of(tunnels))
 }
 
-/// The patterns that lead to a tunnel.
+/// The patterns that lead to a tunnel, alone or with others.
 pub(crate) async fn of_tunnel(
     connection: &mut Connection,
     key: TunnelKey,
@@ -82,22 +113,39 @@ pub(crate) async fn of_tunnel(
         routes!(),
         " WHERE t.account_id = $1 AND r.tunnel_id = $2 UNION ALL ",
         quick_routes!(),
-        " WHERE q.account_id = $1 AND q.tunnel_id = $2"
+        " WHERE q.account_id = $1 AND q.tunnel_id = $2 UNION ALL ",
+        balanced_routes!(),
+        " WHERE m.account_id = $1 AND m.tunnel_id = $2"
     ))
     .bind(key.account.to_string())
     .bind(key.tunnel.uuid())
     .fetch_all(connection)
     .await?;
-    rows.iter().map(|row| parsed(row, "name")).collect()
+    names(&rows)
 }
 
-/// The patterns of a zone that lead to a tunnel, or would if the zone were not paused.
+/// The patterns that lead to a pool, or would if their zones were not paused.
+pub(crate) async fn of_pool(connection: &mut Connection, pool: PoolId) -> Result<Vec<HostPattern>, Cause> {
+    let rows = query("SELECT name FROM load_balancers WHERE pool_id = $1 ORDER BY name")
+        .bind(pool.to_string())
+        .fetch_all(connection)
+        .await?;
+    names(&rows)
+}
+
+/// The patterns of a zone that lead to tunnels, or would if the zone were not paused.
 pub(crate) async fn of_zone(connection: &mut Connection, zone: ZoneId) -> Result<Vec<HostPattern>, Cause> {
-    let rows =
-        query("SELECT name FROM dns_records WHERE zone_id = $1 AND tunnel_id IS NOT NULL ORDER BY name")
-            .bind(zone.to_string())
-            .fetch_all(connection)
-            .await?;
+    let rows = query(
+        "SELECT name FROM dns_records WHERE zone_id = $1 AND tunnel_id IS NOT NULL
+         UNION ALL SELECT name FROM load_balancers WHERE zone_id = $1 ORDER BY name",
+    )
+    .bind(zone.to_string())
+    .fetch_all(connection)
+    .await?;
+    names(&rows)
+}
+
+fn names(rows: &[Row]) -> Result<Vec<HostPattern>, Cause> {
     rows.iter().map(|row| parsed(row, "name")).collect()
 }
 

@@ -25,6 +25,7 @@ mod engine;
 mod failure;
 mod hosts;
 mod ids;
+mod load_balancers;
 mod login;
 mod meta;
 mod networks;

@@ -65,7 +65,8 @@ async fn insert(
     }
     let taken: bool = query(
         "SELECT EXISTS (SELECT 1 FROM quick_tunnels WHERE host = $1)
-             OR EXISTS (SELECT 1 FROM dns_records WHERE name = $1)",
+             OR EXISTS (SELECT 1 FROM dns_records WHERE name = $1)
+             OR EXISTS (SELECT 1 FROM load_balancers WHERE name = $1)",
     )
     .bind(new.host.as_str())
     .scalar(&mut *tx.connection)

@@ -15,6 +15,7 @@ macro_rules! steps {
             4, "0004_networks", "routes, virtual networks and subnets";
             5, "0005_quick_tunnels", "quick tunnels";
             6, "0006_lists", "lists of tunnels";
+            7, "0007_load_balancers", "pools of tunnels and load balancers";
         )
     };
     ($engine:literal: $($version:literal, $file:literal, $says:literal;)+) => {

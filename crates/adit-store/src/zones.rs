@@ -143,10 +143,10 @@ async fn pause(
     Ok((after, tell(tx, routes).await?))
 }
 
-/// Records that one write removes at most.
+/// Records, and load balancers, that one write removes at most.
 const AT_ONCE: i64 = 1000;
 
-/// Removes a zone and its records, or some of them, and then gives nothing: other writes get their turn in between.
+/// Removes a zone, its records and load balancers, or some of them, and then gives nothing: other writes get their turn in between.
 async fn remove(
     tx: &mut Tx<'_>,
     id: ZoneId,
@@ -171,8 +171,13 @@ async fn remove(
             .execute(&mut *tx.connection)
             .await?;
     }
+    let balanced = remove_load_balancers(tx, id).await?;
+    let some_are_left = [records.len(), balanced.len()]
+        .into_iter()
+        .any(|removed| i64::try_from(removed).is_ok_and(|count| count == AT_ONCE));
+    routes.extend(balanced);
     let change = tell(tx, routes).await?;
-    if i64::try_from(records.len()).is_ok_and(|count| count == AT_ONCE) {
+    if some_are_left {
         return Ok(None);
     }
     query("DELETE FROM zones WHERE id = $1")
@@ -181,6 +186,23 @@ async fn remove(
         .await?;
     audit(tx, actor, "zone.delete", Some(&before), None).await?;
     Ok(Some(change))
+}
+
+/// Removes load balancers of a zone, as many as one write should; their names.
+async fn remove_load_balancers(tx: &mut Tx<'_>, zone: ZoneId) -> Result<Vec<HostPattern>, Cause> {
+    let rows = query("SELECT name FROM load_balancers WHERE zone_id = $1 ORDER BY name LIMIT $2")
+        .bind(zone.to_string())
+        .bind(AT_ONCE)
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    if let Some(last) = rows.last() {
+        query("DELETE FROM load_balancers WHERE zone_id = $1 AND name <= $2")
+            .bind(zone.to_string())
+            .bind(column::<&str>(last, "name")?)
+            .execute(&mut *tx.connection)
+            .await?;
+    }
+    rows.iter().map(|row| parsed(row, "name")).collect()
 }
 
 /// Tells readers that these names may lead elsewhere.

@@ -20,7 +20,13 @@ pub(super) fn in_path(path: &str) -> Vec<Value> {
 /// What the variable part of a path that has this name looks like; `None` if no name of that kind is known.
 pub(super) fn of_path(name: &str) -> Option<Kind> {
     match name {
-        "account_id" | "zone_id" | "dns_record_id" | "permission_group_id" | "token_id" => Some(Kind::Id),
+        "account_id"
+        | "zone_id"
+        | "dns_record_id"
+        | "load_balancer_id"
+        | "pool_id"
+        | "permission_group_id"
+        | "token_id" => Some(Kind::Id),
         "tunnel_id" | "connector_id" | "virtual_network_id" | "route_id" | "hostname_route_id"
         | "subnet_id" => Some(Kind::Uuid),
         "resource" => Some(Kind::Word(&["logs", "admin", "host_details"])),

@@ -256,4 +256,21 @@ pub(crate) mod failures {
             "the host name leads elsewhere; overwrite_existing takes it over",
         ),
     ];
+
+    /// A call about a load balancer.
+    pub(crate) const LOAD_BALANCER: &[Failure] = &[failure(
+        StatusCode::NOT_FOUND,
+        code::NOT_FOUND,
+        "no such load balancer",
+    )];
+
+    /// A call about a pool.
+    pub(crate) const POOL: &[Failure] = &[failure(StatusCode::NOT_FOUND, code::NOT_FOUND, "no such pool")];
+
+    /// A call that removes a pool.
+    pub(crate) const POOL_IN_USE: &[Failure] = &[failure(
+        StatusCode::CONFLICT,
+        code::CONFLICT,
+        "load balancers lead to the pool",
+    )];
 }

@@ -134,13 +134,14 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/zones/{zone_id}", "Show a zone", Groups(ZONE_READ), get).gives::<ZoneView>(),
         Endpoint::put(
             "/zones/{zone_id}/tunnels/{tunnel_id}/routes",
-            "Lead a host name to a tunnel",
+            "Lead a host name to a tunnel, or to a pool with the tunnel in it",
             Groups(HOST_ROUTE),
             route,
         )
         .takes::<RouteRequest>()
         .gives::<Routed>()
         .fails(TUNNEL)
+        .fails(ZONE)
         .fails(ROUTE),
         Endpoint::get(records, "List records", read, list_records)
             .query(RECORDS)

@@ -1,14 +1,17 @@
-//! Public routes: a host name that leads to a tunnel.
+//! Public routes: a host name that leads to a tunnel, or to a pool of them.
 
 use adit_core::{
-    port::{Actor, CatalogError, DnsRecord, DnsRecordFilter, DnsRecordKind, PageRequest, Zone},
+    port::{
+        Actor, CatalogError, DnsRecord, DnsRecordFilter, DnsRecordKind, LoadBalancerError, PageRequest, Zone,
+    },
     zone_names::{LeadsElsewhere, RoutePlan, full_name, plan_route, target_tunnel},
 };
-use adit_model::{HostPattern, HostnameError, RecordId, TunnelKey, TunnelKind, ZoneId};
+use adit_model::{HostPattern, HostnameError, PoolNameError, RecordId, TunnelKey, TunnelKind, ZoneId};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::balanced_route::{BalancedView, balance};
 use crate::{
     envelope::Success,
     extract::JsonBody,
@@ -20,14 +23,19 @@ use crate::{
 /// Why a host name did not become a public route.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RouteError {
-    #[error("routes over load balancers are not in this version; use type dns")]
-    LoadBalancer,
-    #[error("user_hostname: {0}")]
-    BadName(HostnameError),
+    #[error("{field}: {reason}")]
+    BadName {
+        field: &'static str,
+        reason: HostnameError,
+    },
+    #[error("lb_pool: {0}")]
+    BadPool(PoolNameError),
     #[error("{0} is reserved for Adit itself")]
     Reserved(HostPattern),
     #[error("the host name leads elsewhere")]
     LeadsElsewhere,
+    #[error(transparent)]
+    LoadBalancer(#[from] LoadBalancerError),
     #[error(transparent)]
     Find(#[from] FindTunnelError),
     #[error(transparent)]
@@ -44,16 +52,26 @@ pub(crate) enum RouteRequest {
         #[serde(default)]
         overwrite_existing: Option<bool>,
     },
-    /// A load balancer's pool.
-    Lb {},
+    /// A host name of the zone that leads to a pool of tunnels.
+    Lb {
+        lb_name: String,
+        /// The pool's name: letters, digits, `_`, `.` and `-`.
+        lb_pool: String,
+    },
 }
 
 /// What became of a route.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Routed {
-    cname: &'static str,
-    name: String,
-    dns_tag: RecordId,
+#[serde(untagged)]
+pub(crate) enum Routed {
+    /// Of type `dns`.
+    Dns {
+        cname: &'static str,
+        name: String,
+        dns_tag: RecordId,
+    },
+    /// Of type `lb`.
+    Lb(BalancedView),
 }
 
 /// `PUT /zones/{zone_id}/tunnels/{tunnel_id}/routes`.
@@ -62,28 +80,59 @@ pub(crate) async fn route(
     scope: ZoneTunnelScope,
     JsonBody(body): JsonBody<RouteRequest>,
 ) -> Result<Success<Routed>, RouteError> {
-    let (typed, overwrite) = match body {
+    let routed = match body {
         RouteRequest::Dns {
             user_hostname,
             overwrite_existing,
-        } => (user_hostname, overwrite_existing.unwrap_or(false)),
-        RouteRequest::Lb {} => return Err(RouteError::LoadBalancer),
+        } => {
+            lead(
+                &state,
+                &scope,
+                &user_hostname,
+                overwrite_existing.unwrap_or(false),
+            )
+            .await?
+        }
+        RouteRequest::Lb { lb_name, lb_pool } => {
+            Routed::Lb(balance(&state, &scope, &lb_name, &lb_pool).await?)
+        }
     };
-    let zone = zone_of(&state, &scope, &typed).await?;
-    let name = full_name(&typed, &zone.name).map_err(RouteError::BadName)?;
-    if state.reserved.refuse(&name) {
-        return Err(RouteError::Reserved(name));
-    }
-    find_live(&state, TunnelKind::CfdTunnel, scope.tunnel).await?;
-    let existing = record_named(&state, zone.id, &name).await?;
-    let free = overwrite || leads_nowhere(&state, &zone, existing.as_ref()).await?;
+    Ok(Success::of(routed))
+}
+
+/// Leads the host name to the tunnel alone.
+async fn lead(
+    state: &ApiState,
+    scope: &ZoneTunnelScope,
+    typed: &str,
+    overwrite: bool,
+) -> Result<Routed, RouteError> {
+    let (zone, name) = host_name(state, scope, "user_hostname", typed).await?;
+    let existing = record_named(state, zone.id, &name).await?;
+    let free = overwrite || leads_nowhere(state, &zone, existing.as_ref()).await?;
     let plan = plan_route(name.clone(), scope.tunnel.tunnel, existing.as_ref(), free)?;
-    let (cname, dns_tag) = carry_out(&state, &zone, plan, &scope.caller.actor).await?;
-    Ok(Success::of(Routed {
+    let (cname, dns_tag) = carry_out(state, &zone, plan, &scope.caller.actor).await?;
+    Ok(Routed::Dns {
         cname,
         name: name.to_string(),
         dns_tag,
-    }))
+    })
+}
+
+/// The host name that is meant and its zone, if it may lead to the tunnel, which is a live one.
+pub(super) async fn host_name(
+    state: &ApiState,
+    scope: &ZoneTunnelScope,
+    field: &'static str,
+    typed: &str,
+) -> Result<(Zone, HostPattern), RouteError> {
+    let zone = zone_of(state, scope, typed).await?;
+    let name = full_name(typed, &zone.name).map_err(|reason| RouteError::BadName { field, reason })?;
+    if state.reserved.refuse(&name) {
+        return Err(RouteError::Reserved(name));
+    }
+    find_live(state, TunnelKind::CfdTunnel, scope.tunnel).await?;
+    Ok((zone, name))
 }
 
 /// The zone that the typed name is in. A login names one zone, and an account may have more: a full name in another of

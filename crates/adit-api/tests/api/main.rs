@@ -14,6 +14,7 @@ mod configurations;
 mod fuzz;
 mod identity;
 mod lives;
+mod load_balancers;
 mod logs;
 mod management;
 mod matrix;

@@ -64,6 +64,8 @@ impl Call<'_> {
             ("account_id", ACCOUNT),
             ("zone_id", &zone.to_string()),
             ("dns_record_id", ACCOUNT),
+            ("load_balancer_id", ACCOUNT),
+            ("pool_id", ACCOUNT),
             ("token_id", ACCOUNT),
             ("permission_group_id", "ad170000000000000000000000000001"),
             ("resource", "logs"),

@@ -30,8 +30,11 @@ async fn anyone_gets_a_tunnel_with_a_host_name() {
     let hosts = api.store.snapshot().await.unwrap().0.hosts;
     assert_eq!(hosts.len(), 1);
     assert_eq!(hosts[0].pattern.to_string(), host);
-    assert_eq!(hosts[0].tunnel.tunnel.to_string(), field("id"));
-    assert_eq!(hosts[0].tunnel.account.to_string(), field("account_tag"));
+    assert_eq!(hosts[0].target.tunnels()[0].tunnel.to_string(), field("id"));
+    assert_eq!(
+        hosts[0].target.tunnels()[0].account.to_string(),
+        field("account_tag")
+    );
 
     for name in ["hostname", "name", "secret"] {
         answer.body["result"][name] = format!("[{name}]").into();

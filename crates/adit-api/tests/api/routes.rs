@@ -129,10 +129,15 @@ async fn a_route_needs_a_live_tunnel_of_the_zones_account() {
 async fn a_bad_route_is_refused_with_its_field() {
     let api = Api::new().await;
     let blog = api.create_tunnel("blog").await;
-    let lb = json!({"type": "lb", "lb_name": "a", "lb_pool": "b"});
+    let bad_pool = json!({"type": "lb", "lb_name": "a", "lb_pool": "a b"});
     assert_json_snapshot!(
-        "route_load_balancer",
-        api.put(&route(&api, &blog), lb).await.whole()
+        "route_bad_pool",
+        api.put(&route(&api, &blog), bad_pool).await.whole()
+    );
+    let bad_name = json!({"type": "lb", "lb_name": "a..b", "lb_pool": "b"});
+    assert_json_snapshot!(
+        "route_bad_balanced_name",
+        api.put(&route(&api, &blog), bad_name).await.whole()
     );
     let bad_name = json!({"type": "dns", "user_hostname": "a..b"});
     assert_json_snapshot!(
@@ -144,6 +149,8 @@ async fn a_bad_route_is_refused_with_its_field() {
         json!({"type": "mx"}),
         json!({"type": "dns"}),
         json!({"type": "dns", "user_hostname": 1}),
+        json!({"type": "lb", "lb_name": "a"}),
+        json!({"type": "lb", "lb_name": "a", "lb_pool": ""}),
     ] {
         assert_eq!(
             api.put(&route(&api, &blog), body.clone()).await.failure(),

@@ -185,6 +185,13 @@ async fn the_stock_client_routes_names() {
         "tunnel route dns shop management.example.com",
         "tunnel route dns nobody shop.example.com",
         "tunnel route lb shop www pool",
+        "tunnel route lb shop lb.example.com pool",
+        "tunnel route lb shop lb pool",
+        "tunnel route lb blog lb pool",
+        "tunnel route lb blog lb other",
+        "tunnel route lb shop *.lb pool",
+        "tunnel route lb nobody lb pool",
+        "tunnel route dns blog lb",
         // Whose tunnel is gone, that name is free.
         "tunnel delete -f shop",
         "tunnel route dns blog www",

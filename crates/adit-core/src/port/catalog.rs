@@ -9,8 +9,8 @@ use adit_model::{
 use async_trait::async_trait;
 
 use super::{
-    Accounts, ApiTokens, AuditLog, ChangeNumber, Configurations, DnsRecord, DnsRecordFilter, Login, Networks,
-    NewDnsRecord, QuickTunnels, Sites, Zone, ZoneFilter, Zones,
+    Accounts, ApiTokens, AuditLog, ChangeNumber, Configurations, DnsRecord, DnsRecordFilter, LoadBalancers,
+    Login, Networks, NewDnsRecord, QuickTunnels, Sites, Zone, ZoneFilter, Zones,
 };
 use crate::{lifecycle::StillRouted, permission::Reach};
 
@@ -43,7 +43,7 @@ pub enum CatalogError {
     /// No such record in the zone.
     #[error("record not found")]
     NoRecord,
-    /// The host name has an A, AAAA or CNAME record already.
+    /// The host name has a record, a load balancer or a quick tunnel already.
     #[error("an A, AAAA, or CNAME record with that host already exists")]
     HostTaken,
     /// The store failed.
@@ -228,6 +228,7 @@ pub trait Catalog:
     + ApiTokens
     + AuditLog
     + Configurations
+    + LoadBalancers
     + Login
     + Networks
     + QuickTunnels

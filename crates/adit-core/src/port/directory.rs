@@ -32,13 +32,37 @@ pub struct TunnelEntry {
     pub secret: SecretDigest,
 }
 
-/// A public host name and the tunnel that serves it.
+/// A public host name and the tunnels that serve it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostRoute {
     /// One name, or all below one.
     pub pattern: HostPattern,
     /// Where requests go.
-    pub tunnel: TunnelKey,
+    pub target: HostTarget,
+}
+
+/// The tunnels that a host name leads to, at least one. Of several, which are a pool's, any may serve any request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostTarget(Vec<TunnelKey>);
+
+impl HostTarget {
+    /// These tunnels; `None` if there are none.
+    #[must_use]
+    pub fn of(tunnels: Vec<TunnelKey>) -> Option<Self> {
+        (!tunnels.is_empty()).then_some(Self(tunnels))
+    }
+
+    /// The tunnels; never empty.
+    #[must_use]
+    pub fn tunnels(&self) -> &[TunnelKey] {
+        &self.0
+    }
+}
+
+impl From<TunnelKey> for HostTarget {
+    fn from(tunnel: TunnelKey) -> Self {
+        Self(vec![tunnel])
+    }
 }
 
 /// Everything at one change number.
@@ -56,7 +80,7 @@ pub enum Change {
     /// A tunnel was made or changed; `None` if it is no longer kept.
     Tunnel(TunnelKey, Option<TunnelEntry>),
     /// A public host name points elsewhere; `None` if nowhere.
-    Host(HostPattern, Option<TunnelKey>),
+    Host(HostPattern, Option<HostTarget>),
 }
 
 /// What happened after a change number.

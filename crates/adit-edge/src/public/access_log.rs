@@ -14,7 +14,12 @@ use http::{Method, StatusCode, Version, header::HOST, request::Parts};
 use tracing::info;
 
 use super::http2::Active;
-use crate::{connection::Connection, context::Context, tunnels::Route, upstream::UpstreamError};
+use crate::{
+    context::Context,
+    route::{Chosen, Route},
+    tunnels::Tunnel,
+    upstream::UpstreamError,
+};
 
 /// What is known of a request; its line is written on drop. Neither queries nor headers are kept: they hold secrets.
 pub(super) struct AccessRecord {
@@ -27,7 +32,8 @@ pub(super) struct AccessRecord {
     host: String,
     path: String,
     route: Option<Arc<Route>>,
-    connection: Option<Arc<Connection>>,
+    /// What was asked last.
+    via: Option<Chosen>,
     /// How many connections were asked.
     asked: u32,
     status: StatusCode,
@@ -102,7 +108,7 @@ impl AccessRecord {
             host: host.or_else(|| Some(named()?.into_owned())).unwrap_or_default(),
             path: parts.uri.path().to_owned(),
             route: None,
-            connection: None,
+            via: None,
             asked: 0,
             status: StatusCode::OK,
             sent_ms: None,
@@ -131,8 +137,8 @@ impl AccessRecord {
     }
 
     /// A connection is asked next.
-    pub(super) fn via(&mut self, connection: &Arc<Connection>) {
-        self.connection = Some(Arc::clone(connection));
+    pub(super) fn via(&mut self, chosen: &Chosen) {
+        self.via = Some(chosen.clone());
         self.asked += 1;
     }
 
@@ -168,6 +174,12 @@ impl AccessRecord {
         self.failure = Some(words);
     }
 
+    /// The tunnel that served, or that would have if it had a connection; of a pool without any, none.
+    fn tunnel(&self) -> Option<&Tunnel> {
+        let asked = self.via.as_ref().map(|via| &via.tunnel);
+        asked.or_else(|| self.route.as_ref()?.only()).map(Arc::as_ref)
+    }
+
     fn elapsed_ms(&self) -> f64 {
         self.started.elapsed().as_secs_f64() * 1e3
     }
@@ -179,12 +191,13 @@ impl Drop for AccessRecord {
         let request_bytes = self.request_bytes.load(Ordering::Relaxed);
         self.context.metrics.request_done(
             self.route.as_deref(),
+            self.tunnel(),
             self.status.as_u16(),
             total_ms / 1e3,
             request_bytes,
             self.response_bytes,
         );
-        let via = self.connection.as_deref();
+        let via = self.via.as_ref().map(|via| &via.connection);
         if self.end == End::Client && self.context.stopped.is_cancelled() {
             self.end = End::Edge;
         }
@@ -192,7 +205,7 @@ impl Drop for AccessRecord {
             target: "adit::access",
             ray = %self.ray, client = %self.client, method = %self.method, version = ?self.version,
             host = self.host, path = self.path, status = self.status.as_u16(),
-            tunnel.id = self.route.as_ref().map(|route| display(route.tunnel.key.tunnel)),
+            tunnel.id = self.tunnel().map(|tunnel| display(tunnel.key.tunnel)),
             connector.id = via.map(|via| display(via.connector.id)), connection.id = via.map(|via| display(via.id)),
             connection.index = via.map(|via| via.index.0),
             transport = via.map(|via| display(via.transport.protocol())), asked = self.asked,

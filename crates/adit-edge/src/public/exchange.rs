@@ -22,7 +22,7 @@ use super::{
 use crate::{
     connection::{Connection, Place},
     context::Context,
-    tunnels::Tunnel,
+    route::{Chosen, Route},
     upstream::{self, Answer, Download, Upload, UpstreamError},
 };
 
@@ -47,14 +47,14 @@ pub(super) struct Answered {
 pub(super) async fn ask(
     context: &Context,
     limits: &PublicLimits,
-    tunnel: &Tunnel,
+    route: &Route,
     head: &RequestHead,
     body: Incoming,
     record: &mut AccessRecord,
 ) -> Result<Answered, Page> {
     let websocket = head.kind == FlowKind::WebSocket;
     let has_body = websocket || !body.is_end_stream();
-    let (place, upload, answer) = open(tunnel, tunnel.choose(), head, has_body, record).await?;
+    let (place, upload, answer) = open(route, route.choose(), head, has_body, record).await?;
     let (upload, mut pump): (Option<Upload>, Option<Pump>) = match (websocket, has_body) {
         (true, _) => (Some(upload), None),
         (false, true) => {
@@ -62,7 +62,7 @@ pub(super) async fn ask(
             (None, Some(Pump::new(&context.requests, sending)))
         }
         (false, false) if head.method.is_safe() => {
-            return ask_safely(tunnel, head, place, answer, record).await;
+            return ask_safely(route, head, place, answer, record).await;
         }
         (false, false) => (None, None),
     };
@@ -106,25 +106,25 @@ fn accepted(
 
 /// Waits for the answer of a request that may be asked again, and does so once.
 async fn ask_safely(
-    tunnel: &Tunnel,
+    route: &Route,
     head: &RequestHead,
     place: Place,
     answer: Answer,
     record: &mut AccessRecord,
 ) -> Result<Answered, Page> {
-    let first = Arc::clone(place.connection());
+    let first = place.chosen().clone();
     let next = tokio::select! {
         head = answer.head() => match head {
             Err(UpstreamError::Lost(_)) => {
-                tunnel.remove(&first);
-                tunnel.choose_instead_of(&first).or_else(|| tunnel.choose())
+                first.tunnel.remove(&first.connection);
+                route.choose_instead_of(&first.connection).or_else(|| route.choose())
             }
             answered => return without_body(answered, place, record),
         },
-        next = a_healthier_one(tunnel, &first) => Some(next),
+        next = a_healthier_one(route, &first.connection) => Some(next),
     };
     drop(place);
-    let (place, _, answer) = open(tunnel, next, head, false, record).await?;
+    let (place, _, answer) = open(route, next, head, false, record).await?;
     without_body(answer.head().await, place, record)
 }
 
@@ -144,20 +144,20 @@ fn without_body(
 }
 
 /// Waits until a connection is suspect and a healthy one could take its work.
-async fn a_healthier_one(tunnel: &Tunnel, connection: &Arc<Connection>) -> Arc<Connection> {
+async fn a_healthier_one(route: &Route, connection: &Arc<Connection>) -> Chosen {
     loop {
         connection.suspected().await;
-        if let Some(healthier) = tunnel.choose_instead_of(connection) {
+        if let Some(healthier) = route.choose_instead_of(connection) {
             return healthier;
         }
         tokio::time::sleep(ANOTHER_LOOK).await;
     }
 }
 
-/// Opens the exchange on `first`, or, if that never took it, on some other connection of the tunnel.
+/// Opens the exchange on `first`, or, if that never took it, on some other connection that the route leads to.
 async fn open(
-    tunnel: &Tunnel,
-    first: Option<Arc<Connection>>,
+    route: &Route,
+    first: Option<Chosen>,
     head: &RequestHead,
     has_body: bool,
     record: &mut AccessRecord,
@@ -165,15 +165,16 @@ async fn open(
     let mut next = first;
     for _ in 0..ATTEMPTS {
         let place = Place::on(next.ok_or(Page::NoConnection)?);
-        record.via(place.connection());
-        match upstream::open(place.connection(), head, has_body).await {
+        let on = place.chosen();
+        record.via(on);
+        match upstream::open(&on.connection, head, has_body).await {
             Ok((upload, answer)) => {
                 record.sent();
                 return Ok((place, upload, answer));
             }
             // The connection broke and is about to leave the registry: the next choice may be luckier.
             Err(UpstreamError::NotSent) => {
-                tunnel.remove(place.connection());
+                on.tunnel.remove(&on.connection);
             }
             Err(
                 error @ (UpstreamError::Lost(_) | UpstreamError::Broken(_) | UpstreamError::Malformed(_)),
@@ -182,7 +183,7 @@ async fn open(
                 return Err(Page::BadRequest("The request cannot be forwarded."));
             }
         }
-        next = tunnel.choose();
+        next = route.choose();
     }
     Err(Page::NoConnection)
 }

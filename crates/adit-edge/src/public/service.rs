@@ -19,7 +19,7 @@ use super::{
     request::{self, BodyLength},
     response, websocket,
 };
-use crate::{context::Context, tunnels::Route};
+use crate::{context::Context, route::Route};
 
 /// Answers one public request. `active` is kept until its answer has been sent.
 pub(super) async fn handle(
@@ -41,7 +41,7 @@ pub(super) async fn handle(
         let (route, mut head) = route(context, &parts, &forwarded, &body)?;
         forwarded.write(&mut head.headers, ray, context.location.as_str());
         record.routed(&route);
-        ask(context, limits, &route.tunnel, &head, body, &mut record).await
+        ask(context, limits, &route, &head, body, &mut record).await
     };
     let mut response = match answered.await {
         Ok(answered) => match request::websocket(&parts).zip(upgrade) {

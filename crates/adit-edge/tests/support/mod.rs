@@ -129,7 +129,7 @@ impl TestEdge {
         self.set(key, &secret, false);
         self.change(Change::Host(
             format!("{name}.{DOMAIN}").parse().unwrap(),
-            Some(key),
+            Some(key.into()),
         ));
         wait_for("the route", async || {
             let answer = adit_testing::client::get(self.http(), &format!("{name}.{DOMAIN}"), "/").await;

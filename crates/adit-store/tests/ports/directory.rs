@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{Home, actor, home, new_tunnel, route};
-use adit_core::port::{Change, ChangeNumber, Changes, HostRoute};
+use adit_core::port::{Change, ChangeNumber, Changes, HostRoute, HostTarget};
 use adit_model::{AccountId, TunnelId, TunnelKey};
 use adit_store::StoreOptions;
 
@@ -36,7 +36,7 @@ async fn a_snapshot_holds_tunnels_and_routes_and_the_number_to_go_on_from() {
     hosts.sort_by_key(|route| route.pattern.clone());
     let route = |pattern: &str, tunnel| HostRoute {
         pattern: pattern.parse().unwrap(),
-        tunnel,
+        target: HostTarget::from(tunnel),
     };
     assert_eq!(
         hosts,
@@ -72,7 +72,10 @@ async fn a_record_leads_to_tunnels_of_its_own_account_only() {
         tunnel: theirs.key.tunnel,
     };
     let (changes, _) = since(&home, number).await;
-    assert!(changes.contains(&Change::Host("a.adit.localhost".parse().unwrap(), Some(ours))));
+    assert!(changes.contains(&Change::Host(
+        "a.adit.localhost".parse().unwrap(),
+        Some(ours.into())
+    )));
 }
 
 #[tokio::test]
@@ -89,7 +92,10 @@ async fn changes_to_a_record_change_its_route() {
     let (changes, upto) = since(&home, ChangeNumber(made.0 - 1)).await;
     assert_eq!(
         (changes, upto),
-        (vec![Change::Host(pattern("a.adit.localhost"), Some(one))], made)
+        (
+            vec![Change::Host(pattern("a.adit.localhost"), Some(one.into()))],
+            made
+        )
     );
 
     let mut comment = route("a.adit.localhost", one.tunnel);
@@ -106,7 +112,7 @@ async fn changes_to_a_record_change_its_route() {
     let renamed = update(route("b.adit.localhost", two.tunnel)).await;
     let expected = vec![
         Change::Host(pattern("a.adit.localhost"), None),
-        Change::Host(pattern("b.adit.localhost"), Some(two)),
+        Change::Host(pattern("b.adit.localhost"), Some(two.into())),
     ];
     assert_eq!(since(&home, made).await, (expected, renamed));
 

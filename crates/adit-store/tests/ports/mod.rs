@@ -5,6 +5,7 @@ mod configurations;
 mod directory;
 mod durability;
 mod lists;
+mod load_balancers;
 mod login;
 mod networks;
 mod presence;

@@ -35,7 +35,7 @@ async fn a_quick_tunnel_is_a_route_of_an_account_of_its_own() {
     let (tunnel, change) = quick(&home, HOST).await.unwrap();
     let route = HostRoute {
         pattern: HOST.parse().unwrap(),
-        tunnel,
+        target: tunnel.into(),
     };
     assert_eq!(hosts(&home).await, [route]);
     let Changes::Since { changes, upto } = home.directory().changes(before).await.unwrap() else {
@@ -43,7 +43,10 @@ async fn a_quick_tunnel_is_a_route_of_an_account_of_its_own() {
     };
     assert_eq!(upto, change);
     let host: HostPattern = HOST.parse().unwrap();
-    assert!(changes.contains(&Change::Host(host, Some(tunnel))), "{changes:?}");
+    assert!(
+        changes.contains(&Change::Host(host, Some(tunnel.into()))),
+        "{changes:?}"
+    );
 
     assert_ne!(tunnel.account, home.account);
     let (second, _) = quick(&home, "other.adit.localhost").await.unwrap();
