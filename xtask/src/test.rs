@@ -103,7 +103,12 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         Ok(())
     };
     let second_engine = if whole && here(INITDB).and(here(FLOCK)).is_some() {
-        run_command(with_environment(api_tests()).env(ENGINE, "postgres"))
+        // What takes its time does so once.
+        run_command(
+            with_environment(api_tests())
+                .env(ENGINE, "postgres")
+                .env_remove(LONG),
+        )
     } else {
         Ok(())
     };

@@ -24,5 +24,5 @@ pub mod scripted;
 mod skip;
 mod wait;
 
-pub use skip::{is_long, long_only, skip};
+pub use skip::{long_only, skip};
 pub use wait::{wait_for, wait_for_some, wait_within, within};

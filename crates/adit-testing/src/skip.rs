@@ -33,19 +33,13 @@ pub fn skip(test: &str, reason: impl Display) {
 /// Set by `cargo xtask test --long`.
 const LONG: &str = "ADIT_LONG";
 
-/// True if suites that take their time are wanted, so that a test may take more of its own.
-#[must_use]
-pub fn is_long() -> bool {
-    env::var_os(LONG).is_some()
-}
-
 /// True if suites that take their time are wanted; otherwise says that this test is left out, which then returns.
 ///
 /// # Panics
 /// As [`skip`].
 #[must_use]
 pub fn long_only(test: &str) -> bool {
-    let wanted = is_long();
+    let wanted = env::var_os(LONG).is_some();
     if !wanted {
         skip(test, "a long one: cargo xtask test --long runs it");
     }

@@ -17,6 +17,9 @@ use tokio::task::JoinSet;
 /// How long before and after the fault requests are sent.
 const AROUND: Duration = Duration::from_secs(2);
 
+/// Requests a second: what unoptimised programs carry beside other tests.
+const RATE: u32 = 200;
+
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     Killed,
@@ -28,10 +31,9 @@ type Request = (Duration, u16, Duration);
 
 /// Sends requests at a steady rate, whatever becomes of earlier ones, and does the fault in the middle.
 async fn load(server: &Server, tunnel: &Tunnel, victim: &mut Process, fault: Fault) -> Vec<Request> {
-    let rate = if adit_testing::is_long() { 1000 } else { 200 };
     let (listener, begun) = (server.listener("http"), Instant::now());
     let mut requests = JoinSet::new();
-    let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate);
+    let mut ticks = tokio::time::interval(Duration::from_secs(1) / RATE);
     let mut done = false;
     while begun.elapsed() < 2 * AROUND {
         ticks.tick().await;
