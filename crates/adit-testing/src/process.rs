@@ -31,6 +31,8 @@ const KEPT_LINES: usize = 10_000;
 const SHOWN_LINES: usize = 40;
 /// How long a process may take to end after it was asked to.
 const END_LIMIT: Duration = Duration::from_secs(40);
+/// How long its last output may take to be read: a child of its own may hold the pipes open for ever.
+const LAST_LINES_LIMIT: Duration = Duration::from_secs(2);
 
 /// A running child. Dropping it kills it.
 #[derive(Debug)]
@@ -39,7 +41,7 @@ pub struct Process {
     id: u32,
     child: Child,
     lines: Arc<Mutex<VecDeque<String>>>,
-    _readers: JoinSet<()>,
+    readers: JoinSet<()>,
 }
 
 impl Process {
@@ -71,7 +73,7 @@ impl Process {
             id,
             child,
             lines,
-            _readers: readers,
+            readers,
         }
     }
 
@@ -130,15 +132,17 @@ impl Process {
         self.ended().await
     }
 
-    /// Waits for its end.
+    /// Waits for its end; its last lines are there then.
     ///
     /// # Panics
     /// When it has not ended after 40 s.
     pub async fn ended(&mut self) -> ExitStatus {
-        match timeout(END_LIMIT, self.child.wait()).await {
-            Ok(status) => status.expect("a child can be waited for"),
-            Err(_) => panic!("{} did not end within {END_LIMIT:?}", self.name),
-        }
+        let Ok(status) = timeout(END_LIMIT, self.child.wait()).await else {
+            panic!("{} did not end within {END_LIMIT:?}", self.name);
+        };
+        let read = async { while self.readers.join_next().await.is_some() {} };
+        drop(timeout(LAST_LINES_LIMIT, read).await);
+        status.expect("a child can be waited for")
     }
 
     /// Whether it still runs.
@@ -223,6 +227,14 @@ mod tests {
         assert_eq!(process.terminate().await.code(), Some(7));
         process.line("tidy").await;
         assert!(!process.is_running());
+    }
+
+    #[tokio::test]
+    async fn the_last_lines_are_there_at_its_end() {
+        let mut process = shell("seq 20000; echo last >&2");
+        assert!(process.ended().await.success());
+        let lines = process.lines();
+        assert!(lines.contains(&"20000".to_owned()) && lines.contains(&"last".to_owned()));
     }
 
     #[tokio::test]
