@@ -11,6 +11,7 @@ use adit_core::{
 use adit_model::{ConnectorId, HostPattern, SecretDigest, TunnelKey};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
+use tokio::sync::{Notify, futures::Notified};
 
 use crate::{connection::Connection, route::Route, traffic::LazyTraffic};
 
@@ -24,6 +25,10 @@ pub(crate) struct Tunnel {
     connections: ArcSwap<Vec<Arc<Connection>>>,
     /// Orders registrations against deletion: nothing registers after the entry says deleted.
     editing: Mutex<()>,
+    /// Tells all who wait that a connection came, went or recovered.
+    changed: Notify,
+    /// Tells one who waits that a connection has room again.
+    room: Notify,
     pub(crate) traffic: LazyTraffic,
 }
 
@@ -34,6 +39,8 @@ impl Tunnel {
             entry: ArcSwapOption::empty(),
             connections: ArcSwap::from_pointee(Vec::new()),
             editing: Mutex::new(()),
+            changed: Notify::new(),
+            room: Notify::new(),
             traffic: LazyTraffic::default(),
         })
     }
@@ -56,7 +63,7 @@ impl Tunnel {
             .position(same)
             .map(|at| connections.swap_remove(at));
         connections.push(Arc::clone(connection));
-        self.connections.store(Arc::new(connections));
+        self.serve_with(connections);
         Ok((admission, replaced))
     }
 
@@ -71,7 +78,7 @@ impl Tunnel {
             return false;
         };
         connections.swap_remove(at);
-        self.connections.store(Arc::new(connections));
+        self.serve_with(connections);
         true
     }
 
@@ -84,8 +91,34 @@ impl Tunnel {
             .iter()
             .cloned()
             .partition(|connection| connector.is_none_or(|id| connection.connector.id == id));
-        self.connections.store(Arc::new(kept));
+        self.serve_with(kept);
         evicted
+    }
+
+    /// These are in service from now on. `editing` is held.
+    fn serve_with(&self, connections: Vec<Arc<Connection>>) {
+        self.connections.store(Arc::new(connections));
+        self.changed.notify_waiters();
+    }
+
+    /// A connection that got no new work may have some.
+    pub(crate) fn recovered(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// A connection that was full has room for a request. Whoever takes it and finds that there may be more says so.
+    pub(crate) fn room(&self) {
+        self.room.notify_one();
+    }
+
+    /// Completes when a connection has come, gone or recovered after this call.
+    pub(crate) fn until_changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
+    /// Completes for one of those who wait when a connection has room.
+    pub(crate) fn until_room(&self) -> Notified<'_> {
+        self.room.notified()
     }
 
     /// Those that are in service, as of now.

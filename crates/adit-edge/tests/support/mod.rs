@@ -1,6 +1,13 @@
 //! An edge on loopback with a store in memory.
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "each test file uses a part"
+)]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+pub(crate) mod scripted;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

@@ -7,7 +7,10 @@ mod quic;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use adit_model::{ConnectionIndex, ConnectorId, TunnelKey, TunnelSecret};
-use adit_net::{quic::QuicConnection, tls::TrustAnchors};
+use adit_net::{
+    quic::{CONNECTOR_PEER_STREAMS, QuicConnection},
+    tls::TrustAnchors,
+};
 use adit_rpc::{RegistrationClient, RpcError, RpcLanes};
 use adit_wire::registration::{ClientInfo, PresentedSecret, RegisterConnection, RegistrationAnswer};
 use tokio::{
@@ -39,9 +42,22 @@ impl ScriptedConnector {
     /// # Panics
     /// When the edge does not take it.
     pub async fn dial(edge: SocketAddr, anchors: &TrustAnchors, protocol: Protocol) -> Self {
+        Self::dial_allowing(edge, anchors, protocol, CONNECTOR_PEER_STREAMS).await
+    }
+
+    /// As [`ScriptedConnector::dial`]; takes at most so many requests at once.
+    ///
+    /// # Panics
+    /// When the edge does not take it.
+    pub async fn dial_allowing(
+        edge: SocketAddr,
+        anchors: &TrustAnchors,
+        protocol: Protocol,
+        requests: u32,
+    ) -> Self {
         match protocol {
-            Protocol::Quic => quic::dial(edge, anchors).await,
-            Protocol::Http2 => http2::dial(edge, anchors).await,
+            Protocol::Quic => quic::dial(edge, anchors, requests).await,
+            Protocol::Http2 => http2::dial(edge, anchors, requests).await,
         }
     }
 

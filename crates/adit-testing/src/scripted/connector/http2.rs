@@ -23,7 +23,7 @@ use super::{Asked, AskedBody, ScriptedConnector, begin_control, exchange::Answer
 /// Windows as a stock connector announces them.
 const WINDOW: u32 = 1 << 20;
 
-pub(super) async fn dial(edge: SocketAddr, anchors: &TrustAnchors) -> ScriptedConnector {
+pub(super) async fn dial(edge: SocketAddr, anchors: &TrustAnchors, requests: u32) -> ScriptedConnector {
     let tls = TlsConnector::from(Arc::new(outgoing_config(anchors).expect("a configuration")));
     let tcp = TcpStream::connect(edge).await.expect("the edge listens");
     let name = ServerName::try_from(H2_SERVER_NAME).expect("a name");
@@ -31,6 +31,8 @@ pub(super) async fn dial(edge: SocketAddr, anchors: &TrustAnchors) -> ScriptedCo
     let mut connection = h2::server::Builder::new()
         .initial_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
+        // And the control stream.
+        .max_concurrent_streams(requests + 1)
         .handshake::<_, Bytes>(stream)
         .await
         .expect("the edge speaks HTTP/2");
