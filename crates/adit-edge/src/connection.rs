@@ -243,6 +243,15 @@ impl Connection {
         self.transport.close();
     }
 
+    /// Ends it as soon as nothing runs on it, with a goodbye that makes its connector look for another edge at once.
+    pub(crate) fn leave(&self, reason: CloseReason) {
+        let _ = self.close_reason.set(reason);
+        match &self.transport {
+            Transport::Quic(connection) => connection.close(0, ""),
+            Transport::Http2(session) => session.drain(),
+        }
+    }
+
     /// Why this side closed it; `None` if it did not.
     pub(crate) fn close_reason(&self) -> Option<CloseReason> {
         self.close_reason.get().copied()

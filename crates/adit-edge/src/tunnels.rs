@@ -12,6 +12,7 @@ use adit_model::{ConnectorId, HostPattern, SecretDigest, TunnelKey};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, futures::Notified};
+use tokio_util::sync::CancellationToken;
 
 use crate::{connection::Connection, route::Route, traffic::LazyTraffic};
 
@@ -159,6 +160,10 @@ impl Table {
         self.tunnels.get(key)
     }
 
+    pub(crate) fn tunnels(&self) -> impl Iterator<Item = &Arc<Tunnel>> {
+        self.tunnels.values()
+    }
+
     fn set_tunnel(&mut self, key: TunnelKey, entry: Option<TunnelEntry>) {
         let tunnel = self.tunnels.entry(key).or_insert_with(|| Tunnel::new(key));
         let serves = entry.as_ref().is_some_and(|entry| !entry.deleted);
@@ -185,25 +190,37 @@ impl Table {
 
 /// The current [`Table`]: read without a lock, replaced by the one task that follows the store.
 #[derive(Debug)]
-pub(crate) struct Tunnels(ArcSwap<Table>);
+pub(crate) struct Tunnels {
+    table: ArcSwap<Table>,
+    ready: CancellationToken,
+}
 
 impl Tunnels {
     pub(crate) fn new(reserved: ReservedHosts) -> Self {
-        Self(ArcSwap::from_pointee(Table {
+        let table = ArcSwap::from_pointee(Table {
             tunnels: HashMap::new(),
             routes: RouteTable::new(reserved),
             change: ChangeNumber::default(),
             ready: false,
-        }))
+        });
+        Self {
+            table,
+            ready: CancellationToken::new(),
+        }
+    }
+
+    /// Waits for the first snapshot.
+    pub(crate) async fn until_ready(&self) {
+        self.ready.cancelled().await;
     }
 
     pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Table>> {
-        self.0.load()
+        self.table.load()
     }
 
     /// Takes a snapshot. Tunnels that it lacks are gone; live connections of those it has stay.
     pub(crate) fn restore(&self, reserved: &ReservedHosts, snapshot: Snapshot, change: ChangeNumber) {
-        let old = self.0.load_full();
+        let old = self.table.load_full();
         let mut table = Table {
             tunnels: old.tunnels.clone(),
             routes: RouteTable::new(reserved.clone()),
@@ -222,12 +239,13 @@ impl Tunnels {
         for host in snapshot.hosts {
             table.set_route(host.pattern, Some(&host.target));
         }
-        self.0.store(Arc::new(table));
+        self.table.store(Arc::new(table));
+        self.ready.cancel();
     }
 
     /// Applies what happened since.
     pub(crate) fn apply(&self, changes: Vec<Change>, upto: ChangeNumber) {
-        let mut table = Table::clone(&self.0.load());
+        let mut table = Table::clone(&self.table.load());
         for change in changes {
             match change {
                 Change::Tunnel(key, entry) => table.set_tunnel(key, entry),
@@ -235,6 +253,6 @@ impl Tunnels {
             }
         }
         table.change = upto;
-        self.0.store(Arc::new(table));
+        self.table.store(Arc::new(table));
     }
 }

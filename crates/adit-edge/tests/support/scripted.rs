@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use adit_core::port::{CloseReason, PresenceEvent};
+use adit_core::port::CloseReason;
+use adit_model::ConnectionIndex;
 use adit_net::tls::TrustAnchors;
 use adit_testing::{
     client,
@@ -48,6 +49,19 @@ impl Scene {
         self.edge.edge.addresses().connectors
     }
 
+    /// The four connections of one connector, by their index.
+    pub(crate) async fn four_connections(&self) -> Vec<ScriptedConnector> {
+        let mut request = registration(&self.tunnel.key, &self.tunnel.secret);
+        let mut connections = Vec::new();
+        for index in 0..4 {
+            request.index = ConnectionIndex(index);
+            let connection = self.dial().await;
+            connection.register(request.clone()).await.unwrap().unwrap();
+            connections.push(connection);
+        }
+        connections
+    }
+
     /// A registered connector that takes so many requests at once.
     pub(crate) async fn connector_allowing(&self, requests: u32) -> ScriptedConnector {
         let (edge, anchors) = (self.connectors(), &self.anchors);
@@ -65,11 +79,7 @@ impl Scene {
     }
 
     pub(crate) fn closed_because(&self, reason: CloseReason) -> usize {
-        let events = self.edge.store.events.lock();
-        let closed = events
-            .iter()
-            .filter(|event| matches!(event, PresenceEvent::Closed(closed) if closed.reason == reason));
-        closed.count()
+        super::closed_because(&self.edge.store, reason)
     }
 
     /// Begins a request; its outcome comes when the connector has answered.

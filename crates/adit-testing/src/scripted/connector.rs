@@ -1,14 +1,19 @@
 //! A connector that does what a test says, on either transport.
 
 mod exchange;
+mod goaways;
 mod http2;
 mod quic;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use adit_model::{ConnectionIndex, ConnectorId, TunnelKey, TunnelSecret};
 use adit_net::{
-    quic::{CONNECTOR_PEER_STREAMS, QuicConnection},
+    quic::{CONNECTOR_PEER_STREAMS, CloseCause, QuicConnection},
     tls::TrustAnchors,
 };
 use adit_rpc::{RegistrationClient, RpcError, RpcLanes};
@@ -30,6 +35,8 @@ const DIAL_LIMIT: Duration = Duration::from_secs(5);
 pub struct ScriptedConnector {
     /// Its end of a QUIC connection, to misuse; `None` over HTTP/2.
     pub quic: Option<QuicConnection>,
+    /// The code of a GOAWAY over HTTP/2.
+    goodbye: Arc<OnceLock<u64>>,
     edge: RegistrationClient,
     asked: mpsc::Receiver<Asked>,
     /// Carries it; ends when the connection does.
@@ -110,6 +117,20 @@ impl ScriptedConnector {
         within("a request", self.asked.recv())
             .await
             .expect("the connection is open")
+    }
+
+    /// Waits until the edge has closed the connection, and tells the code of its goodbye: that of CONNECTION_CLOSE or of
+    /// GOAWAY. `None` if it said none.
+    ///
+    /// # Panics
+    /// When it does not close it.
+    pub async fn goodbye(&mut self) -> Option<u64> {
+        self.closed().await;
+        match self.quic.as_ref().map(QuicConnection::close_cause) {
+            Some(Some(CloseCause::Peer { code, .. })) => Some(code),
+            Some(_) => None,
+            None => self.goodbye.get().copied(),
+        }
     }
 
     /// Waits until the edge has closed the connection.

@@ -1,6 +1,6 @@
 //! Over QUIC.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use adit_net::{
     quic::{QuicConnection, QuicDialer, RecvStream, SendStream},
@@ -31,6 +31,7 @@ pub(super) async fn dial(edge: SocketAddr, anchors: &TrustAnchors, requests: u32
     });
     ScriptedConnector {
         quic: Some(connection),
+        goodbye: Arc::default(),
         edge: client,
         asked,
         carrying,
