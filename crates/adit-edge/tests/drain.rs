@@ -13,8 +13,8 @@ use adit_testing::{
 };
 use futures_util::future::join_all;
 use support::{
-    GRACE,
-    scripted::{HOST, Scene, on_both_transports},
+    GRACE, HOST,
+    scripted::{Scene, on_both_transports},
 };
 use tokio::{net::TcpStream, task::JoinSet};
 

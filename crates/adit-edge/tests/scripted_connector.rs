@@ -17,7 +17,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
-use support::scripted::{HOST, Scene, on_both_transports, shop};
+use support::{
+    HOST,
+    scripted::{Scene, on_both_transports, shop},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,

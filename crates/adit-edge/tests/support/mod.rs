@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 pub(crate) mod scripted;
+pub(crate) mod stock;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -31,6 +32,8 @@ use parking_lot::Mutex;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+/// The host name of most tests' tunnel.
+pub(crate) const HOST: &str = "shop.adit.localhost";
 pub(crate) const DOMAIN: &str = "adit.localhost";
 
 /// A store that remembers every change, and what the edge reported.

@@ -16,9 +16,7 @@ use http::Request;
 use http_body_util::Empty;
 use tokio::task::JoinSet;
 
-use super::{TestEdge, TestTunnel};
-
-pub(crate) const HOST: &str = "shop.adit.localhost";
+use super::{HOST, TestEdge, TestTunnel};
 
 /// An edge and a tunnel, for connectors over one transport.
 pub(crate) struct Scene {
