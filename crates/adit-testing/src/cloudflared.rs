@@ -1,5 +1,7 @@
 //! The stock connector, unmodified, as a user would run it against an edge of one's own.
 
+mod access;
+
 use std::{
     env,
     ffi::OsStr,
@@ -14,6 +16,8 @@ use tempfile::TempDir;
 use tokio::{process::Command, time::timeout};
 
 use crate::{client, process::Process, wait::wait_within};
+
+pub use access::{Access, ConnectProxy, access_ssh, access_tcp};
 
 /// Why a test with the stock connector is left out.
 pub const ABSENT: &str = "no stock cloudflared: ADIT_CLOUDFLARED names none and none is on PATH";
@@ -161,7 +165,9 @@ impl Options {
             "--grace-period".to_owned(),
             format!("{}ms", self.grace_period.as_millis()),
         ]);
-        args.extend(["--protocol".to_owned(), self.protocol.to_string()]);
+        if !self.flags.iter().any(|flag| flag == "--protocol") {
+            args.extend(["--protocol".to_owned(), self.protocol.to_string()]);
+        }
         args.extend(self.flags.iter().cloned());
         args.push("run".to_owned());
         if let Some(url) = &self.url {
@@ -293,33 +299,6 @@ where
         Ok(output) => output.expect("cloudflared can be started"),
         Err(_) => panic!("cloudflared {args:?} did not end within {COMMAND_LIMIT:?}"),
     }
-}
-
-/// Starts `access tcp`, which listens at the address that is returned and carries each client that comes there through
-/// `url` (of a tunnel's public host name) by way of the public listener `via`, whose CA is `ca`.
-///
-/// # Panics
-/// When it does not come up, showing what it wrote.
-pub async fn access_tcp(binary: &Path, url: &str, via: SocketAddr, ca: &Path) -> (Access, SocketAddr) {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let listen = free.expect("a free port");
-    let home = TempDir::new().expect("a temporary directory can be made");
-    let mut command = clean_command(binary, home.path());
-    command
-        .args(["access", "tcp", "--hostname", url, "--url", &listen.to_string()])
-        .args(["--connect-to", &via.to_string()])
-        .env("SSL_CERT_FILE", ca);
-    let process = Process::spawn("cloudflared access", command);
-    process.line("Start Websocket listener").await;
-    (Access { process, _home: home }, listen)
-}
-
-/// A running `cloudflared access`. Dropping it kills it.
-#[derive(Debug)]
-pub struct Access {
-    /// Its process.
-    pub process: Process,
-    _home: TempDir,
 }
 
 /// Neither the user's configuration nor their variables reach it.

@@ -180,6 +180,16 @@ impl TestEdge {
         TestTunnel::new(key, secret)
     }
 
+    /// Leads one more host name to a tunnel.
+    pub(crate) async fn route(&self, host: &str, tunnel: &TestTunnel) {
+        self.change(Change::Host(host.parse().unwrap(), Some(tunnel.key.into())));
+        wait_for("the route", async || {
+            let answer = adit_testing::client::get(self.http(), host, "/").await;
+            answer.unwrap().status != 404
+        })
+        .await;
+    }
+
     pub(crate) fn set(&self, key: TunnelKey, secret: &TunnelSecret, deleted: bool) {
         self.set_kind(key, secret, deleted, TunnelKind::CfdTunnel);
     }

@@ -96,7 +96,9 @@ impl Scene {
 }
 
 /// A request whose answer's head has not come.
-pub(crate) struct Asking(JoinSet<Result<(http::Response<()>, client::AnswerBody), client::ClientError>>);
+pub(crate) struct Asking(
+    pub(crate) JoinSet<Result<(http::Response<()>, client::AnswerBody), client::ClientError>>,
+);
 
 impl Asking {
     pub(crate) async fn answer(mut self) -> (http::Response<()>, client::AnswerBody) {
@@ -109,8 +111,7 @@ pub(crate) fn shop(path: &str) -> http::request::Builder {
     Request::builder().uri(path).header("host", HOST)
 }
 
-/// Makes two tests of each function that takes a [`Scene`]: one for each transport. The functions stand in the module
-/// `on_scene`.
+/// Makes two tests of each function that takes a [`Scene`]: one for each transport.
 macro_rules! on_both_transports {
     ($($name:ident),* $(,)?) => {$(
         mod $name {
@@ -119,12 +120,12 @@ macro_rules! on_both_transports {
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn over_quic() {
-                super::on_scene::$name(Scene::new(Protocol::Quic).await).await;
+                super::$name(Scene::new(Protocol::Quic).await).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn over_http2() {
-                super::on_scene::$name(Scene::new(Protocol::Http2).await).await;
+                super::$name(Scene::new(Protocol::Http2).await).await;
             }
         }
     )*};

@@ -70,8 +70,7 @@ impl StockScene {
     }
 }
 
-/// Makes two tests of each function that takes a [`StockScene`]: one for each transport. The functions stand in the
-/// module `on_scene`.
+/// Makes two tests of each function that takes a [`StockScene`]: one for each transport.
 macro_rules! with_stock_on_both_transports {
     ($($name:ident),* $(,)?) => {$(
         mod $name {
@@ -82,7 +81,7 @@ macro_rules! with_stock_on_both_transports {
             async fn over_quic() {
                 let name = concat!(stringify!($name), "::over_quic");
                 if let Some(scene) = StockScene::new(name, Protocol::Quic).await {
-                    super::on_scene::$name(scene).await;
+                    super::$name(scene).await;
                 }
             }
 
@@ -90,7 +89,7 @@ macro_rules! with_stock_on_both_transports {
             async fn over_http2() {
                 let name = concat!(stringify!($name), "::over_http2");
                 if let Some(scene) = StockScene::new(name, Protocol::Http2).await {
-                    super::on_scene::$name(scene).await;
+                    super::$name(scene).await;
                 }
             }
         }
