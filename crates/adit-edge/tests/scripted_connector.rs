@@ -10,6 +10,7 @@ use adit_model::TunnelSecret;
 use adit_testing::{
     client::{get, send_http2},
     cloudflared::Protocol,
+    long_only,
     scripted::{ScriptedConnector, registration},
     wait_for, within,
 };
@@ -43,6 +44,7 @@ on_both_transports!(
     a_connector_that_cannot_reach_the_origin_makes_a_502,
     what_an_origin_sends_after_its_client_has_ended_its_side_arrives,
     a_client_that_resets_its_websocket_ends_it_at_once,
+    a_flow_whose_client_has_ended_its_side_ends_after_thirty_silent_seconds,
 );
 
 async fn a_dialler_that_goes_without_a_word_leaves_no_trace(scene: Scene) {
@@ -371,4 +373,23 @@ async fn a_client_that_resets_its_websocket_ends_it_at_once(scene: Scene) {
         within("the end", upload.chunk()).await.is_err(),
         "it looked complete"
     );
+}
+
+async fn a_flow_whose_client_has_ended_its_side_ends_after_thirty_silent_seconds(scene: Scene) {
+    if !long_only("a_flow_whose_client_has_ended_its_side_ends_after_thirty_silent_seconds") {
+        return;
+    }
+    let mut connector = scene.connector().await;
+    let (mut client, mut upload, mut download) = websocket(&scene, &mut connector).await;
+    client.shutdown().await.unwrap();
+    let mut byte = [0];
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        download.write("x").await.unwrap();
+        within("the byte", client.read_exact(&mut byte)).await.unwrap();
+    }
+    let begun = std::time::Instant::now();
+    let ended = tokio::time::timeout(Duration::from_secs(40), upload.chunk()).await;
+    assert_eq!(ended.unwrap(), Ok(None));
+    assert!(begun.elapsed() > Duration::from_secs(29), "{:?}", begun.elapsed());
 }

@@ -6,6 +6,7 @@
 mod support;
 
 mod bodies;
+mod fairness;
 mod grpc;
 mod registration;
 mod services;

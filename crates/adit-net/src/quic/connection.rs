@@ -39,6 +39,8 @@ pub struct ConnectionStats {
     pub congestion_window_bytes: u64,
     /// Packets sent so far.
     pub sent_packets: u64,
+    /// Calls to the system that sent them: fewer than packets where one call sends several (GSO).
+    pub send_calls: u64,
     /// Packets believed lost so far.
     pub lost_packets: u64,
     /// UDP payload bytes sent so far.
@@ -181,6 +183,7 @@ impl QuicConnection {
             mtu: stats.path.current_mtu,
             congestion_window_bytes: stats.path.cwnd,
             sent_packets: stats.path.sent_packets,
+            send_calls: stats.udp_tx.ios,
             lost_packets: stats.path.lost_packets,
             sent_bytes: stats.udp_tx.bytes,
             received_bytes: stats.udp_rx.bytes,

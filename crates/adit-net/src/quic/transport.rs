@@ -21,6 +21,11 @@ pub const CONNECTOR_PEER_STREAMS: u32 = 4096;
 const KIB: u32 = 1024;
 const MIB: u32 = 1024 * KIB;
 
+/// What one stream may have under way. quinn ends a whole connection on whose stream more than 1024 pieces lie apart, so
+/// there must not be room for twice as many of the smallest full packets (1200 bytes): a receiver that is short of CPU
+/// and loses every other packet for a while is no attack.
+const STREAM_WINDOW: u32 = 2 * MIB;
+const _: () = assert!(STREAM_WINDOW / 1200 / 2 < 1024);
 /// What the edge lets one connection buffer before its connector has registered.
 pub(super) const EDGE_STRANGER_WINDOW: u32 = 3 * MIB / 2;
 /// And afterwards.
@@ -35,7 +40,7 @@ pub(super) fn edge() -> Arc<TransportConfig> {
     let mut config = common();
     config
         .max_concurrent_bidi_streams(VarInt::from_u32(EDGE_PEER_STREAMS))
-        .stream_receive_window(VarInt::from_u32(4 * MIB))
+        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
         .receive_window(VarInt::from_u32(EDGE_STRANGER_WINDOW))
         .send_window(u64::from(8 * MIB))
         .keep_alive_interval(None);
@@ -47,7 +52,7 @@ pub(super) fn connector(peer_streams: u32) -> Arc<TransportConfig> {
     let mut config = common();
     config
         .max_concurrent_bidi_streams(VarInt::from_u32(peer_streams))
-        .stream_receive_window(VarInt::from_u32(4 * MIB))
+        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
         .receive_window(VarInt::from_u32(CONNECTOR_WINDOW))
         .send_window(u64::from(8 * MIB))
         .keep_alive_interval(Some(KEEP_ALIVE));

@@ -109,6 +109,25 @@ async fn room_for_a_stream_is_waited_for_and_goes_to_who_asks_next() {
     assert_eq!(recv.read_chunk(10).await.unwrap().unwrap(), "y");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn several_packets_leave_in_one_call_to_the_system() {
+    let pair = QuicPair::start().await;
+    let (mut send, _recv) = pair.edge.open_stream().await.unwrap();
+    let telling = async {
+        for _ in 0..64 {
+            send.write_chunk(Bytes::from(vec![7; 256 * 1024])).await.unwrap();
+        }
+        send.finish();
+    };
+    let reading = async {
+        let (_send, mut recv) = pair.connector.accept_stream().await.unwrap();
+        while recv.read_chunk(1 << 20).await.unwrap().is_some() {}
+    };
+    within("the bytes", async { tokio::join!(telling, reading) }).await;
+    let stats = pair.edge.stats();
+    assert!(stats.sent_packets > 2 * stats.send_calls, "{stats:?}");
+}
+
 #[tokio::test]
 async fn a_slow_reader_holds_the_writer_back() {
     let pair = QuicPair::start().await;
