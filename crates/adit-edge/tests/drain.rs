@@ -3,18 +3,22 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use adit_core::port::CloseReason;
+use adit_core::port::{CloseReason, PresenceEvent};
 use adit_testing::{
     client::get,
     scripted::{ScriptedConnector, registration},
-    within,
+    wait_for, within,
 };
 use futures_util::future::join_all;
 use support::{
     GRACE, HOST,
     scripted::{Scene, on_both_transports},
+    stock::{StockScene, with_stock_on_both_transports},
 };
 use tokio::{net::TcpStream, task::JoinSet};
 
@@ -27,7 +31,7 @@ on_both_transports!(
 
 async fn connections_leave_one_after_another_with_a_goodbye(scene: Scene) {
     let mut connections = scene.four_connections().await;
-    let store = std::sync::Arc::clone(&scene.edge.store);
+    let store = Arc::clone(&scene.edge.store);
     let begun = Instant::now();
     let mut stopping = JoinSet::new();
     stopping.spawn(scene.edge.edge.stop(GRACE));
@@ -50,7 +54,7 @@ async fn a_connection_leaves_once_its_request_is_done_and_gets_no_other(scene: S
     let running = scene.get();
     let asked = busy.next().await;
     let other = scene.connector().await;
-    let store = std::sync::Arc::clone(&scene.edge.store);
+    let store = Arc::clone(&scene.edge.store);
     let mut stopping = JoinSet::new();
     stopping.spawn(scene.edge.edge.stop(GRACE));
     // The other has gone, which has nothing to finish; this one has not.
@@ -108,4 +112,44 @@ async fn what_outlasts_the_grace_period_is_cut_off(scene: Scene) {
     connector.closed().await;
     within("the edge to stop", stopping.join_next()).await;
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+with_stock_on_both_transports!(
+    a_stock_connectors_connections_leave_one_after_another_and_its_request_finishes
+);
+
+async fn a_stock_connectors_connections_leave_one_after_another_and_its_request_finishes(scene: StockScene) {
+    let (http, mut held) = (scene.edge.http(), JoinSet::new());
+    held.spawn(async move { get(http, HOST, "/held").await });
+    wait_for("the request at the origin", async || {
+        scene.origin.live_requests() == 1
+    })
+    .await;
+    let store = Arc::clone(&scene.edge.store);
+    let mut stopping = JoinSet::new();
+    stopping.spawn(scene.edge.edge.stop(GRACE));
+    let left = async || support::closed_because(&store, CloseReason::EdgeStopped);
+    wait_for("three connections to leave", async || left().await == 3).await;
+    assert!(
+        stopping.try_join_next().is_none(),
+        "the edge did not wait for the request"
+    );
+    scene.connector.process.line("Retrying connection in up to").await;
+    scene.origin.release();
+    let answer = within("the answer", held.join_next()).await.unwrap().unwrap();
+    assert_eq!(answer.unwrap().status, 200);
+    within("the edge to stop", stopping.join_next()).await;
+    let events = store.events.lock();
+    let mut times: Vec<i64> = events.iter().filter_map(closed_at).collect();
+    times.sort_unstable();
+    assert_eq!(times.len(), 4);
+    assert!(times[3] - times[0] > 1_000_000, "{times:?}");
+}
+
+/// Microseconds.
+fn closed_at(event: &PresenceEvent) -> Option<i64> {
+    match event {
+        PresenceEvent::Opened(_) => None,
+        PresenceEvent::Closed(closed) => Some(closed.closed_at.unix_micros()),
+    }
 }
