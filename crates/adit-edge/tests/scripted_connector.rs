@@ -1,4 +1,5 @@
-//! The edge as a connector sees it, on both transports, with a connector that does what the test says.
+//! Points 3 to 5, 8, 10 to 15, 18, 24 and 25 of the checklist: the edge as a connector sees it, on both transports, with a
+//! connector that does what the test says.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;

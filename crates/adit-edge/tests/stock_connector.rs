@@ -1,4 +1,4 @@
-//! Unmodified cloudflared behind this edge, on both transports.
+//! Points 8 and 10 to 15 of the checklist: unmodified cloudflared behind this edge, on both transports.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;

@@ -8,6 +8,7 @@ mod support;
 mod bodies;
 mod fairness;
 mod grpc;
+mod hanging;
 mod registration;
 mod services;
 mod staying;
