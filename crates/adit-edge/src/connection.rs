@@ -40,14 +40,12 @@ impl Transport {
 
     /// A connector stands behind it: it may have the large window, if there is room for one.
     pub(crate) fn widen(&self, memory: &Arc<MemoryBudget>) -> Option<WindowGrant> {
+        let grant = memory.grant()?;
         match self {
-            Self::Quic(connection) => {
-                let grant = memory.grant()?;
-                connection.registered();
-                Some(grant)
-            }
-            Self::Http2(_) => None,
+            Self::Quic(connection) => connection.registered(),
+            Self::Http2(session) => session.registered(),
         }
+        Some(grant)
     }
 
     /// How many requests the peer takes at once, besides its control stream; `None` if it does not say.

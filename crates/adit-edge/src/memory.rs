@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// What a registered QUIC connection may hold at most: its large receive window.
+/// What a registered connection may hold at most: its large receive window.
 const WINDOW_BYTES: u64 = 16 << 20;
 
 /// The process's budget for receive windows. A client that does not read lets every connection hold its whole window

@@ -1,5 +1,7 @@
 //! Runs a session: moves its frames and watches that the peer lives.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use h2::client::Connection;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -15,6 +17,7 @@ pub struct H2Driver<T: AsyncRead + AsyncWrite + Unpin> {
     connection: Connection<Watched<T>, Bytes>,
     limits: H2Limits,
     life: Life,
+    registered: CancellationToken,
     ended: CancellationToken,
 }
 
@@ -36,12 +39,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> H2Driver<T> {
         connection: Connection<Watched<T>, Bytes>,
         limits: H2Limits,
         life: Life,
+        registered: CancellationToken,
         ended: CancellationToken,
     ) -> Self {
         Self {
             connection,
             limits,
             life,
+            registered,
             ended,
         }
     }
@@ -49,15 +54,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin> H2Driver<T> {
     /// Runs the session to its end, then drops the TCP connection.
     pub async fn run(mut self) -> H2End {
         let ping = self.connection.ping_pong();
-        let liveness = watch(ping, self.limits, self.life);
-        tokio::select! {
-            biased;
-            () = self.ended.cancelled() => H2End::Closed,
-            ended = &mut self.connection => match ended {
-                Ok(()) => H2End::Done,
-                Err(error) => H2End::Failed(error.into()),
-            },
-            () = liveness => H2End::Silent,
+        let mut liveness = pin!(watch(ping, self.limits, self.life));
+        let mut is_wide = false;
+        loop {
+            tokio::select! {
+                biased;
+                () = self.ended.cancelled() => return H2End::Closed,
+                () = self.registered.cancelled(), if !is_wide => {
+                    self.connection.set_target_window_size(self.limits.registered_window_bytes);
+                    is_wide = true;
+                }
+                ended = &mut self.connection => return match ended {
+                    Ok(()) => H2End::Done,
+                    Err(error) => H2End::Failed(error.into()),
+                },
+                () = &mut liveness => return H2End::Silent,
+            }
         }
     }
 }

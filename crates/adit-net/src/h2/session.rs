@@ -24,6 +24,8 @@ pub struct H2Limits {
     pub stream_window_bytes: u32,
     /// Bytes the peer may send ahead on all streams together. Default 4 MiB.
     pub connection_window_bytes: u32,
+    /// The same after [`H2Session::registered`]. Default 16 MiB.
+    pub registered_window_bytes: u32,
     /// Largest decoded response head, as RFC 9113 counts it. Default 256 KiB.
     pub max_header_list_bytes: u32,
     /// Streams this side has reset and still remembers. Default 64.
@@ -43,6 +45,7 @@ impl Default for H2Limits {
         Self {
             stream_window_bytes: 1 << 20,
             connection_window_bytes: 4 << 20,
+            registered_window_bytes: 16 << 20,
             max_header_list_bytes: 256 << 10,
             max_reset_streams: 64,
             max_send_buffer_bytes: 256 << 10,
@@ -58,6 +61,7 @@ impl Default for H2Limits {
 pub struct H2Session {
     /// `None` once the session drains: h2 says goodbye by itself when the last sender is gone.
     sender: Arc<Mutex<Option<SendRequest<Bytes>>>>,
+    registered: CancellationToken,
     draining: CancellationToken,
     ended: CancellationToken,
     life: Life,
@@ -85,14 +89,18 @@ impl H2Session {
             .max_send_buffer_size(limits.max_send_buffer_bytes);
         let shaken = tokio::time::timeout(limits.handshake, builder.handshake::<_, Bytes>(io)).await;
         let (sender, connection) = shaken.map_err(|elapsed| H2Error::Io(elapsed.into()))??;
-        let ended = CancellationToken::new();
+        let (registered, ended) = (CancellationToken::new(), CancellationToken::new());
         let session = Self {
             sender: Arc::new(Mutex::new(Some(sender))),
+            registered: registered.clone(),
             draining: CancellationToken::new(),
             ended: ended.clone(),
             life: life.clone(),
         };
-        Ok((session, H2Driver::new(connection, limits, life, ended)))
+        Ok((
+            session,
+            H2Driver::new(connection, limits, life, registered, ended),
+        ))
     }
 
     /// Opens an exchange. With `end_of_stream` the request has no body, and the returned body is already finished.
@@ -143,6 +151,12 @@ impl H2Session {
     #[must_use]
     pub fn moved_bytes(&self) -> u64 {
         self.life.counts.read() + self.life.counts.written()
+    }
+
+    /// The peer has registered: it gets the larger window for all its streams together, so that a few clients who do not read
+    /// their answers do not hold up everybody else's. Leave it out while memory is short.
+    pub fn registered(&self) {
+        self.registered.cancel();
     }
 
     /// Opens no more exchanges; the session ends with a GOAWAY once the open ones are done and their halves dropped.
