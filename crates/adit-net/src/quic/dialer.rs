@@ -62,12 +62,20 @@ impl QuicDialer {
     pub fn new(tls: Arc<rustls::ClientConfig>, local_ip: Option<IpAddr>) -> io::Result<Self> {
         let crypto = QuicClientConfig::try_from(tls).map_err(io::Error::other)?;
         let mut config = ClientConfig::new(Arc::new(crypto));
-        config.transport_config(transport::connector());
+        config.transport_config(transport::connector(transport::CONNECTOR_PEER_STREAMS));
         Ok(Self {
             config,
             local_ip,
             endpoint: Mutex::new(None),
         })
+    }
+
+    /// Lets the edge have so many streams open at once on each connection, in place of
+    /// [`super::CONNECTOR_PEER_STREAMS`].
+    #[must_use]
+    pub fn allowing_streams(mut self, streams: u32) -> Self {
+        self.config.transport_config(transport::connector(streams));
+        self
     }
 
     /// Dials `addr` and verifies it as `server_name`, within `limit`. Must be called inside a tokio runtime.

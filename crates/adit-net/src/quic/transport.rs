@@ -14,8 +14,9 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// Streams a connector may have open towards the edge: its control stream, and one for each UDP session it ends.
 /// The table is allocated whole for each connection, so a generous number costs memory at once.
 pub const EDGE_PEER_STREAMS: u32 = 16;
-/// Streams the edge may have open towards a connector: requests in flight on one connection.
-pub const CONNECTOR_PEER_STREAMS: u32 = 1024;
+/// Streams the edge may have open towards a connector: requests in flight on one connection. See
+/// [`super::QuicDialer::allowing_streams`].
+pub const CONNECTOR_PEER_STREAMS: u32 = 4096;
 
 const KIB: u32 = 1024;
 const MIB: u32 = 1024 * KIB;
@@ -41,10 +42,11 @@ pub(super) fn edge() -> Arc<TransportConfig> {
     Arc::new(config)
 }
 
-pub(super) fn connector() -> Arc<TransportConfig> {
+/// `peer_streams` the edge may have open at once.
+pub(super) fn connector(peer_streams: u32) -> Arc<TransportConfig> {
     let mut config = common();
     config
-        .max_concurrent_bidi_streams(VarInt::from_u32(CONNECTOR_PEER_STREAMS))
+        .max_concurrent_bidi_streams(VarInt::from_u32(peer_streams))
         .stream_receive_window(VarInt::from_u32(4 * MIB))
         .receive_window(VarInt::from_u32(CONNECTOR_WINDOW))
         .send_window(u64::from(8 * MIB))

@@ -86,6 +86,30 @@ async fn the_edge_lets_a_connector_open_sixteen_streams_and_more_as_those_end() 
 }
 
 #[tokio::test]
+async fn room_for_a_stream_is_waited_for_and_goes_to_who_asks_next() {
+    let pair = QuicPair::start().await;
+    let mut open = Vec::new();
+    while let Some(mut stream) = pair.connector.try_open_stream().unwrap() {
+        stream.0.write_chunk(Bytes::from_static(b"x")).await.unwrap();
+        open.push(stream);
+    }
+    assert_eq!(open.len(), EDGE_PEER_STREAMS as usize);
+    assert!(pair.connector.room().now_or_never().is_none(), "one too many");
+
+    drop(open);
+    for _ in 0..EDGE_PEER_STREAMS {
+        drop(pair.edge.accept_stream().await.unwrap());
+    }
+    for _ in 0..2 {
+        within("room", pair.connector.room()).await.unwrap();
+    }
+    let (mut send, _recv) = pair.connector.try_open_stream().unwrap().unwrap();
+    send.write_chunk(Bytes::from_static(b"y")).await.unwrap();
+    let (_, mut recv) = within("the stream", pair.edge.accept_stream()).await.unwrap();
+    assert_eq!(recv.read_chunk(10).await.unwrap().unwrap(), "y");
+}
+
+#[tokio::test]
 async fn a_slow_reader_holds_the_writer_back() {
     let pair = QuicPair::start().await;
     let (mut send, _recv) = pair.edge.open_stream().await.unwrap();
