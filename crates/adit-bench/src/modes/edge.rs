@@ -15,6 +15,8 @@ use tokio::process::Command;
 use super::{Https, Way, api::Api, until::until};
 use crate::{load::Target, origin::SMALL};
 
+/// Its data directory, in the one of its own that it gets.
+const DATA: &str = "data";
 /// A connector has this many connections once it is up.
 pub(crate) const CONNECTIONS: usize = 4;
 
@@ -37,12 +39,12 @@ impl Edge {
             .env("HOME", directory.path());
         command
             .args(["up", "--no-demo", "--data-dir"])
-            .arg(directory.path());
+            .arg(directory.path().join(DATA));
         for listener in ["api", "edge", "http", "https", "metrics"] {
             command.args([format!("--{listener}-listen"), "127.0.0.1:0".to_owned()]);
         }
         let process = Process::spawn_logging("adit up", command, &directory.path().join("adit.log"));
-        let file = directory.path().join("run.json");
+        let file = directory.path().join(DATA).join("run.json");
         let run: Value = until("run.json", async || {
             Ok(serde_json::from_slice(&fs::read(&file)?)?)
         })
@@ -67,7 +69,7 @@ impl Edge {
     }
 
     pub(crate) fn ca(&self) -> PathBuf {
-        self.home().join("ca.pem")
+        self.home().join(DATA).join("ca.pem")
     }
 
     /// Where it keeps everything; a HOME for its connector too.
