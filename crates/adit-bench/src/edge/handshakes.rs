@@ -17,8 +17,8 @@ use crate::{
     modes::{Parts, Way, adit::with_own_connector, start_origin},
 };
 
-/// Clients at a time.
-const CLIENTS: u8 = 16;
+/// Clients at a time: rustls keeps eight tickets of a server, and each handshake brings two.
+const CLIENTS: u8 = 4;
 
 pub(super) async fn measure(program: &Path, scale: Scale, window: Duration) -> anyhow::Result<Vec<Line>> {
     let (_origin, origin) = start_origin().await?;
