@@ -13,6 +13,7 @@ mod modes;
 mod origin;
 mod report;
 mod rounds;
+mod targets;
 
 use std::{io::Write, process::ExitCode};
 
@@ -48,6 +49,7 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let (_origin, mut modes) = modes::start(&options).await?;
     rounds::measure(&mut modes, &options).await?;
     print(&report::tables(&modes));
+    print(&targets::table(&modes));
     Ok(())
 }
 
