@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ClientConfig, Endpoint, EndpointConfig, TokioRuntime};
+use quinn::{ClientConfig, Endpoint, EndpointConfig};
 
-use super::{CloseCause, QuicConnection, transport};
+use super::{CloseCause, QuicConnection, runtime::Batching, transport};
 use crate::socket;
 
 /// Dials from one UDP socket, opened at the first dial and kept for the later ones, as stock connectors keep theirs.
@@ -133,7 +133,8 @@ impl QuicDialer {
             return Ok(endpoint.clone());
         }
         let udp = socket::bind_udp(local)?;
-        let endpoint = Endpoint::new(EndpointConfig::default(), None, udp, Arc::new(TokioRuntime))?;
+        let config = transport::endpoint(EndpointConfig::default());
+        let endpoint = Endpoint::new(config, None, udp, Arc::new(Batching))?;
         *slot = Some((local, endpoint.clone()));
         Ok(endpoint)
     }
