@@ -9,6 +9,7 @@ mod catalog;
 mod configurations;
 mod directory;
 mod edge_control;
+mod host_limits;
 mod load_balancers;
 mod login;
 mod networks;
@@ -30,6 +31,7 @@ pub use catalog::{
 pub use configurations::{Configuration, Configurations};
 pub use directory::{Change, ChangeNumber, Changes, Directory, HostRoute, HostTarget, Snapshot, TunnelEntry};
 pub use edge_control::{Answer, Ask, AskError, EdgeControl, LiveConnection, Question};
+pub use host_limits::{LimitedHost, LimitedHostError, LimitedHosts};
 pub use load_balancers::{
     LoadBalancer, LoadBalancerError, LoadBalancers, MOST_POOL_TUNNELS, NewBalancedRoute, Pool, PoolTunnel,
 };
