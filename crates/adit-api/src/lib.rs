@@ -13,6 +13,7 @@ mod conformance;
 mod endpoint;
 mod envelope;
 mod extract;
+mod hosts;
 mod load_balancers;
 mod management;
 mod name;

@@ -2,6 +2,7 @@
 
 mod code;
 mod failure;
+mod hosts;
 mod identity;
 mod load_balancers;
 mod networks;
@@ -21,6 +22,7 @@ use crate::{
     auth::AuthError,
     envelope::Message,
     extract::RequestError,
+    hosts::LimitsError,
     management::ManagementError,
     quick_tunnels::QuickError,
     sites::{FailoverCallError, SiteConfigurationError},
@@ -266,6 +268,7 @@ answer_as_problem!(
     ConfigurationError,
     FailoverCallError,
     SiteConfigurationError,
+    LimitsError,
     UpdateTunnelError,
     ManagementError,
     QuickError,

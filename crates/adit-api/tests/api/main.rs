@@ -12,6 +12,7 @@ mod bad_requests;
 mod changes;
 mod configurations;
 mod fuzz;
+mod hosts;
 mod identity;
 mod lives;
 mod load_balancers;
