@@ -14,6 +14,7 @@ mod context;
 mod control;
 mod edge;
 mod follow;
+mod limiter;
 mod memory;
 mod metrics;
 mod public;

@@ -1,6 +1,7 @@
 //! Where public traffic enters: listener, request, answer.
 
 mod access_log;
+mod admission;
 mod body;
 mod exchange;
 mod forwarded;

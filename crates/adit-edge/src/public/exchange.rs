@@ -12,10 +12,12 @@ use adit_wire::{ConnectAnswer, FlowKind, RequestHead, ResponseHead};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio_util::task::TaskTracker;
 
 use super::{
     PublicLimits,
     access_log::AccessRecord,
+    admission::{LINGER, throw_away, too_large},
     body::{Pump, Sent},
     page::Page,
 };
@@ -50,6 +52,7 @@ pub(super) async fn ask(
     route: &Route,
     head: &RequestHead,
     body: Incoming,
+    most_bytes: Option<u64>,
     record: &mut AccessRecord,
 ) -> Result<Answered, Page> {
     let websocket = head.kind == FlowKind::WebSocket;
@@ -58,7 +61,12 @@ pub(super) async fn ask(
     let (upload, mut pump): (Option<Upload>, Option<Pump>) = match (websocket, has_body) {
         (true, _) => (Some(upload), None),
         (false, true) => {
-            let sending = send_body(body, upload, record.request_bytes(), limits.idle_timeout);
+            let rules = BodyRules {
+                patience: limits.idle_timeout,
+                most_bytes: most_bytes.unwrap_or(u64::MAX),
+                owner: context.requests.clone(),
+            };
+            let sending = send_body(body, upload, record.request_bytes(), rules);
             (None, Some(Pump::new(&context.requests, sending)))
         }
         (false, false) if head.method.is_safe() => {
@@ -66,8 +74,10 @@ pub(super) async fn ask(
         }
         (false, false) => (None, None),
     };
-    let Some(outcome) = wait_for_head(answer, &mut pump).await else {
-        return Err(Page::RequestTimeout);
+    let outcome = match wait_for_head(answer, &mut pump).await {
+        Ok(outcome) => outcome,
+        Err(BodyFailed::Stalled) => return Err(Page::RequestTimeout),
+        Err(BodyFailed::TooLarge) => return Err(too_large(record)),
     };
     match accepted(outcome, record) {
         Ok((origin, download)) => Ok(Answered {
@@ -188,31 +198,49 @@ async fn open(
     Err(Page::NoConnection)
 }
 
-/// Waits for the answer's head while the request's body flows. `None`: the client stopped sending.
+/// Why a request that its client did not send well gets no answer of the origin.
+enum BodyFailed {
+    Stalled,
+    TooLarge,
+}
+
+/// Waits for the answer's head while the request's body flows.
 async fn wait_for_head(
     answer: Answer,
     pump: &mut Option<Pump>,
-) -> Option<Result<(ConnectAnswer, Download), UpstreamError>> {
+) -> Result<Result<(ConnectAnswer, Download), UpstreamError>, BodyFailed> {
     let head = answer.head();
     tokio::pin!(head);
     if let Some(running) = pump {
         let sent = tokio::select! {
-            head = &mut head => return Some(head),
+            head = &mut head => return Ok(head),
             sent = running => sent,
         };
         *pump = None;
-        if sent == Sent::Stalled {
-            return None;
+        match sent {
+            Sent::Done => {}
+            Sent::Stalled => return Err(BodyFailed::Stalled),
+            Sent::TooLarge => return Err(BodyFailed::TooLarge),
         }
     }
-    Some(head.await)
+    Ok(head.await)
+}
+
+/// What is asked of a request's body.
+struct BodyRules {
+    /// How long it may stand still.
+    patience: Duration,
+    most_bytes: u64,
+    /// Reads the rest of one that is refused.
+    owner: TaskTracker,
 }
 
 /// Carries the request's body to the origin. If the origin wants no more of it, the rest is read and thrown away; if
-/// the client broke off or sends nothing for `patience`, the upload is dropped unfinished, which the connector sees.
-async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>, patience: Duration) -> Sent {
+/// the client breaks a rule or off, the upload is dropped unfinished, which the connector sees.
+async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>, rules: BodyRules) -> Sent {
+    let mut left = rules.most_bytes;
     loop {
-        let frame = match tokio::time::timeout(patience, body.frame()).await {
+        let frame = match tokio::time::timeout(rules.patience, body.frame()).await {
             Ok(Some(Ok(frame))) => frame,
             Ok(Some(Err(_))) => return Sent::Done,
             Ok(None) => break,
@@ -221,9 +249,16 @@ async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>,
         match frame.into_data() {
             Ok(data) => {
                 let length = data.len() as u64;
+                let Some(rest) = left.checked_sub(length) else {
+                    let rest = tokio::time::timeout(LINGER, throw_away(body));
+                    rules.owner.spawn(async move { drop(rest.await) });
+                    return Sent::TooLarge;
+                };
+                left = rest;
                 if upload.write(data).await.is_err() {
                     drop(upload);
-                    return throw_away(body).await;
+                    throw_away(body).await;
+                    return Sent::Done;
                 }
                 sent.fetch_add(length, Ordering::Relaxed);
             }
@@ -236,10 +271,5 @@ async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>,
         }
     }
     upload.finish();
-    Sent::Done
-}
-
-async fn throw_away(mut body: Incoming) -> Sent {
-    while let Some(Ok(_)) = body.frame().await {}
     Sent::Done
 }

@@ -39,6 +39,7 @@ impl Directory for MemoryStore {
             Snapshot {
                 tunnels: Vec::new(),
                 hosts: Vec::<HostRoute>::new(),
+                limits: Vec::new(),
             },
             ChangeNumber(0),
         ))
@@ -142,6 +143,14 @@ impl TestEdge {
         }
         .encode();
         TestTunnel { key, token, secret }
+    }
+
+    /// A tunnel that nobody has made.
+    pub(crate) fn unserved(&self) -> TunnelKey {
+        TunnelKey {
+            account: "699d98642c564d2e855e9661899b7252".parse().unwrap(),
+            tunnel: TunnelId::random(),
+        }
     }
 
     pub(crate) fn set(&self, key: TunnelKey, secret: &TunnelSecret, deleted: bool) {
