@@ -1,6 +1,7 @@
 //! The edge as public clients see it, with a connector that does what the test says.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod certificates;
 mod host_limits;
 mod stage;
 #[path = "../support/mod.rs"]

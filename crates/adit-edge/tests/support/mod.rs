@@ -81,6 +81,11 @@ impl TestEdge {
     }
 
     pub(crate) async fn start_with(limits: PublicLimits) -> Self {
+        Self::start_as(|config| config.limits = limits).await
+    }
+
+    /// Starts an edge of which `change` says what is not as usual.
+    pub(crate) async fn start_as(change: impl FnOnce(&mut EdgeConfig)) -> Self {
         let dir = TempDir::new().unwrap();
         let (authority, _) = Authority::create().unwrap();
         let (leaf_key, _) = LeafKey::create().unwrap();
@@ -91,19 +96,21 @@ impl TestEdge {
             events: Mutex::default(),
         });
         let any = "127.0.0.1:0".parse().unwrap();
-        let config = EdgeConfig {
+        let mut config = EdgeConfig {
             node: NodeId::random(),
             domain: DOMAIN.parse().unwrap(),
             location: Location::default(),
             connectors: any,
             http: Some(any),
             https: Some(any),
-            limits,
+            limits: PublicLimits::default(),
+            certificates: None,
             memory_budget: 1 << 30,
             quic_keys: QuicKeys::generate().unwrap(),
             authority: Arc::new(authority),
             leaf_key: Arc::new(leaf_key),
         };
+        change(&mut config);
         let edge = Edge::start(config, Arc::clone(&store) as _, Arc::clone(&store) as _)
             .await
             .unwrap();

@@ -139,6 +139,7 @@ async fn assemble(
         http: Some(settings.http_listen),
         https: Some(settings.https_listen),
         limits: public_limits(settings)?,
+        certificates: settings.https_cert_dir.clone(),
         memory_budget: settings
             .edge_memory_budget
             .map_or_else(memory::quarter, |size| size.0),

@@ -135,8 +135,8 @@ keys! {
     "http.idle_timeout" "TIME" http_idle_timeout: Duration = Fallback::Both("2m"),
     /// Public HTTPS, and the names `api.` and `management.` below the domain
     "https.listen" "ADDR" https_listen: SocketAddr = Fallback::PerRole("127.0.0.1:8443", "0.0.0.0:8443"),
-    /// A directory of certificates for public HTTPS
-    "https.cert_dir" "DIR" https_cert_dir: Option<PathBuf> = Fallback::Unset; later,
+    /// A directory of certificates for public HTTPS, read again when its files change [default: those of Adit's own CA]
+    "https.cert_dir" "DIR" https_cert_dir: Option<PathBuf> = Fallback::Unset,
     /// Prometheus metrics
     "metrics.listen" "ADDR" metrics_listen: SocketAddr = Fallback::Both("127.0.0.1:9464"),
     /// Mesh data, UDP
