@@ -15,6 +15,7 @@ mod envelope;
 mod extract;
 mod hosts;
 mod load_balancers;
+mod log_level;
 mod management;
 mod name;
 mod networks;

@@ -5,6 +5,7 @@ mod failure;
 mod hosts;
 mod identity;
 mod load_balancers;
+mod log_level;
 mod networks;
 mod quick_tunnels;
 mod shape;
@@ -23,6 +24,7 @@ use crate::{
     envelope::Message,
     extract::RequestError,
     hosts::LimitsError,
+    log_level::LogLevelError,
     management::ManagementError,
     quick_tunnels::QuickError,
     sites::{FailoverCallError, SiteConfigurationError},
@@ -269,6 +271,7 @@ answer_as_problem!(
     FailoverCallError,
     SiteConfigurationError,
     LimitsError,
+    LogLevelError,
     UpdateTunnelError,
     ManagementError,
     QuickError,

@@ -7,7 +7,7 @@ use crate::{
     accounts, audit,
     endpoint::{self, Endpoint},
     extract::RequestError,
-    hosts, load_balancers, management, networks,
+    hosts, load_balancers, log_level, management, networks,
     observe::{answer_panic, observe},
     openapi, quick_tunnels, sites,
     state::ApiState,
@@ -39,6 +39,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         zones::endpoints(),
         load_balancers::endpoints(),
         hosts::endpoints(),
+        log_level::endpoints(),
         tokens::endpoints(),
         openapi::endpoints(),
     ]

@@ -139,6 +139,9 @@ fn run(command: Command, personality: Personality) -> Result<(), Failure> {
                 role: Role::Up,
                 settings,
                 demo: !flags.no_demo,
+                reread: flags
+                    .has_file()
+                    .then(|| -> compose::Reread { Box::new(move || flags.settings()) }),
             })
         }
         Command::Server(flags) => {
@@ -150,6 +153,7 @@ fn run(command: Command, personality: Personality) -> Result<(), Failure> {
                 role: Role::Server,
                 settings,
                 demo: false,
+                reread: Some(Box::new(move || flags.settings())),
             })
         }
         Command::Tunnel(args) if args.serves() => compose::on_all_cores(tunnel::run(*args, personality)),

@@ -141,3 +141,19 @@ async fn a_request_above_its_host_names_limit_is_refused_with_a_page_and_a_line(
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_level_changes_while_the_server_runs() {
+    let server = Server::start_with(&["--no-demo", "--log-format", "json"]).await;
+    let path = "/adit/log_level";
+    assert_eq!(server.whole_api("GET", path, json!({})).await["level"], "info");
+    let host = format!("nobody.{DOMAIN}");
+    for (level, name) in [("info,adit::access=off", "/unseen"), ("info", "/seen")] {
+        let set = server.whole_api("PUT", path, json!({"level": level})).await;
+        assert_eq!(set["level"], level);
+        server.get(&host, name).await;
+    }
+    server.process.line(r#""path":"/seen""#).await;
+    let lines = server.process.lines();
+    assert!(!lines.iter().any(|line| line.contains("/unseen")), "{lines:?}");
+}

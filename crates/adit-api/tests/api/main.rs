@@ -16,6 +16,7 @@ mod hosts;
 mod identity;
 mod lives;
 mod load_balancers;
+mod log_level;
 mod logs;
 mod management;
 mod matrix;

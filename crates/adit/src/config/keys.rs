@@ -78,7 +78,6 @@ macro_rules! keys {
                 $(#[doc = $doc])+
                 $(
                     #[doc = concat!(" (", stringify!($later), ")")]
-                    #[expect(dead_code, reason = "the part that reads it does not exist yet")]
                 )?
                 pub(crate) $field: $kind,
             )*
@@ -97,6 +96,14 @@ macro_rules! keys {
             /// Resolves every key.
             pub(super) fn resolve(layers: &Layers) -> Result<Self, ConfigError> {
                 Ok(Self { $($field: layers.value($name)?,)* })
+            }
+
+            /// The keys whose values differ from those of `other`, `but` for some.
+            pub(crate) fn differences(&self, other: &Self, but: &[&str]) -> Vec<&'static str> {
+                let all = [$(($name, self.$field != other.$field)),*].into_iter();
+                all.filter(|(name, differs)| *differs && !but.contains(name))
+                    .map(|(name, _)| name)
+                    .collect()
             }
         }
     };

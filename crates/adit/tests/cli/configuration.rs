@@ -175,6 +175,10 @@ async fn a_folder_of_certificates_that_is_not_there_is_named_at_the_start() {
     }
     let outcome = run(&[], &args).await;
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    let expected = "cannot read the certificates in /nowhere/certificates: No such file or directory";
-    assert!(outcome.stderr.contains(expected), "{outcome:?}");
+    for said in [
+        "cannot read the certificates in /nowhere/certificates",
+        "No such file or directory",
+    ] {
+        assert!(outcome.stderr.contains(said), "{outcome:?}");
+    }
 }
