@@ -9,6 +9,7 @@
 
 mod accept;
 pub mod certificates;
+mod complaint;
 mod connection;
 mod context;
 mod control;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use adit_wire::{ConnectAnswer, FlowKind, RequestHead, ResponseHead};
+use http::StatusCode;
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -79,7 +80,7 @@ pub(super) async fn ask(
         Err(BodyFailed::Stalled) => return Err(Page::RequestTimeout),
         Err(BodyFailed::TooLarge) => return Err(too_large(record)),
     };
-    match accepted(outcome, record) {
+    match accepted(outcome, websocket, record) {
         Ok((origin, download)) => Ok(Answered {
             origin,
             download,
@@ -99,10 +100,17 @@ pub(super) async fn ask(
 /// The origin's answer, unless the connector broke off or could not reach the origin.
 fn accepted(
     outcome: Result<(ConnectAnswer, Download), UpstreamError>,
+    websocket: bool,
     record: &mut AccessRecord,
 ) -> Result<(ResponseHead, Download), Page> {
     match outcome {
-        Ok((ConnectAnswer::Accepted(origin), download)) => Ok((origin, download)),
+        Ok((ConnectAnswer::Accepted(origin), download)) if is_final(&origin, websocket) => {
+            Ok((origin, download))
+        }
+        Ok((ConnectAnswer::Accepted(origin), _)) => {
+            record.fail_with(format!("the connector answered with status {}", origin.status));
+            Err(Page::ConnectorBroke)
+        }
         Ok((ConnectAnswer::Failed(failure), _)) => {
             record.fail_with(failure.message);
             Err(Page::OriginUnreachable)
@@ -112,6 +120,12 @@ fn accepted(
             Err(Page::ConnectorBroke)
         }
     }
+}
+
+/// Whether an answer is one. A connector keeps to itself what an origin sends before it (RFC 9110, section 15.2): its
+/// protocol has one head. To change protocols is an answer to who asked for that.
+fn is_final(origin: &ResponseHead, websocket: bool) -> bool {
+    !origin.status.is_informational() || (websocket && origin.status == StatusCode::SWITCHING_PROTOCOLS)
 }
 
 /// Waits for the answer of a request that may be asked again, and does so once.
@@ -143,7 +157,7 @@ fn without_body(
     place: Place,
     record: &mut AccessRecord,
 ) -> Result<Answered, Page> {
-    let (origin, download) = accepted(outcome, record)?;
+    let (origin, download) = accepted(outcome, false, record)?;
     Ok(Answered {
         origin,
         download,

@@ -150,6 +150,12 @@ impl Raw {
         String::from_utf8(came).unwrap()
     }
 
+    /// Whether nothing comes for a moment: what is shown is that something does not happen.
+    pub(crate) async fn is_silent(&mut self) -> bool {
+        let moment = std::time::Duration::from_millis(300);
+        tokio::time::timeout(moment, self.0.read_u8()).await.is_err()
+    }
+
     /// All that comes until the edge closes.
     pub(crate) async fn rest(mut self) -> String {
         let mut came = Vec::new();
