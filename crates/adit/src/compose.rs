@@ -20,7 +20,7 @@ use crate::{
     data_dir::{DataDir, DataDirError, run_file::RunFile},
     failure::Failure,
     logging::{self, Logging},
-    output,
+    open_files, output,
     signals::{Hangups, StopSignals},
 };
 use parts::Parts;
@@ -46,6 +46,7 @@ pub(crate) struct Plan {
 pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     let bootstrap = Bootstrap::read(|name| std::env::var_os(name))?;
     let logging = logging::start(&plan.settings.log_level.0, plan.settings.log_format);
+    open_files::raise_limit();
     on_all_cores(supervise(&plan, bootstrap, &logging))
 }
 

@@ -14,6 +14,7 @@ mod hosts;
 mod local_http;
 mod logging;
 mod management_key;
+mod open_files;
 mod output;
 mod personality;
 mod recorder;

@@ -341,6 +341,18 @@ async fn a_server_takes_its_settings_from_a_file() {
 }
 
 #[tokio::test]
+async fn the_soft_limit_of_open_files_becomes_the_hard_one() {
+    let adit = Adit::start(&["--no-demo"]).await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", adit.process.id())).unwrap();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .unwrap();
+    let [soft, hard] = [3, 4].map(|word| line.split_whitespace().nth(word).unwrap());
+    assert_eq!(soft, hard, "{line}");
+}
+
+#[tokio::test]
 async fn a_hangup_reads_the_configuration_again() {
     let home = TempDir::new().unwrap();
     let file = home.path().join("adit.toml");
