@@ -13,7 +13,6 @@ mod places;
 mod request;
 mod response;
 mod service;
-mod stalls;
 mod websocket;
 
 pub(crate) use listener::{Entrance, serve};

@@ -7,12 +7,12 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
 };
+use tokio_io_timeout::TimeoutWriter;
 use tracing::info;
 
 use super::{
     Peer, PublicLimits, Scheme, Shared, http1, http2,
     places::{FreePlace, Place, Places},
-    stalls::Stalls,
 };
 use crate::{complaint::Complaint, context::Context};
 
@@ -116,7 +116,10 @@ where
 {
     let context = Arc::clone(&shared.context);
     context.metrics.public_connections.increment(1);
-    let stream = Stalls::new(stream, shared.limits.idle_timeout);
+    // What an origin leaves unsaid has no time limit; what a client leaves unread holds memory at every hop.
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(shared.limits.idle_timeout));
+    let stream = Box::pin(stream);
     match protocol {
         Protocol::Http1 => http1::serve(shared, stream, peer).await,
         Protocol::Http2 => http2::serve(shared, stream, peer).await,

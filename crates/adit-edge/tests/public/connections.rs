@@ -1,7 +1,10 @@
 //! How many connections, and how large heads, clients may have.
 
+use std::time::Duration;
+
 use adit_edge::PublicLimits;
-use adit_testing::cloudflared::Protocol;
+use adit_testing::{cloudflared::Protocol, within};
+use http::HeaderMap;
 
 use crate::stage::{HOST, Stage};
 
@@ -57,4 +60,21 @@ async fn heads_above_the_limits_are_a_431_and_the_end() {
         answer.starts_with("HTTP/1.1 414 ") || answer.starts_with("HTTP/1.1 431 "),
         "{answer}"
     );
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_of_its_answer_is_let_go() {
+    let limits = PublicLimits {
+        idle_timeout: Duration::from_millis(300),
+        ..PublicLimits::default()
+    };
+    let mut stage = Stage::with(Protocol::Quic, limits).await;
+    let mut raw = stage.raw().await;
+    raw.write(format!("GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n")).await;
+    let (_, mut body) = stage.connector.next().await.answer(200, HeaderMap::new()).await;
+    // More than all sockets and windows on the way hold, however slowly it goes.
+    within("the end of the answer", async {
+        while body.write(vec![0; 64 * 1024]).await.is_ok() {}
+    })
+    .await;
 }
