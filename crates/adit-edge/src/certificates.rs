@@ -1,6 +1,6 @@
 //! Certificates: from Adit's own authority, and those that the operator brings.
 //!
-//! Connectors are told to trust this authority alone; public clients get what a [`CertificateSource`] has for the name
+//! Connectors are told to trust this authority alone; public clients get what a `CertificateSource` has for the name
 //! they ask for, else a leaf of the authority. The authority's keys live in files that the binary keeps; here they are
 //! text.
 
