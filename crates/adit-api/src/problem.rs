@@ -2,8 +2,10 @@
 
 mod code;
 mod failure;
+mod hosts;
 mod identity;
 mod load_balancers;
+mod log_level;
 mod networks;
 mod quick_tunnels;
 mod shape;
@@ -21,6 +23,8 @@ use crate::{
     auth::AuthError,
     envelope::Message,
     extract::RequestError,
+    hosts::LimitsError,
+    log_level::LogLevelError,
     management::ManagementError,
     quick_tunnels::QuickError,
     sites::{FailoverCallError, SiteConfigurationError},
@@ -266,6 +270,8 @@ answer_as_problem!(
     ConfigurationError,
     FailoverCallError,
     SiteConfigurationError,
+    LimitsError,
+    LogLevelError,
     UpdateTunnelError,
     ManagementError,
     QuickError,

@@ -7,7 +7,7 @@ use crate::{
     accounts, audit,
     endpoint::{self, Endpoint},
     extract::RequestError,
-    load_balancers, management, networks,
+    hosts, load_balancers, log_level, management, networks,
     observe::{answer_panic, observe},
     openapi, quick_tunnels, sites,
     state::ApiState,
@@ -38,6 +38,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         networks::endpoints(),
         zones::endpoints(),
         load_balancers::endpoints(),
+        hosts::endpoints(),
+        log_level::endpoints(),
         tokens::endpoints(),
         openapi::endpoints(),
     ]

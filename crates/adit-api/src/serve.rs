@@ -1,7 +1,5 @@
 //! The router on a listener, safe from clients that send or read slowly, or never stop.
 
-mod stall;
-
 use std::{
     io,
     net::{IpAddr, SocketAddr},
@@ -23,12 +21,12 @@ use tokio::{
     sync::Semaphore,
     task::JoinSet,
 };
+use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::{info, warn};
 
 use crate::state::{ClientAddress, Limits};
-use stall::StallGuard;
 
 /// About the largest head that is read at all, and what every connection may hold before anyone knows who it is.
 /// Between the limit and this, the answer has an envelope.
@@ -124,12 +122,15 @@ fn connection(
         request.extensions_mut().insert(client);
         router.clone().oneshot(request)
     });
+    // Hyper bounds how long it reads, but not how long it writes.
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(limits.stall_time));
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_time)
         .max_buf_size(READ_BYTES)
         .max_headers(READ_FIELDS)
-        .serve_connection(TokioIo::new(StallGuard::new(stream, limits.stall_time)), service)
+        .serve_connection(TokioIo::new(Box::pin(stream)), service)
 }
 
 /// Who asks, behind trusted proxies.

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use adit_core::{
-    port::{Catalog, EdgeControl, SiteControl},
+    port::{Catalog, EdgeControl, LogControl, SiteControl},
     reserved_hosts::ReservedHosts,
 };
 use adit_wire::management_token::ManagementKeys;
@@ -19,6 +19,8 @@ pub struct ApiState {
     pub edges: Arc<dyn EdgeControl>,
     /// The way to those who hold the replicas of sites.
     pub sites: Arc<dyn SiteControl>,
+    /// The way to the log.
+    pub log: Arc<dyn LogControl>,
     /// What signs management tokens.
     pub management_keys: Arc<ManagementKeys>,
     /// What gives out quick tunnels; `None` if they are turned off.

@@ -1,7 +1,7 @@
 //! The ports between API, edge and store: values only, never streams.
 //!
 //! State flows through the store. The edge reads it by [`Directory`] and reports to it by [`Presence`]; the API
-//! asks edges by [`EdgeControl`] and those who hold sites by [`SiteControl`], and keeps its objects by [`Catalog`].
+//! asks edges by [`EdgeControl`] and those who hold sites by [`SiteControl`], sets what is logged by [`LogControl`], and keeps its objects by [`Catalog`].
 
 mod accounts;
 mod audit;
@@ -9,7 +9,9 @@ mod catalog;
 mod configurations;
 mod directory;
 mod edge_control;
+mod host_limits;
 mod load_balancers;
+mod log_control;
 mod login;
 mod networks;
 mod presence;
@@ -22,7 +24,7 @@ mod tokens;
 mod zones;
 
 pub use accounts::{Account, AccountError, AccountFilter, Accounts};
-pub use audit::{AuditEntry, AuditFilter, AuditLog};
+pub use audit::{AuditEntry, AuditFilter, AuditLog, AuditedAct};
 pub use catalog::{
     Actor, Catalog, CatalogError, ConnectionRecord, ConnectorRecord, NewTunnel, Page, PageRequest,
     StoreError, Tunnel, TunnelChanges, TunnelFilter,
@@ -30,9 +32,11 @@ pub use catalog::{
 pub use configurations::{Configuration, Configurations};
 pub use directory::{Change, ChangeNumber, Changes, Directory, HostRoute, HostTarget, Snapshot, TunnelEntry};
 pub use edge_control::{Answer, Ask, AskError, EdgeControl, LiveConnection, Question};
+pub use host_limits::{LimitedHost, LimitedHostError, LimitedHosts};
 pub use load_balancers::{
     LoadBalancer, LoadBalancerError, LoadBalancers, MOST_POOL_TUNNELS, NewBalancedRoute, Pool, PoolTunnel,
 };
+pub use log_control::{BadLogLevel, LogControl};
 pub use login::{ApiCredential, ApiToken, Login, LoginCredential, TokenOwner, TokenStatus, Unusable, User};
 pub use networks::{
     ConnectivityChange, ConnectivitySettings, HostnameRoute, HostnameRouteChange, HostnameRouteFilter,

@@ -17,12 +17,72 @@ pub enum Destination<'a, T> {
     Unknown,
 }
 
-/// Public host names and where they lead: the exact name first, then the longest wildcard.
-/// Immutable while it is read: the edge swaps in a changed copy.
+/// What belongs to host names: to the exact name first, then to the longest wildcard.
 #[derive(Debug, Clone)]
-pub struct RouteTable<T> {
+pub struct HostMap<T> {
     exact: HashMap<Hostname, T>,
     below: HashMap<Hostname, T>,
+}
+
+impl<T> Default for HostMap<T> {
+    fn default() -> Self {
+        Self {
+            exact: HashMap::new(),
+            below: HashMap::new(),
+        }
+    }
+}
+
+impl<T> HostMap<T> {
+    /// Sets or, with `None`, removes what belongs to a name or a wildcard.
+    pub fn set(&mut self, pattern: HostPattern, value: Option<T>) {
+        let (map, name) = match pattern {
+            HostPattern::Exact(name) => (&mut self.exact, name),
+            HostPattern::Below(name) => (&mut self.below, name),
+        };
+        match value {
+            Some(value) => map.insert(name, value),
+            None => map.remove(&name),
+        };
+    }
+
+    /// What was set for just that name or wildcard.
+    #[must_use]
+    pub fn get(&self, pattern: &HostPattern) -> Option<&T> {
+        match pattern {
+            HostPattern::Exact(name) => self.exact.get(name),
+            HostPattern::Below(name) => self.below.get(name),
+        }
+    }
+
+    /// What belongs to a host name.
+    #[must_use]
+    pub fn lookup(&self, host: &Hostname) -> Option<&T> {
+        if self.is_empty() {
+            return None;
+        }
+        self.exact
+            .get(host)
+            .or_else(|| host.ancestry().skip(1).find_map(|above| self.below.get(above)))
+    }
+
+    /// How many names and wildcards there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.exact.len() + self.below.len()
+    }
+
+    /// True without a single one.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Public host names and where they lead. Immutable while it is read: the edge swaps in a changed copy.
+#[derive(Debug, Clone)]
+pub struct RouteTable<T> {
+    routes: HostMap<T>,
     reserved: ReservedHosts,
 }
 
@@ -31,22 +91,14 @@ impl<T> RouteTable<T> {
     #[must_use]
     pub fn new(reserved: ReservedHosts) -> Self {
         Self {
-            exact: HashMap::new(),
-            below: HashMap::new(),
+            routes: HostMap::default(),
             reserved,
         }
     }
 
     /// Sets or, with `None`, removes a route.
     pub fn set(&mut self, pattern: HostPattern, route: Option<T>) {
-        let (map, name) = match pattern {
-            HostPattern::Exact(name) => (&mut self.exact, name),
-            HostPattern::Below(name) => (&mut self.below, name),
-        };
-        match route {
-            Some(route) => map.insert(name, route),
-            None => map.remove(&name),
-        };
+        self.routes.set(pattern, route);
     }
 
     /// Where a request for this host goes.
@@ -55,16 +107,15 @@ impl<T> RouteTable<T> {
         if self.reserved.contains(host) {
             return Destination::Reserved;
         }
-        self.exact
-            .get(host)
-            .or_else(|| host.ancestry().skip(1).find_map(|above| self.below.get(above)))
+        self.routes
+            .lookup(host)
             .map_or(Destination::Unknown, Destination::Route)
     }
 
     /// How many routes there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.exact.len() + self.below.len()
+        self.routes.len()
     }
 
     /// True without a single route.

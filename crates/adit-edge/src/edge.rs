@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -23,7 +24,10 @@ use tracing::{info, warn};
 
 use crate::{
     accept,
-    certificates::{Authority, ConnectorNames, IssuingResolver, LeafKey, PublicNames},
+    certificates::{
+        Authority, CertificateFolder, CertificateSource, ConnectorNames, FolderError, IssuingResolver,
+        LeafKey, PublicNames, PublicResolver,
+    },
     context::Context,
     control::LocalEdge,
     drain::move_away,
@@ -62,6 +66,8 @@ pub struct EdgeConfig {
     pub memory_budget: u64,
     /// Keys that must survive a restart, so that connectors notice it at once.
     pub quic_keys: QuicKeys,
+    /// Certificates for public HTTPS, in files. A name that has none gets one of the authority.
+    pub certificates: Option<PathBuf>,
     /// Issues the edge's certificates.
     pub authority: Arc<Authority>,
     /// The key of those certificates.
@@ -96,6 +102,9 @@ pub enum EdgeError {
     /// The base domain is too long to have names below it.
     #[error("the base domain is too long")]
     Domain,
+    /// The folder of certificates cannot be read.
+    #[error(transparent)]
+    Certificates(#[from] FolderError),
     /// TLS could not be set up.
     #[error("cannot set up TLS")]
     Tls(#[from] TlsConfigError),
@@ -126,7 +135,9 @@ impl Edge {
         let reserved = ReservedHosts::of_domain(&config.domain).map_err(|_| EdgeError::Domain)?;
         let tunnels = Arc::new(Tunnels::new(reserved.clone()));
         let (listener, tcp) = bind_connectors(&config).await?;
-        let entrances = bind_public(&config, &tunnels).await?;
+        let folder = config.certificates.clone().map(CertificateFolder::open);
+        let folder = folder.transpose()?.map(Arc::new);
+        let entrances = bind_public(&config, &tunnels, folder.clone()).await?;
         let address_of = |wanted: fn(&Entrance) -> bool| {
             entrances
                 .iter()
@@ -157,6 +168,10 @@ impl Edge {
             context.stopped.clone(),
             follow(directory, Arc::clone(&tunnels), reserved, applied),
         ));
+        if let Some(folder) = folder {
+            let looking = until_stopped(context.stopped.clone(), folder.keep_looking());
+            context.tasks.spawn(looking);
+        }
         let listener = Arc::new(listener);
         context
             .tasks
@@ -277,7 +292,11 @@ async fn bind_connectors(config: &EdgeConfig) -> Result<(QuicListener, TlsListen
     }
 }
 
-async fn bind_public(config: &EdgeConfig, tunnels: &Arc<Tunnels>) -> Result<Vec<Entrance>, EdgeError> {
+async fn bind_public(
+    config: &EdgeConfig,
+    tunnels: &Arc<Tunnels>,
+    folder: Option<Arc<CertificateFolder>>,
+) -> Result<Vec<Entrance>, EdgeError> {
     let mut entrances = Vec::new();
     if let Some(address) = config.http {
         let listener = TcpListener::bind(address)
@@ -290,8 +309,14 @@ async fn bind_public(config: &EdgeConfig, tunnels: &Arc<Tunnels>) -> Result<Vec<
             domain: config.domain.clone(),
             tunnels: Arc::clone(tunnels),
         };
-        let resolver = IssuingResolver::new(&config.authority, &config.leaf_key, names);
-        let tls = tls::public_config(resolver)?;
+        let resolver = PublicResolver {
+            sources: folder
+                .into_iter()
+                .map(|folder| folder as Arc<dyn CertificateSource>)
+                .collect(),
+            own: IssuingResolver::new(&config.authority, &config.leaf_key, names),
+        };
+        let tls = tls::public_config(Arc::new(resolver))?;
         let listener = TlsListener::bind(address, tls, TlsLimits::default())
             .await
             .map_err(listen_error("public HTTPS", address))?;

@@ -9,12 +9,14 @@
 
 mod accept;
 pub mod certificates;
+mod complaint;
 mod connection;
 mod context;
 mod control;
 mod drain;
 mod edge;
 mod follow;
+mod limiter;
 mod memory;
 mod metrics;
 mod public;

@@ -1,6 +1,7 @@
 //! Where public traffic enters: listener, request, answer.
 
 mod access_log;
+mod admission;
 mod body;
 mod exchange;
 mod forwarded;
@@ -8,10 +9,10 @@ mod http1;
 mod http2;
 mod listener;
 mod page;
+mod places;
 mod request;
 mod response;
 mod service;
-mod stalls;
 mod websocket;
 
 pub(crate) use listener::{Entrance, serve};
@@ -29,7 +30,8 @@ pub struct PublicLimits {
     pub max_header_bytes: usize,
     /// The most header fields of a request. Default 200. More get 431.
     pub max_headers: usize,
-    /// The most connections open at once per listener. Default 16,384. More wait in the system's queue.
+    /// The most connections open at once per listener. Default 16,384. More wait in the system's queue. One address (one
+    /// network of 64 bits) that is no proxy gets half of them; its further ones are closed.
     pub max_connections: usize,
     /// How long a client may take over a request's head, and a kept-alive connection may wait for the next one.
     /// Default 2 min. A client that sends nothing of an announced body, or takes nothing of an answer, for as long is

@@ -3,10 +3,11 @@
 use std::{collections::HashMap, sync::Arc};
 
 use adit_core::{
+    host_limits::HostLimits,
     port::{Change, ChangeNumber, CloseReason, HostTarget, LiveConnection, Snapshot, TunnelEntry},
     registration::{self, Admission, Refusal},
     reserved_hosts::ReservedHosts,
-    routes::RouteTable,
+    routes::{HostMap, RouteTable},
 };
 use adit_model::{ConnectorId, HostPattern, SecretDigest, TunnelKey};
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -14,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, futures::Notified};
 use tokio_util::sync::CancellationToken;
 
-use crate::{connection::Connection, route::Route, traffic::LazyTraffic};
+use crate::{connection::Connection, limiter::Limiter, route::Route, traffic::LazyTraffic};
 
 /// One tunnel: what the store says of it and which connections serve it.
 #[derive(Debug)]
@@ -150,6 +151,8 @@ impl Tunnel {
 pub(crate) struct Table {
     tunnels: HashMap<TunnelKey, Arc<Tunnel>>,
     pub(crate) routes: RouteTable<Arc<Route>>,
+    /// Those of names and wildcards that have any, whether or not they are routed.
+    pub(crate) limits: HostMap<Arc<Limiter>>,
     pub(crate) change: ChangeNumber,
     /// False until the first snapshot: nobody can be refused for good before it.
     pub(crate) ready: bool,
@@ -186,6 +189,15 @@ impl Table {
         });
         self.routes.set(pattern, route);
     }
+
+    /// What is used up of limits that stay as they are stays used up.
+    fn set_limits(&mut self, pattern: HostPattern, limits: HostLimits, before: Option<&Arc<Limiter>>) {
+        let limiter = match before {
+            Some(before) if *before.limits() == limits => Arc::clone(before),
+            before => Arc::new(Limiter::new(limits, before.map(Arc::as_ref))),
+        };
+        self.limits.set(pattern, (!limits.is_empty()).then_some(limiter));
+    }
 }
 
 /// The current [`Table`]: read without a lock, replaced by the one task that follows the store.
@@ -200,6 +212,7 @@ impl Tunnels {
         let table = ArcSwap::from_pointee(Table {
             tunnels: HashMap::new(),
             routes: RouteTable::new(reserved),
+            limits: HostMap::default(),
             change: ChangeNumber::default(),
             ready: false,
         });
@@ -224,6 +237,7 @@ impl Tunnels {
         let mut table = Table {
             tunnels: old.tunnels.clone(),
             routes: RouteTable::new(reserved.clone()),
+            limits: HostMap::default(),
             change,
             ready: true,
         };
@@ -239,6 +253,10 @@ impl Tunnels {
         for host in snapshot.hosts {
             table.set_route(host.pattern, Some(&host.target));
         }
+        for (pattern, limits) in snapshot.limits {
+            let before = old.limits.get(&pattern);
+            table.set_limits(pattern, limits, before);
+        }
         self.table.store(Arc::new(table));
         self.ready.cancel();
     }
@@ -250,6 +268,10 @@ impl Tunnels {
             match change {
                 Change::Tunnel(key, entry) => table.set_tunnel(key, entry),
                 Change::Host(pattern, target) => table.set_route(pattern, target.as_ref()),
+                Change::Limits(pattern, limits) => {
+                    let before = table.limits.get(&pattern).cloned();
+                    table.set_limits(pattern, limits, before.as_ref());
+                }
             }
         }
         table.change = upto;

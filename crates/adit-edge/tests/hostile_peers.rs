@@ -121,7 +121,7 @@ async fn reserved_host_names_never_reach_a_tunnel() {
     ] {
         assert_eq!(get(edge.http(), host, "/").await.unwrap().status, 404, "{host}");
     }
-    let absolute = b"GET http://management.adit.localhost/ping HTTP/1.1\r\nHost: shop.adit.localhost\r\nConnection: close\r\n\r\n";
+    let absolute = b"GET http://management.adit.localhost/ping HTTP/1.1\r\nHost: management.adit.localhost\r\nConnection: close\r\n\r\n";
     assert!(exchange(edge.http(), absolute).await.starts_with("HTTP/1.1 404 "));
 }
 

@@ -1,15 +1,15 @@
 //! The audit log: who did what, and what it was before and after.
 
-use adit_core::port::{Actor, AuditEntry, AuditFilter, AuditLog, Page, PageRequest, StoreError};
+use adit_core::port::{Actor, AuditEntry, AuditFilter, AuditLog, AuditedAct, Page, PageRequest, StoreError};
 use adit_model::{AccountId, Timestamp};
 use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::{
     engine::{Connection, Row},
-    failure::Cause,
+    failure::{Cause, Failure},
     page,
-    read::read,
+    read::{change, read},
     row::{column, number, optional_parsed, time},
     sql::{Query, query},
     store::Store,
@@ -108,6 +108,22 @@ impl AuditLog for Store {
             reader, account, filter, page
         )))
     }
+
+    async fn audit(&self, act: AuditedAct, actor: &Actor) -> Result<(), StoreError> {
+        change!(self, "write the audit log", actor, |tx, actor| act_done(
+            tx, act, actor
+        ))
+    }
+}
+
+async fn act_done(tx: &mut Tx<'_>, act: AuditedAct, actor: &Actor) -> Result<(), Failure<StoreError>> {
+    let entry = Audit {
+        account: act.account,
+        actor,
+        action: act.action,
+        object: act.object,
+    };
+    Ok(tx.audit(entry.with(act.before, act.after)).await?)
 }
 
 fn matching(query: Query, account: Option<AccountId>, filter: &AuditFilter) -> Query {

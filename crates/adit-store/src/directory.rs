@@ -6,8 +6,8 @@ use adit_model::{ConfigVersion, TunnelKey};
 use crate::{
     engine::{Connection, Row},
     failure::Cause,
-    hosts,
-    row::{column, number, parsed, tunnel_key},
+    host_limits, hosts,
+    row::{column, number, optional_parsed, parsed, tunnel_key},
     seal::Sealer,
     sql::query,
     tx::{Object, counter},
@@ -40,7 +40,8 @@ pub(crate) async fn snapshot(
     Ok((
         Snapshot {
             tunnels,
-            hosts: hosts::all(connection).await?,
+            hosts: hosts::all(&mut *connection).await?,
+            limits: host_limits::all(connection).await?,
         },
         upto,
     ))
@@ -70,7 +71,7 @@ pub(crate) async fn changes(
         return Ok(Some(Changes::TooOld));
     }
     let rows = query(
-        "SELECT number, host, account_id, tunnel_id FROM changes WHERE number > $1 ORDER BY number LIMIT $2",
+        "SELECT number, host, account_id, tunnel_id, limits_of FROM changes WHERE number > $1 ORDER BY number LIMIT $2",
     )
     .bind(i64::try_from(after.0).unwrap_or(i64::MAX))
     .bind(AT_ONCE)
@@ -99,9 +100,10 @@ fn coalesced(rows: &[Row]) -> Result<Vec<Object>, Cause> {
     let mut seen = std::collections::BTreeSet::new();
     let mut objects = Vec::new();
     for row in rows.iter().rev() {
-        let object = match column::<Option<&str>>(row, "host")? {
-            Some(_) => Object::Host(parsed(row, "host")?),
-            None => Object::Tunnel(tunnel_key(row)?),
+        let object = match (optional_parsed(row, "host")?, optional_parsed(row, "limits_of")?) {
+            (Some(host), _) => Object::Host(host),
+            (None, Some(host)) => Object::Limits(host),
+            (None, None) => Object::Tunnel(tunnel_key(row)?),
         };
         if seen.insert(object.clone()) {
             objects.push(object);
@@ -116,6 +118,13 @@ async fn present(connection: &mut Connection, sealer: &Sealer, object: Object) -
         Object::Host(pattern) => {
             let target = hosts::find(connection, &pattern).await?;
             Ok(Change::Host(pattern, target))
+        }
+        Object::Limits(pattern) => {
+            let limits = host_limits::find(connection, &pattern).await?;
+            Ok(Change::Limits(
+                pattern,
+                limits.map(|one| one.limits).unwrap_or_default(),
+            ))
         }
         Object::Tunnel(key) => {
             let one = concat!(

@@ -23,6 +23,7 @@ mod directory;
 mod dns_records;
 mod engine;
 mod failure;
+mod host_limits;
 mod hosts;
 mod ids;
 mod load_balancers;

@@ -16,6 +16,7 @@ macro_rules! steps {
             5, "0005_quick_tunnels", "quick tunnels";
             6, "0006_lists", "lists of tunnels";
             7, "0007_load_balancers", "pools of tunnels and load balancers";
+            8, "0008_host_limits", "limits of host names";
         )
     };
     ($engine:literal: $($version:literal, $file:literal, $says:literal;)+) => {

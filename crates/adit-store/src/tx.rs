@@ -30,6 +30,8 @@ pub(crate) enum Object {
     Tunnel(TunnelKey),
     /// A public route.
     Host(HostPattern),
+    /// The limits of a host name.
+    Limits(HostPattern),
 }
 
 impl Tx<'_> {
@@ -65,11 +67,13 @@ impl Tx<'_> {
     }
 
     async fn insert(&mut self, changes: &[(u64, &Object)]) -> Result<(), Cause> {
-        let mut insert = query("INSERT INTO changes (number, host, account_id, tunnel_id) VALUES ");
+        let mut insert =
+            query("INSERT INTO changes (number, host, account_id, tunnel_id, limits_of) VALUES ");
         for (place, (number, object)) in changes.iter().enumerate() {
-            let (host, tunnel) = match object {
-                Object::Tunnel(key) => (None, Some(key)),
-                Object::Host(pattern) => (Some(pattern.to_string()), None),
+            let (host, tunnel, limits_of) = match object {
+                Object::Tunnel(key) => (None, Some(key), None),
+                Object::Host(pattern) => (Some(pattern.to_string()), None, None),
+                Object::Limits(pattern) => (None, None, Some(pattern.to_string())),
             };
             insert = insert
                 .push(if place == 0 { "(" } else { ", (" })
@@ -80,6 +84,8 @@ impl Tx<'_> {
                 .push_bind(tunnel.map(|key| key.account.to_string()))
                 .push(", ")
                 .push_bind(tunnel.map(|key| key.tunnel.uuid()))
+                .push(", ")
+                .push_bind(limits_of)
                 .push(")");
         }
         insert.execute(&mut *self.connection).await?;

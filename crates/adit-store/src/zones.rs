@@ -17,7 +17,7 @@ use self::list::{of_host, owners};
 use crate::{
     engine::Connection,
     failure::{Cause, Failure},
-    hosts,
+    host_limits, hosts,
     read::{change, read},
     row::{column, parsed},
     sql::{query, text_match},
@@ -143,10 +143,10 @@ async fn pause(
     Ok((after, tell(tx, routes).await?))
 }
 
-/// Records, and load balancers, that one write removes at most.
+/// Records, load balancers, and limits, that one write removes at most.
 const AT_ONCE: i64 = 1000;
 
-/// Removes a zone, its records and load balancers, or some of them, and then gives nothing: other writes get their turn in between.
+/// Removes a zone, its records, load balancers and limits, or some of them, and then gives nothing: other writes get their turn in between.
 async fn remove(
     tx: &mut Tx<'_>,
     id: ZoneId,
@@ -172,11 +172,14 @@ async fn remove(
             .await?;
     }
     let balanced = remove_load_balancers(tx, id).await?;
-    let some_are_left = [records.len(), balanced.len()]
+    let limited = host_limits::remove_some(tx, id, AT_ONCE).await?;
+    let some_are_left = [records.len(), balanced.len(), limited.len()]
         .into_iter()
         .any(|removed| i64::try_from(removed).is_ok_and(|count| count == AT_ONCE));
     routes.extend(balanced);
-    let change = tell(tx, routes).await?;
+    tell(tx, routes).await?;
+    let limited: Vec<_> = limited.into_iter().map(Object::Limits).collect();
+    let change = tx.changed_all(&limited).await?;
     if some_are_left {
         return Ok(None);
     }

@@ -10,19 +10,22 @@ mod memory;
 mod metrics_listener;
 mod parts;
 mod progress;
+mod reread;
 mod sites;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     config::{Bootstrap, Role, Settings},
     data_dir::{DataDir, DataDirError, run_file::RunFile},
     failure::Failure,
-    logging, output,
-    signals::StopSignals,
+    logging::{self, Logging},
+    open_files, output,
+    signals::{Hangups, StopSignals},
 };
 use parts::Parts;
 use progress::Progress;
+pub(crate) use reread::Reread;
 
 /// What is to run.
 pub(crate) struct Plan {
@@ -32,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) settings: Settings,
     /// With a demo tunnel.
     pub(crate) demo: bool,
+    /// Reads the settings again; `None` if SIGHUP is to end the process, as it does when a terminal is closed.
+    pub(crate) reread: Option<Reread>,
 }
 
 /// Runs until a signal stops it.
@@ -40,8 +45,9 @@ pub(crate) struct Plan {
 /// Says which part could not start, or that a second signal cut the stop short.
 pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     let bootstrap = Bootstrap::read(|name| std::env::var_os(name))?;
-    logging::start(&plan.settings.log_level.0, plan.settings.log_format);
-    on_all_cores(supervise(&plan, bootstrap))
+    let logging = logging::start(&plan.settings.log_level.0, plan.settings.log_format);
+    open_files::raise_limit();
+    on_all_cores(supervise(&plan, bootstrap, &logging))
 }
 
 /// Runs work that has traffic to carry.
@@ -59,9 +65,10 @@ pub(crate) fn on_all_cores(work: impl Future<Output = Result<(), Failure>>) -> R
     outcome
 }
 
-async fn supervise(plan: &Plan, bootstrap: Bootstrap) -> Result<(), Failure> {
-    let mut signals = StopSignals::listen()
-        .map_err(|error| Failure::failed(anyhow::Error::new(error).context("cannot listen for signals")))?;
+async fn supervise(plan: &Plan, bootstrap: Bootstrap, logging: &Arc<Logging>) -> Result<(), Failure> {
+    let unheard = |error| Failure::failed(anyhow::Error::new(error).context("cannot listen for signals"));
+    let mut signals = StopSignals::listen().map_err(unheard)?;
+    let mut hangups = Hangups::listen(plan.reread.is_some()).map_err(unheard)?;
     let place = DataDir::locate(plan.settings.data_dir.as_deref(), plan.role, |name| {
         std::env::var_os(name)
     });
@@ -73,7 +80,7 @@ async fn supervise(plan: &Plan, bootstrap: Bootstrap) -> Result<(), Failure> {
 
     let progress = Progress::new();
     let mut parts = tokio::select! {
-        parts = progress.watched(Parts::start(plan, &dir, bootstrap, &progress)) => parts?,
+        parts = progress.watched(Parts::start(plan, &dir, bootstrap, logging, &progress)) => parts?,
         signal = signals.next() => {
             tracing::info!(signal, "stopped before it was ready");
             return Ok(());
@@ -93,13 +100,31 @@ async fn supervise(plan: &Plan, bootstrap: Bootstrap) -> Result<(), Failure> {
     output::result(&announce::text(plan.role, &parts.facts(&dir)))?;
     tracing::info!("ready");
 
-    let signal = signals.next().await;
+    let signal = until_stopped(plan, &mut signals, &mut hangups, logging).await;
     tracing::info!(
         signal,
         grace_period_s = plan.settings.grace_period.0.as_secs(),
         "stopping"
     );
     stop(parts, &dir, plan, &mut signals).await
+}
+
+/// Waits for the signal that stops the process, and reads the configuration again at each SIGHUP.
+async fn until_stopped(
+    plan: &Plan,
+    signals: &mut StopSignals,
+    hangups: &mut Hangups,
+    logging: &Logging,
+) -> &'static str {
+    loop {
+        tokio::select! {
+            signal = signals.next() => return signal,
+            () = hangups.next() => {}
+        }
+        if let Some(read) = &plan.reread {
+            reread::reread(&plan.settings, read, logging);
+        }
+    }
 }
 
 /// A data directory that cannot be used, with what to try.

@@ -16,7 +16,7 @@ pub(crate) use bootstrap::Bootstrap;
 pub(crate) use duration::GoDuration;
 pub(crate) use flags::{ServerFlags, StateFlags, UpFlags};
 pub(crate) use keys::Settings;
-pub(crate) use value::{GracePeriod, LogFormat, StoreUrl};
+pub(crate) use value::{Directives, GracePeriod, LogFormat, StoreUrl};
 
 use std::path::PathBuf;
 

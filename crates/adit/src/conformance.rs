@@ -21,7 +21,8 @@ use crate::{
     config::{Role, Settings},
     data_dir::DataDir,
     failure::Failure,
-    logging, output,
+    logging::{self, Logging},
+    output,
     signals::StopSignals,
 };
 use worlds::SuiteWorlds;
@@ -35,9 +36,9 @@ and may erase everything. It is for the test suites of the official SDKs and not
 /// # Errors
 /// Says why this mode is refused here, or which part could not start.
 pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
-    logging::start(&settings.log_level.0, settings.log_format);
+    let log = logging::start(&settings.log_level.0, settings.log_format);
     refuse_what_others_could_reach(settings)?;
-    on_all_cores(supervise(settings))
+    on_all_cores(supervise(settings, log))
 }
 
 fn refuse_what_others_could_reach(settings: &Settings) -> Result<(), Failure> {
@@ -63,7 +64,7 @@ fn refuse_what_others_could_reach(settings: &Settings) -> Result<(), Failure> {
     }
 }
 
-async fn supervise(settings: &Settings) -> Result<(), Failure> {
+async fn supervise(settings: &Settings, log: Arc<Logging>) -> Result<(), Failure> {
     let mut signals = StopSignals::listen()
         .map_err(|error| Failure::failed(anyhow::Error::new(error).context("cannot listen for signals")))?;
     let dir = DataDir::locate(settings.data_dir.as_deref(), Role::Server, |name| {
@@ -73,7 +74,7 @@ async fn supervise(settings: &Settings) -> Result<(), Failure> {
     let _lock = directory::claim(&dir)?;
     output::note(WARNING);
 
-    let worlds = Arc::new(SuiteWorlds::new(&dir, settings).map_err(Failure::failed)?);
+    let worlds = Arc::new(SuiteWorlds::new(&dir, settings, log).map_err(Failure::failed)?);
     let first = worlds.make("").await.map_err(Failure::failed)?;
     let listener = TcpListener::bind(settings.api_listen)
         .await

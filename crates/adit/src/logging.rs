@@ -1,24 +1,32 @@
-//! Log lines go to stderr.
+//! Log lines go to stderr. What is logged can be changed while the process runs.
 
 mod batch;
 
 use std::{
     io::{self, IsTerminal},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use adit_core::port::{BadLogLevel, LogControl};
+use parking_lot::Mutex;
+use tracing_subscriber::{EnvFilter, Registry, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt};
 
 use self::batch::Batch;
-use crate::config::LogFormat;
+use crate::config::{Directives, LogFormat};
 
 /// Where lines wait to be written.
 static BATCH: OnceLock<Batch> = OnceLock::new();
 
-/// Starts logging. `directives` were checked when the configuration was read; later calls change nothing. Call [`flush`]
-/// before the process ends.
-pub(crate) fn start(directives: &str, format: LogFormat) {
-    let filter = EnvFilter::builder().parse_lossy(directives);
+/// The log of this process.
+pub(crate) struct Logging {
+    filter: reload::Handle<EnvFilter, Registry>,
+    directives: Mutex<String>,
+}
+
+/// Starts logging. `directives` were checked when the configuration was read; the first call of a process counts.
+/// Call [`flush`] before it ends.
+pub(crate) fn start(directives: &str, format: LogFormat) -> Arc<Logging> {
+    let (filter, handle) = reload::Layer::new(filter(directives));
     // A line that cannot be written is lost: to complain about it would need the same stderr.
     let lines = fmt::layer()
         .with_writer(BATCH.get_or_init(|| Batch::start(io::stderr())).clone())
@@ -30,6 +38,36 @@ pub(crate) fn start(directives: &str, format: LogFormat) {
             .try_init(),
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
     };
+    Arc::new(Logging {
+        filter: handle,
+        directives: Mutex::new(directives.to_owned()),
+    })
+}
+
+fn filter(directives: &str) -> EnvFilter {
+    EnvFilter::builder().parse_lossy(directives)
+}
+
+impl Logging {
+    /// Logs this from now on; what was logged before.
+    pub(crate) fn set(&self, directives: &Directives) -> String {
+        let mut current = self.directives.lock();
+        // Fails only when nobody logs any more.
+        let _ = self.filter.reload(filter(&directives.0));
+        std::mem::replace(&mut *current, directives.0.clone())
+    }
+}
+
+impl LogControl for Logging {
+    fn log_level(&self) -> String {
+        self.directives.lock().clone()
+    }
+
+    fn set_log_level(&self, directives: &str) -> Result<String, BadLogLevel> {
+        let directives = Directives::read(directives).map_err(BadLogLevel)?;
+        tracing::info!(log_level = directives.0, "log level set");
+        Ok(self.set(&directives))
+    }
 }
 
 /// Returns when everything that was logged before has been written.

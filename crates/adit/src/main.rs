@@ -14,6 +14,7 @@ mod hosts;
 mod local_http;
 mod logging;
 mod management_key;
+mod open_files;
 mod output;
 mod personality;
 mod recorder;
@@ -146,6 +147,9 @@ fn run(command: Command, personality: Personality) -> Result<(), Failure> {
                 role: Role::Up,
                 settings,
                 demo: !flags.no_demo,
+                reread: flags
+                    .has_file()
+                    .then(|| -> compose::Reread { Box::new(move || flags.settings()) }),
             })
         }
         Command::Server(flags) => {
@@ -157,6 +161,7 @@ fn run(command: Command, personality: Personality) -> Result<(), Failure> {
                 role: Role::Server,
                 settings,
                 demo: false,
+                reread: Some(Box::new(move || flags.settings())),
             })
         }
         Command::Tunnel(args) if args.serves() => compose::on_all_cores(tunnel::run(*args, personality)),

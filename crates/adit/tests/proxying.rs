@@ -11,6 +11,11 @@ use adit_testing::{
     scenes::{self, Way},
 };
 use support::{Connector, Server};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufStream},
+    net::TcpListener,
+    task::JoinSet,
+};
 
 const HOST: &str = "shop.adit.localhost";
 
@@ -125,4 +130,38 @@ async fn a_connector_that_says_goodbye_finishes_its_requests() {
         scene.connector.process.ended().await.success(),
         "a goodbye is no failure"
     );
+}
+
+/// An origin that sends hints before each of its answers.
+async fn hinting_origin() -> (std::net::SocketAddr, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, mut serving) = (listener.local_addr().unwrap(), JoinSet::new());
+    serving.spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = BufStream::new(stream);
+            let mut line = String::new();
+            while stream.read_line(&mut line).await.is_ok_and(|read| read > 2) {
+                line.clear();
+            }
+            let answer = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n\
+                          HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
+            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.flush().await;
+        }
+    });
+    (address, serving)
+}
+
+#[tokio::test]
+async fn hints_before_an_answer_stay_behind_and_do_not_break_it() {
+    let server = Server::start().await;
+    let tunnel = server.tunnel("shop").await;
+    let (origin, _serving) = hinting_origin().await;
+    let _connector = server.connect(&tunnel, &format!("http://{origin}")).await;
+    for _ in 0..3 {
+        let answer = server.get(&tunnel.host, "/").await;
+        assert_eq!((answer.status.as_u16(), answer.text()), (200, "hello"));
+        assert!(!answer.headers.contains_key("link"));
+    }
 }

@@ -4,7 +4,7 @@
 mod support;
 
 use adit_testing::{client::get, origin::Origin, wait_for_some};
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{DOMAIN, Server};
 
 /// The access log's line of the request with this `Cf-Ray`.
@@ -104,4 +104,56 @@ async fn a_websocket_is_logged_when_it_ends() {
     assert_eq!(fields["end"], "complete");
     assert!(fields["request_bytes"].as_u64() > Some(1_060_000), "{fields}");
     assert!(fields["response_bytes"].as_u64() > Some(1_060_000), "{fields}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_above_its_host_names_limit_is_refused_with_a_page_and_a_line() {
+    let server = Server::start_with(&["--no-demo", "--log-format", "json"]).await;
+    let tunnel = server.tunnel("shop").await;
+    let origin = Origin::saying("hello").await;
+    let _connector = server.connect(&tunnel, &origin.url()).await;
+    let limits = format!("/adit/hosts/{}/limits", tunnel.host);
+    let one = json!({"requests_per_second": 1, "burst": 1});
+    server.api("PUT", &limits, one).await;
+    // The edge follows within moments, and the first request takes the only token.
+    let refused = wait_for_some("a refusal", async || {
+        let answer = server.get(&tunnel.host, "/").await;
+        (answer.status == 429).then_some(answer)
+    })
+    .await;
+    assert_eq!(refused.headers["retry-after"], "1");
+    assert!(
+        refused.text().contains("requests_per_second"),
+        "{}",
+        refused.text()
+    );
+    let line = line_of(&server, refused.headers["cf-ray"].to_str().unwrap()).await;
+    assert_eq!(line["status"], 429);
+    assert_eq!(line["failed_at"], "edge");
+    assert_eq!(line["failure"], "limit requests_per_second");
+
+    server.api("PUT", &limits, json!({})).await;
+    let mut free = 0;
+    wait_for_some("ten answers in a row", async || {
+        let answer = server.get(&tunnel.host, "/").await;
+        free = if answer.status == 200 { free + 1 } else { 0 };
+        (free == 10).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_level_changes_while_the_server_runs() {
+    let server = Server::start_with(&["--no-demo", "--log-format", "json"]).await;
+    let path = "/adit/log_level";
+    assert_eq!(server.whole_api("GET", path, json!({})).await["level"], "info");
+    let host = format!("nobody.{DOMAIN}");
+    for (level, name) in [("info,adit::access=off", "/unseen"), ("info", "/seen")] {
+        let set = server.whole_api("PUT", path, json!({"level": level})).await;
+        assert_eq!(set["level"], level);
+        server.get(&host, name).await;
+    }
+    server.process.line(r#""path":"/seen""#).await;
+    let lines = server.process.lines();
+    assert!(!lines.iter().any(|line| line.contains("/unseen")), "{lines:?}");
 }

@@ -30,7 +30,7 @@ pub(super) fn of_path(name: &str) -> Option<Kind> {
         "tunnel_id" | "connector_id" | "virtual_network_id" | "route_id" | "hostname_route_id"
         | "subnet_id" => Some(Kind::Uuid),
         "resource" => Some(Kind::Word(&["logs", "admin", "host_details"])),
-        "ip" | "ip_network_encoded" | "prefix_length" => Some(Kind::Text),
+        "hostname" | "ip" | "ip_network_encoded" | "prefix_length" => Some(Kind::Text),
         "address_family" => Some(Kind::Word(&["v4", "v6"])),
         _ => None,
     }

@@ -109,6 +109,13 @@ pub(crate) mod failures {
         "the token is not good here",
     )];
 
+    /// A call about a public host name.
+    pub(crate) const HOST: &[Failure] = &[failure(
+        StatusCode::NOT_FOUND,
+        code::NOT_FOUND,
+        "the account has no zone for this host name",
+    )];
+
     /// A call about a tunnel.
     pub(crate) const TUNNEL: &[Failure] = &[failure(
         StatusCode::NOT_FOUND,

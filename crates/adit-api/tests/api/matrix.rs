@@ -69,6 +69,7 @@ impl Call<'_> {
             ("token_id", ACCOUNT),
             ("permission_group_id", "ad170000000000000000000000000001"),
             ("resource", "logs"),
+            ("hostname", "shop.example.com"),
             ("ip", "192.0.2.1"),
             ("ip_network_encoded", "192.0.2.0%2F24"),
         ] {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use adit_core::{
     ha::Epoch,
-    port::{Answer, Ask, AskError, EdgeControl, FailoverError, FailoverRequest, Question, SiteControl},
+    port::{
+        Answer, Ask, AskError, BadLogLevel, EdgeControl, FailoverError, FailoverRequest, LogControl,
+        Question, SiteControl,
+    },
 };
 use adit_model::NodeId;
 use async_trait::async_trait;
@@ -26,5 +29,15 @@ impl EdgeControl for IdleEdge {
 impl SiteControl for IdleEdge {
     async fn fail_over(&self, _request: FailoverRequest, _within: Duration) -> Result<Epoch, FailoverError> {
         Err(FailoverError::NotElectable)
+    }
+}
+
+impl LogControl for IdleEdge {
+    fn log_level(&self) -> String {
+        "off".to_owned()
+    }
+
+    fn set_log_level(&self, _directives: &str) -> Result<String, BadLogLevel> {
+        Err(BadLogLevel("nothing is logged here".to_owned()))
     }
 }

@@ -29,6 +29,21 @@ pub struct AuditEntry {
     pub after: Option<Value>,
 }
 
+/// Something done that is kept nowhere but in the audit log.
+#[derive(Debug, Clone)]
+pub struct AuditedAct {
+    /// Whose things it changed; `None` if no account's.
+    pub account: Option<AccountId>,
+    /// What was done: the kind of object, and the verb.
+    pub action: &'static str,
+    /// To what.
+    pub object: String,
+    /// What clients saw of the object before.
+    pub before: Option<Value>,
+    /// What they see of it after.
+    pub after: Option<Value>,
+}
+
 /// Which entries to list; every condition given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct AuditFilter {
@@ -58,4 +73,7 @@ pub trait AuditLog: Send + Sync {
         filter: &AuditFilter,
         page: PageRequest,
     ) -> Result<Page<AuditEntry>, StoreError>;
+
+    /// Puts on record what was done elsewhere than in the store.
+    async fn audit(&self, act: AuditedAct, actor: &Actor) -> Result<(), StoreError>;
 }

@@ -9,8 +9,8 @@ use adit_model::{
 use async_trait::async_trait;
 
 use super::{
-    Accounts, ApiTokens, AuditLog, ChangeNumber, Configurations, DnsRecord, DnsRecordFilter, LoadBalancers,
-    Login, Networks, NewDnsRecord, QuickTunnels, Sites, Zone, ZoneFilter, Zones,
+    Accounts, ApiTokens, AuditLog, ChangeNumber, Configurations, DnsRecord, DnsRecordFilter, LimitedHosts,
+    LoadBalancers, Login, Networks, NewDnsRecord, QuickTunnels, Sites, Zone, ZoneFilter, Zones,
 };
 use crate::{lifecycle::StillRouted, permission::Reach};
 
@@ -228,6 +228,7 @@ pub trait Catalog:
     + ApiTokens
     + AuditLog
     + Configurations
+    + LimitedHosts
     + LoadBalancers
     + Login
     + Networks

@@ -6,6 +6,7 @@ use adit_model::{ConfigSource, ConfigVersion, HostPattern, SecretDigest, TunnelK
 use async_trait::async_trait;
 
 use super::StoreError;
+use crate::host_limits::HostLimits;
 
 /// How far the store's history has been read. Rises with every committed change; 0 is before the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -72,6 +73,8 @@ pub struct Snapshot {
     pub tunnels: Vec<(TunnelKey, TunnelEntry)>,
     /// Every public route; no pattern appears twice.
     pub hosts: Vec<HostRoute>,
+    /// Every host name with limits; no pattern appears twice.
+    pub limits: Vec<(HostPattern, HostLimits)>,
 }
 
 /// The present state of one thing that changed.
@@ -81,6 +84,8 @@ pub enum Change {
     Tunnel(TunnelKey, Option<TunnelEntry>),
     /// A public host name points elsewhere; `None` if nowhere.
     Host(HostPattern, Option<HostTarget>),
+    /// A host name has other limits, or none.
+    Limits(HostPattern, HostLimits),
 }
 
 /// What happened after a change number.

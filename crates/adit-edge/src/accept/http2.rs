@@ -9,10 +9,10 @@ use adit_net::{
 };
 use adit_wire::http2::{UPGRADE_CONTROL, UPGRADE_HEADER};
 use http::{HeaderValue, Request, Uri};
-use tracing::{debug, error, info};
+use tracing::{debug, info};
 
 use super::{REGISTRATION_DEADLINE, serve_control};
-use crate::{connection::Transport, context::Context, registrar::ControlStream};
+use crate::{complaint::Complaint, connection::Transport, context::Context, registrar::ControlStream};
 
 /// How long the goodbye to a connector may take to reach it.
 const GOODBYE: Duration = Duration::from_millis(500);
@@ -21,12 +21,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts connectors until the edge drains.
 pub(crate) async fn accept(context: Arc<Context>, listener: TlsListener) {
+    let mut refused = Complaint::default();
     loop {
         tokio::select! {
             incoming = listener.accept() => match incoming {
                 Ok(incoming) => { context.tasks.spawn(serve(Arc::clone(&context), incoming)); }
                 Err(error) => {
-                    error!(%error, "cannot accept connectors over TCP");
+                    refused.cannot_accept("connectors over TCP", &error);
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },

@@ -16,6 +16,7 @@ use tracing::info;
 use super::http2::Active;
 use crate::{
     context::Context,
+    limiter::InFlight,
     route::{Chosen, Route},
     tunnels::Tunnel,
     upstream::UpstreamError,
@@ -46,6 +47,8 @@ pub(super) struct AccessRecord {
     failed_at: Option<&'static str>,
     failure: Option<String>,
     _active: Option<Active>,
+    /// Among the requests of its host name, if that has limits.
+    place: Option<InFlight>,
 }
 
 /// Who ended an answer.
@@ -119,6 +122,7 @@ impl AccessRecord {
             failed_at: None,
             failure: None,
             _active: active,
+            place: None,
         }
     }
 
@@ -172,6 +176,16 @@ impl AccessRecord {
 
     pub(super) fn fail_with(&mut self, words: String) {
         self.failure = Some(words);
+    }
+
+    /// It was let in by its host name's limits.
+    pub(super) fn occupies(&mut self, place: InFlight) {
+        self.place = Some(place);
+    }
+
+    /// It ran into one of them.
+    pub(super) fn limited_by(&mut self, limit: &str) {
+        self.failure = Some(format!("limit {limit}"));
     }
 
     /// The tunnel that served, or that would have if it had a connection; of a pool without any, none.

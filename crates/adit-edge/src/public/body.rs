@@ -27,6 +27,8 @@ pub(super) enum Sent {
     Done,
     /// The client sent nothing more for too long.
     Stalled,
+    /// The client sent more than its host name takes.
+    TooLarge,
 }
 
 /// The request's body on its way to the origin.

@@ -10,14 +10,17 @@ use std::{
 
 use adit_core::choice::Choice;
 use adit_wire::{ConnectAnswer, FlowKind, RequestHead, ResponseHead};
+use http::StatusCode;
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use super::{
     PublicLimits,
     access_log::AccessRecord,
+    admission::{LINGER, throw_away, too_large},
     body::{Pump, Sent},
     page::Page,
 };
@@ -52,6 +55,7 @@ pub(super) async fn ask(
     route: &Route,
     head: &RequestHead,
     body: Incoming,
+    most_bytes: Option<u64>,
     record: &mut AccessRecord,
 ) -> Result<Answered, Page> {
     let websocket = head.kind == FlowKind::WebSocket;
@@ -60,7 +64,12 @@ pub(super) async fn ask(
     let (upload, mut pump): (Option<Upload>, Option<Pump>) = match (websocket, has_body) {
         (true, _) => (Some(upload), None),
         (false, true) => {
-            let sending = send_body(body, upload, record.request_bytes(), limits.idle_timeout);
+            let rules = BodyRules {
+                patience: limits.idle_timeout,
+                most_bytes: most_bytes.unwrap_or(u64::MAX),
+                owner: context.requests.clone(),
+            };
+            let sending = send_body(body, upload, record.request_bytes(), rules);
             (None, Some(Pump::new(&context.requests, sending)))
         }
         (false, false) if head.method.is_safe() => {
@@ -68,10 +77,12 @@ pub(super) async fn ask(
         }
         (false, false) => (None, None),
     };
-    let Some(outcome) = wait_for_head(answer, &mut pump).await else {
-        return Err(Page::RequestTimeout);
+    let outcome = match wait_for_head(answer, &mut pump).await {
+        Ok(outcome) => outcome,
+        Err(BodyFailed::Stalled) => return Err(Page::RequestTimeout),
+        Err(BodyFailed::TooLarge) => return Err(too_large(record)),
     };
-    match accepted(outcome, record) {
+    match accepted(outcome, websocket, record) {
         Ok((origin, download)) => Ok(Answered {
             origin,
             download,
@@ -91,10 +102,17 @@ pub(super) async fn ask(
 /// The origin's answer, unless the connector broke off or could not reach the origin.
 fn accepted(
     outcome: Result<(ConnectAnswer, Download), UpstreamError>,
+    websocket: bool,
     record: &mut AccessRecord,
 ) -> Result<(ResponseHead, Download), Page> {
     match outcome {
-        Ok((ConnectAnswer::Accepted(origin), download)) => Ok((origin, download)),
+        Ok((ConnectAnswer::Accepted(origin), download)) if is_final(&origin, websocket) => {
+            Ok((origin, download))
+        }
+        Ok((ConnectAnswer::Accepted(origin), _)) => {
+            record.fail_with(format!("the connector answered with status {}", origin.status));
+            Err(Page::ConnectorBroke)
+        }
         Ok((ConnectAnswer::Failed(failure), _)) => {
             record.fail_with(failure.message);
             Err(Page::OriginUnreachable)
@@ -104,6 +122,12 @@ fn accepted(
             Err(Page::ConnectorBroke)
         }
     }
+}
+
+/// Whether an answer is one. A connector keeps to itself what an origin sends before it (RFC 9110, section 15.2): its
+/// protocol has one head. To change protocols is an answer to who asked for that.
+fn is_final(origin: &ResponseHead, websocket: bool) -> bool {
+    !origin.status.is_informational() || (websocket && origin.status == StatusCode::SWITCHING_PROTOCOLS)
 }
 
 /// Waits for the answer of a request that may be asked again, and does so once.
@@ -135,7 +159,7 @@ fn without_body(
     place: Place,
     record: &mut AccessRecord,
 ) -> Result<Answered, Page> {
-    let (origin, download) = accepted(outcome, record)?;
+    let (origin, download) = accepted(outcome, false, record)?;
     Ok(Answered {
         origin,
         download,
@@ -226,31 +250,49 @@ async fn with_room(route: &Route, deadline: &mut Option<Instant>) -> Result<Chos
     }
 }
 
-/// Waits for the answer's head while the request's body flows. `None`: the client stopped sending.
+/// Why a request that its client did not send well gets no answer of the origin.
+enum BodyFailed {
+    Stalled,
+    TooLarge,
+}
+
+/// Waits for the answer's head while the request's body flows.
 async fn wait_for_head(
     answer: Answer,
     pump: &mut Option<Pump>,
-) -> Option<Result<(ConnectAnswer, Download), UpstreamError>> {
+) -> Result<Result<(ConnectAnswer, Download), UpstreamError>, BodyFailed> {
     let head = answer.head();
     tokio::pin!(head);
     if let Some(running) = pump {
         let sent = tokio::select! {
-            head = &mut head => return Some(head),
+            head = &mut head => return Ok(head),
             sent = running => sent,
         };
         *pump = None;
-        if sent == Sent::Stalled {
-            return None;
+        match sent {
+            Sent::Done => {}
+            Sent::Stalled => return Err(BodyFailed::Stalled),
+            Sent::TooLarge => return Err(BodyFailed::TooLarge),
         }
     }
-    Some(head.await)
+    Ok(head.await)
+}
+
+/// What is asked of a request's body.
+struct BodyRules {
+    /// How long it may stand still.
+    patience: Duration,
+    most_bytes: u64,
+    /// Reads the rest of one that is refused.
+    owner: TaskTracker,
 }
 
 /// Carries the request's body to the origin. If the origin wants no more of it, the rest is read and thrown away; if
-/// the client broke off or sends nothing for `patience`, the upload is dropped unfinished, which the connector sees.
-async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>, patience: Duration) -> Sent {
+/// the client breaks a rule or off, the upload is dropped unfinished, which the connector sees.
+async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>, rules: BodyRules) -> Sent {
+    let mut left = rules.most_bytes;
     loop {
-        let frame = match tokio::time::timeout(patience, body.frame()).await {
+        let frame = match tokio::time::timeout(rules.patience, body.frame()).await {
             Ok(Some(Ok(frame))) => frame,
             Ok(Some(Err(_))) => return Sent::Done,
             Ok(None) => break,
@@ -259,9 +301,16 @@ async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>,
         match frame.into_data() {
             Ok(data) => {
                 let length = data.len() as u64;
+                let Some(rest) = left.checked_sub(length) else {
+                    let rest = tokio::time::timeout(LINGER, throw_away(body));
+                    rules.owner.spawn(async move { drop(rest.await) });
+                    return Sent::TooLarge;
+                };
+                left = rest;
                 if upload.write(data).await.is_err() {
                     drop(upload);
-                    return throw_away(body).await;
+                    throw_away(body).await;
+                    return Sent::Done;
                 }
                 sent.fetch_add(length, Ordering::Relaxed);
             }
@@ -274,10 +323,5 @@ async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>,
         }
     }
     upload.finish();
-    Sent::Done
-}
-
-async fn throw_away(mut body: Incoming) -> Sent {
-    while let Some(Ok(_)) = body.frame().await {}
     Sent::Done
 }

@@ -6,12 +6,15 @@ use adit_net::tls::TlsListener;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
-    sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tracing::{error, info};
+use tokio_io_timeout::TimeoutWriter;
+use tracing::info;
 
-use super::{Peer, PublicLimits, Scheme, Shared, http1, http2, stalls::Stalls};
-use crate::context::Context;
+use super::{
+    Peer, PublicLimits, Scheme, Shared, http1, http2,
+    places::{FreePlace, Place, Places},
+};
+use crate::{complaint::Complaint, context::Context};
 
 /// How long to wait after the system refused to accept (out of descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -40,15 +43,19 @@ impl Entrance {
 
 /// Serves clients until the edge drains.
 pub(crate) async fn serve(context: Arc<Context>, limits: Arc<PublicLimits>, entrance: Entrance) {
-    let places = Arc::new(Semaphore::new(limits.max_connections));
+    let mut places = Places::new(&limits);
+    let mut refused = Complaint::default();
     let shared = Shared { context, limits };
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
+        let accepting = async {
+            let Some(place) = places.free().await else {
+                return std::future::pending().await;
+            };
+            accept_one(&shared, &entrance, &mut places, place).await
         };
         tokio::select! {
-            accepted = accept_one(&shared, &entrance, place) => if let Err(error) = accepted {
-                error!(%error, "cannot accept public connections");
+            accepted = accepting => if let Err(error) = accepted {
+                refused.cannot_accept("public clients", &error);
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             },
             () = shared.context.draining.cancelled() => return,
@@ -56,11 +63,19 @@ pub(crate) async fn serve(context: Arc<Context>, limits: Arc<PublicLimits>, entr
     }
 }
 
-async fn accept_one(shared: &Shared, entrance: &Entrance, place: OwnedSemaphorePermit) -> io::Result<()> {
+async fn accept_one(
+    shared: &Shared,
+    entrance: &Entrance,
+    places: &mut Places,
+    place: FreePlace,
+) -> io::Result<()> {
     let (shared, tasks) = (shared.clone(), &shared.context.requests);
     match entrance {
         Entrance::Plain(listener) => {
             let (stream, address) = listener.accept().await?;
+            let Some(place) = places.seat(place, address.ip()) else {
+                return Ok(());
+            };
             stream.set_nodelay(true)?;
             let peer = Peer {
                 address,
@@ -73,6 +88,9 @@ async fn accept_one(shared: &Shared, entrance: &Entrance, place: OwnedSemaphoreP
             let peer = Peer {
                 address: incoming.remote_address(),
                 scheme: Scheme::Https,
+            };
+            let Some(place) = places.seat(place, peer.address.ip()) else {
+                return Ok(());
             };
             tasks.spawn(async move {
                 match incoming.finish().await {
@@ -92,18 +110,16 @@ async fn accept_one(shared: &Shared, entrance: &Entrance, place: OwnedSemaphoreP
 }
 
 /// Serves a client that came on either entrance, in the protocol that its handshake agreed on.
-async fn serve_connection<T>(
-    shared: Shared,
-    stream: T,
-    peer: Peer,
-    protocol: Protocol,
-    _place: OwnedSemaphorePermit,
-) where
+async fn serve_connection<T>(shared: Shared, stream: T, peer: Peer, protocol: Protocol, _place: Place)
+where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let context = Arc::clone(&shared.context);
     context.metrics.public_connections.increment(1);
-    let stream = Stalls::new(stream, shared.limits.idle_timeout);
+    // What an origin leaves unsaid has no time limit; what a client leaves unread holds memory at every hop.
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(shared.limits.idle_timeout));
+    let stream = Box::pin(stream);
     match protocol {
         Protocol::Http1 => http1::serve(shared, stream, peer).await,
         Protocol::Http2 => http2::serve(shared, stream, peer).await,

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use super::{access_log::AccessRecord, body::ResponseBody, response::respond};
+use crate::limiter::Exceeded;
 
 /// An answer of the edge's own, with what a person should know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,10 @@ pub(super) enum Page {
     RequestTimeout,
     /// The request has passed through Adit too often.
     Loop,
+    /// The host name's limits let no more requests in now.
+    TooManyRequests(Exceeded),
+    /// The body is larger than the host name's limits let in.
+    BodyTooLarge,
 }
 
 impl Page {
@@ -42,6 +47,8 @@ impl Page {
             Self::TooManyHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Loop => StatusCode::LOOP_DETECTED,
+            Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         }
     }
 
@@ -78,19 +85,39 @@ impl Page {
                 "loop detected",
                 "This request has passed through this edge too often.",
             ),
+            Self::TooManyRequests(Exceeded::Rate(_)) => (
+                "too many requests",
+                "This host name has a limit on requests_per_second. Try again later.",
+            ),
+            Self::TooManyRequests(Exceeded::Concurrency) => (
+                "too many requests",
+                "This host name has a limit on concurrent_requests. Try again later.",
+            ),
+            Self::BodyTooLarge => (
+                "content too large",
+                "This host name has a limit, max_request_body_bytes, that the request's body is above.",
+            ),
         }
     }
 
     /// Which hop failed, as the access log and the page name it.
     pub(super) const fn hop(self) -> &'static str {
         match self {
-            Self::UnknownHost | Self::Loop => "edge",
             Self::NoConnection | Self::TunnelFull | Self::ConnectorBroke => "connector",
+            Self::UnknownHost | Self::Loop | Self::TooManyRequests(_) | Self::BodyTooLarge => "edge",
             Self::OriginUnreachable => "origin",
             Self::BadRequest(_) | Self::ConnectRefused | Self::TooManyHeaders | Self::RequestTimeout => {
                 "client"
             }
         }
+    }
+
+    /// Whether a client that is still sending its body should get to read this.
+    pub(super) const fn reads_the_rest(self) -> bool {
+        matches!(
+            self,
+            Self::UnknownHost | Self::TooManyRequests(_) | Self::BodyTooLarge
+        )
     }
 
     /// The whole answer: HTML for browsers, plain text for everyone else. Both carry the request's id, by which its
@@ -115,6 +142,9 @@ impl Page {
         if self == Self::TunnelFull {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        if let Self::TooManyRequests(exceeded) = self {
+            headers.insert(header::RETRY_AFTER, retry_after_s(exceeded).into());
+        }
         if matches!(
             self,
             Self::BadRequest(_) | Self::ConnectRefused | Self::RequestTimeout
@@ -124,6 +154,14 @@ impl Page {
         }
         let body = ResponseBody::page(Bytes::from(text));
         respond(self.status(), headers, body, record)
+    }
+}
+
+/// Whole seconds, at least one: a request in flight ends when it ends.
+fn retry_after_s(exceeded: Exceeded) -> u64 {
+    match exceeded {
+        Exceeded::Rate(wait) => wait.as_secs() + 1,
+        Exceeded::Concurrency => 1,
     }
 }
 

@@ -25,8 +25,9 @@ pub(super) struct Target {
     pub(super) authority: String,
 }
 
-/// Reads the request's target. The absolute form wins over the Host header, as RFC 9112 has it; over HTTP/2 the two
-/// must not differ: RFC 9113, section 8.3.1.
+/// Reads the request's target. Where both an authority and a Host header name the host, they must not differ: RFC 9113,
+/// section 8.3.1. For the absolute form of HTTP/1 a server may ignore the header (RFC 9112, section 3.2.2), but whoever
+/// stands before this edge may have decided by it.
 pub(super) fn target(parts: &Parts) -> Result<Target, Page> {
     if parts.method == Method::CONNECT && websocket(parts).is_none() {
         return Err(Page::ConnectRefused);
@@ -40,11 +41,9 @@ pub(super) fn target(parts: &Parts) -> Result<Target, Page> {
         }),
     };
     let authority = match (parts.uri.authority().map(Authority::as_str), header.transpose()?) {
-        (Some(authority), Some(host))
-            if parts.version == Version::HTTP_2 && !authority.eq_ignore_ascii_case(host) =>
-        {
+        (Some(authority), Some(host)) if !authority.eq_ignore_ascii_case(host) => {
             return Err(Page::BadRequest(
-                "The Host header names another host than :authority.",
+                "The Host header names another host than the target.",
             ));
         }
         (Some(authority), _) | (None, Some(authority)) => authority,
@@ -95,6 +94,7 @@ pub(super) fn head(
     scheme: &str,
     body: BodyLength,
 ) -> Result<RequestHead, Page> {
+    refuse_unknown_codings(&parts.headers)?;
     let websocket = websocket(parts);
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     if !path.starts_with('/') {
@@ -148,6 +148,19 @@ pub(super) fn head(
         headers,
         flow_id: None,
     })
+}
+
+/// The body is read as chunked and goes on in frames of the next hop, so that any other coding would be lost on the way.
+fn refuse_unknown_codings(headers: &HeaderMap) -> Result<(), Page> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if chunked(coding) => Ok(()),
+        (Some(_), _) => Err(Page::BadRequest(
+            "The only transfer coding that is taken is chunked.",
+        )),
+    }
 }
 
 /// Over HTTP/2 each cookie may have a field of its own; an HTTP/1 origin knows one: RFC 9113, section 8.2.3.
@@ -224,14 +237,18 @@ mod tests {
             (from_header.host.as_str(), &from_header.authority[..]),
             ("shop.example", "Shop.example:8080")
         );
-        let absolute = parts(Request::get("http://other.example/x").header("host", "shop.example"));
+        let absolute = parts(Request::get("http://other.example/x").header("host", "OTHER.example"));
         assert_eq!(target(&absolute).ok().unwrap().host.as_str(), "other.example");
+        let without = parts(Request::get("http://other.example/x"));
+        assert_eq!(target(&without).ok().unwrap().host.as_str(), "other.example");
     }
 
     #[test]
     fn an_unclear_target_is_refused() {
         let refused = |build| target(&parts(build)).err().unwrap();
         assert!(matches!(refused(Request::get("/")), Page::BadRequest(_)));
+        let two = Request::get("http://other.example/x").header("host", "shop.example");
+        assert!(matches!(refused(two), Page::BadRequest(_)));
         assert!(matches!(
             refused(shop().header("host", "b.example")),
             Page::BadRequest(_)

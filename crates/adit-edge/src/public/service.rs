@@ -11,6 +11,7 @@ use hyper::{body::Incoming, upgrade::OnUpgrade};
 use super::{
     Peer, PublicLimits,
     access_log::{AccessRecord, Ray},
+    admission::{admit, read_the_rest},
     body::ResponseBody,
     exchange::ask,
     forwarded::Forwarded,
@@ -34,16 +35,24 @@ pub(super) async fn handle(
     let (parts, body) = request.into_parts();
     let forwarded = Forwarded::read(&parts.headers, peer, limits);
     let mut record = AccessRecord::new(context, ray, forwarded.client, &parts, active);
-    let answered = async {
-        if parts.headers.len() > limits.max_headers {
-            return Err(Page::TooManyHeaders);
+    let answered = match prepare(context, limits, &parts, &forwarded, &body, &mut record) {
+        Ok(prepared) => {
+            let Prepared {
+                route,
+                mut head,
+                most_bytes,
+            } = prepared;
+            forwarded.write(&mut head.headers, ray, context.location.as_str());
+            ask(context, limits, &route, &head, body, most_bytes, &mut record).await
         }
-        let (route, mut head) = route(context, &parts, &forwarded, &body)?;
-        forwarded.write(&mut head.headers, ray, context.location.as_str());
-        record.routed(&route);
-        ask(context, limits, &route, &head, body, &mut record).await
+        Err(page) => {
+            if page.reads_the_rest() {
+                read_the_rest(context, &parts, body);
+            }
+            Err(page)
+        }
     };
-    let mut response = match answered.await {
+    let mut response = match answered {
         Ok(answered) => match request::websocket(&parts).zip(upgrade) {
             Some((kind, upgrade)) if answered.origin.status == StatusCode::SWITCHING_PROTOCOLS => {
                 websocket::accept(context, kind, upgrade, answered, record)
@@ -58,13 +67,27 @@ pub(super) async fn handle(
     Ok(response)
 }
 
-/// Where a request leads and the head it gets there.
-fn route(
+/// A request that is let in.
+struct Prepared {
+    route: Arc<Route>,
+    /// What it is there.
+    head: RequestHead,
+    /// Of its body.
+    most_bytes: Option<u64>,
+}
+
+/// Where a request leads, if it may, and the head it gets there.
+fn prepare(
     context: &Context,
+    limits: &PublicLimits,
     parts: &Parts,
     forwarded: &Forwarded,
     body: &Incoming,
-) -> Result<(Arc<Route>, RequestHead), Page> {
+    record: &mut AccessRecord,
+) -> Result<Prepared, Page> {
+    if parts.headers.len() > limits.max_headers {
+        return Err(Page::TooManyHeaders);
+    }
     let target = request::target(parts)?;
     if forwarded.is_loop() {
         return Err(Page::Loop);
@@ -74,12 +97,26 @@ fn route(
         Destination::Route(route) => Arc::clone(route),
         Destination::Reserved | Destination::Unknown => return Err(Page::UnknownHost),
     };
-    let length = if body.is_end_stream() {
+    let length = length_of(body);
+    let head = request::head(parts, &target, forwarded.scheme(), length)?;
+    record.routed(&route);
+    let limiter = table.limits.lookup(&target.host);
+    if let Some(limiter) = limiter {
+        admit(limiter, length, record)?;
+    }
+    Ok(Prepared {
+        route,
+        head,
+        most_bytes: limiter.and_then(|limiter| limiter.limits().max_request_body_bytes()),
+    })
+}
+
+fn length_of(body: &Incoming) -> BodyLength {
+    if body.is_end_stream() {
         BodyLength::None
     } else {
         body.size_hint()
             .exact()
             .map_or(BodyLength::Unknown, BodyLength::Exact)
-    };
-    Ok((route, request::head(parts, &target, forwarded.scheme(), length)?))
+    }
 }

@@ -52,6 +52,7 @@ impl Directory for MemoryStore {
             Snapshot {
                 tunnels: Vec::new(),
                 hosts: Vec::<HostRoute>::new(),
+                limits: Vec::new(),
             },
             ChangeNumber(0),
         ))
@@ -107,19 +108,24 @@ impl TestEdge {
     }
 
     pub(crate) async fn start_with(limits: PublicLimits) -> Self {
-        Self::start_beside(limits, true).await
+        Self::start_as(|config| config.limits = limits).await
     }
 
     /// Starts an edge whose store is away until [`TestEdge::store_comes`].
     pub(crate) async fn start_without_store() -> Self {
-        Self::start_beside(PublicLimits::default(), false).await
+        Self::start_beside(|_| {}, false).await
     }
 
     pub(crate) fn store_comes(&self) {
         self.store.there.send_replace(true);
     }
 
-    async fn start_beside(limits: PublicLimits, store_is_there: bool) -> Self {
+    /// Starts an edge of which `change` says what is not as usual.
+    pub(crate) async fn start_as(change: impl FnOnce(&mut EdgeConfig)) -> Self {
+        Self::start_beside(change, true).await
+    }
+
+    async fn start_beside(change: impl FnOnce(&mut EdgeConfig), store_is_there: bool) -> Self {
         let dir = TempDir::new().unwrap();
         let (authority, _) = Authority::create().unwrap();
         let (leaf_key, _) = LeafKey::create().unwrap();
@@ -131,19 +137,21 @@ impl TestEdge {
             events: Mutex::default(),
         });
         let any = "127.0.0.1:0".parse().unwrap();
-        let config = EdgeConfig {
+        let mut config = EdgeConfig {
             node: NodeId::random(),
             domain: DOMAIN.parse().unwrap(),
             location: Location::default(),
             connectors: any,
             http: Some(any),
             https: Some(any),
-            limits,
+            limits: PublicLimits::default(),
+            certificates: None,
             memory_budget: 1 << 30,
             quic_keys: QuicKeys::generate().unwrap(),
             authority: Arc::new(authority),
             leaf_key: Arc::new(leaf_key),
         };
+        change(&mut config);
         let edge = Edge::start(config, Arc::clone(&store) as _, Arc::clone(&store) as _)
             .await
             .unwrap();
@@ -188,6 +196,14 @@ impl TestEdge {
             answer.unwrap().status != 404
         })
         .await;
+    }
+
+    /// A tunnel that nobody has made.
+    pub(crate) fn unserved(&self) -> TunnelKey {
+        TunnelKey {
+            account: "699d98642c564d2e855e9661899b7252".parse().unwrap(),
+            tunnel: TunnelId::random(),
+        }
     }
 
     pub(crate) fn set(&self, key: TunnelKey, secret: &TunnelSecret, deleted: bool) {

@@ -173,7 +173,9 @@ async fn a_thing_that_changed_often_is_told_once_in_its_present_state() {
         .iter()
         .map(|change| match change {
             Change::Tunnel(key, Some(entry)) => (*key, entry.deleted),
-            Change::Tunnel(_, None) | Change::Host(..) => panic!("unexpected {change:?}"),
+            Change::Tunnel(_, None) | Change::Host(..) | Change::Limits(..) => {
+                panic!("unexpected {change:?}")
+            }
         })
         .collect();
     assert_eq!(told, [(second.key, false), (first.key, true)]);

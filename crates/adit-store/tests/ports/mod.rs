@@ -4,6 +4,7 @@ mod accounts;
 mod configurations;
 mod directory;
 mod durability;
+mod host_limits;
 mod lists;
 mod load_balancers;
 mod login;

@@ -29,6 +29,7 @@ use crate::{
         run_file::{Advertised, Listeners, RunFile, StorePlace},
     },
     failure::Failure,
+    logging::Logging,
     recorder,
 };
 
@@ -53,9 +54,10 @@ impl Parts {
         plan: &Plan,
         dir: &DataDir,
         bootstrap: Bootstrap,
+        logging: &Arc<Logging>,
         progress: &Progress,
     ) -> Result<Self, Failure> {
-        assemble(plan, dir, bootstrap, progress)
+        assemble(plan, dir, bootstrap, logging, progress)
             .await
             .map_err(Failure::failed)
     }
@@ -111,6 +113,7 @@ async fn assemble(
     plan: &Plan,
     dir: &DataDir,
     bootstrap: Bootstrap,
+    logging: &Arc<Logging>,
     progress: &Progress,
 ) -> anyhow::Result<Parts> {
     let settings = &plan.settings;
@@ -139,6 +142,7 @@ async fn assemble(
         http: Some(settings.http_listen),
         https: Some(settings.https_listen),
         limits: public_limits(settings)?,
+        certificates: settings.https_cert_dir.clone(),
         memory_budget: settings
             .edge_memory_budget
             .map_or_else(memory::quarter, |size| size.0),
@@ -164,6 +168,7 @@ async fn assemble(
         catalog: Arc::clone(&store) as Arc<dyn Catalog>,
         edges: edge.control(),
         sites: Arc::new(NoReplicas),
+        log: Arc::clone(logging) as _,
         management_keys: Arc::new(keys.management),
         quick_tunnels: settings
             .quick_tunnels_enabled

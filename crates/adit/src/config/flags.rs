@@ -60,6 +60,11 @@ impl StateFlags {
 }
 
 impl UpFlags {
+    /// Whether there is a configuration file.
+    pub(crate) const fn has_file(&self) -> bool {
+        self.config.is_some()
+    }
+
     /// All settings of `adit up`.
     ///
     /// # Errors

@@ -78,7 +78,6 @@ macro_rules! keys {
                 $(#[doc = $doc])+
                 $(
                     #[doc = concat!(" (", stringify!($later), ")")]
-                    #[expect(dead_code, reason = "the part that reads it does not exist yet")]
                 )?
                 pub(crate) $field: $kind,
             )*
@@ -97,6 +96,14 @@ macro_rules! keys {
             /// Resolves every key.
             pub(super) fn resolve(layers: &Layers) -> Result<Self, ConfigError> {
                 Ok(Self { $($field: layers.value($name)?,)* })
+            }
+
+            /// The keys whose values differ from those of `other`, `but` for some.
+            pub(crate) fn differences(&self, other: &Self, but: &[&str]) -> Vec<&'static str> {
+                let all = [$(($name, self.$field != other.$field)),*].into_iter();
+                all.filter(|(name, differs)| *differs && !but.contains(name))
+                    .map(|(name, _)| name)
+                    .collect()
             }
         }
     };
@@ -135,8 +142,8 @@ keys! {
     "http.idle_timeout" "TIME" http_idle_timeout: Duration = Fallback::Both("2m"),
     /// Public HTTPS, and the names `api.` and `management.` below the domain
     "https.listen" "ADDR" https_listen: SocketAddr = Fallback::PerRole("127.0.0.1:8443", "0.0.0.0:8443"),
-    /// A directory of certificates for public HTTPS
-    "https.cert_dir" "DIR" https_cert_dir: Option<PathBuf> = Fallback::Unset; later,
+    /// A directory of certificates for public HTTPS, read again when its files change [default: those of Adit's own CA]
+    "https.cert_dir" "DIR" https_cert_dir: Option<PathBuf> = Fallback::Unset,
     /// Prometheus metrics
     "metrics.listen" "ADDR" metrics_listen: SocketAddr = Fallback::Both("127.0.0.1:9464"),
     /// Mesh data, UDP

@@ -233,6 +233,16 @@ impl Setting for StoreUrl {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Directives(pub(crate) String);
 
+impl Directives {
+    /// Reads a level or directives.
+    ///
+    /// # Errors
+    /// Says what would be right.
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
+        Self::parse(text)
+    }
+}
+
 impl Setting for Directives {
     fn parse(text: &str) -> Result<Self, String> {
         // The parser cuts texts at bytes, which panics within a letter that has several.

@@ -22,7 +22,7 @@ use super::{
     edges::{NoEdges, SeededSites},
     seed,
 };
-use crate::{config::Settings, data_dir::DataDir};
+use crate::{config::Settings, data_dir::DataDir, logging::Logging};
 
 /// Makes worlds in a directory, and removes each when the next one is there.
 pub(super) struct SuiteWorlds {
@@ -30,6 +30,7 @@ pub(super) struct SuiteWorlds {
     domain: Hostname,
     management_keys: Arc<ManagementKeys>,
     reserved: ReservedHosts,
+    log: Arc<Logging>,
     made: AtomicU64,
     current: Mutex<Option<World>>,
 }
@@ -50,7 +51,7 @@ impl World {
 
 impl SuiteWorlds {
     /// Empties the place for worlds.
-    pub(super) fn new(dir: &DataDir, settings: &Settings) -> anyhow::Result<Self> {
+    pub(super) fn new(dir: &DataDir, settings: &Settings, log: Arc<Logging>) -> anyhow::Result<Self> {
         let place = dir.path().join("worlds");
         match fs::remove_dir_all(&place) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -63,6 +64,7 @@ impl SuiteWorlds {
             domain: settings.domain.clone(),
             management_keys: Arc::new(dir.management_keys()?),
             reserved: ReservedHosts::of_domain(&settings.domain).context("the base domain is too long")?,
+            log,
             made: AtomicU64::new(0),
             current: Mutex::new(None),
         })
@@ -86,6 +88,7 @@ impl SuiteWorlds {
             catalog: Arc::clone(&store) as Arc<dyn Catalog>,
             edges: Arc::new(NoEdges),
             sites: Arc::new(SeededSites(store)),
+            log: Arc::clone(&self.log) as _,
             management_keys: Arc::clone(&self.management_keys),
             quick_tunnels: Some(Arc::new(QuickTunnelService::new(self.domain.clone()))),
             reserved: self.reserved.clone(),

@@ -16,7 +16,7 @@ use super::{
     connect::{self, RunPlan},
     options::{TunnelOptions, path, set},
 };
-use crate::{config::LogFormat, failure::Failure, logging, personality::Personality};
+use crate::{config::LogFormat, failure::Failure, logging, open_files, personality::Personality};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Run {
@@ -46,6 +46,7 @@ pub(super) async fn run(
     personality: Personality,
 ) -> Result<(), Failure> {
     start_logging(options);
+    open_files::raise_limit();
     connect::serve(plan(command, options, personality).await?).await
 }
 

@@ -160,3 +160,25 @@ async fn a_reader_that_went_away_is_no_failure() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_folder_of_certificates_that_is_not_there_is_named_at_the_start() {
+    let mut args = vec!["up", "--no-demo", "--https-cert-dir", "/nowhere/certificates"];
+    for listener in [
+        "--api-listen",
+        "--edge-listen",
+        "--http-listen",
+        "--https-listen",
+        "--metrics-listen",
+    ] {
+        args.extend([listener, "127.0.0.1:0"]);
+    }
+    let outcome = run(&[], &args).await;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    for said in [
+        "cannot read the certificates in /nowhere/certificates",
+        "No such file or directory",
+    ] {
+        assert!(outcome.stderr.contains(said), "{outcome:?}");
+    }
+}

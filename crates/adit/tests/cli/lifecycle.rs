@@ -339,3 +339,49 @@ async fn a_server_takes_its_settings_from_a_file() {
     assert!(!outcome.stdout.contains("hello"));
     assert!(process.terminate().await.success());
 }
+
+#[tokio::test]
+async fn the_soft_limit_of_open_files_becomes_the_hard_one() {
+    let adit = Adit::start(&["--no-demo"]).await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", adit.process.id())).unwrap();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .unwrap();
+    let [soft, hard] = [3, 4].map(|word| line.split_whitespace().nth(word).unwrap());
+    assert_eq!(soft, hard, "{line}");
+}
+
+#[tokio::test]
+async fn a_hangup_reads_the_configuration_again() {
+    let home = TempDir::new().unwrap();
+    let file = home.path().join("adit.toml");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("[log]\nlevel = \"info\"\n");
+    let path = file.to_str().unwrap().to_owned();
+    let adit = Adit::start_in(
+        home,
+        &[],
+        &["--no-demo", "--log-format", "json", "--config", &path],
+    )
+    .await;
+
+    write("[log]\nlevel = \"info,adit=debug\"\n[http]\nmax_headers = 50\n");
+    adit.process.signal(Signal::HUP);
+    let line = adit.process.line("configuration read again").await;
+    assert!(line.contains(r#""log_level":"info,adit=debug""#), "{line}");
+    assert!(line.contains(r#""needs_restart":"http.max_headers""#), "{line}");
+
+    write("[log]\nlevel = \"loud\"\n");
+    adit.process.signal(Signal::HUP);
+    let line = adit.process.line("nothing changes").await;
+    assert!(line.contains("adit.toml:2"), "{line}");
+    assert!(line.contains("loud"), "{line}");
+}
+
+#[tokio::test]
+async fn a_hangup_ends_an_up_that_has_no_configuration_to_read() {
+    let mut adit = Adit::start(&["--no-demo"]).await;
+    adit.process.signal(Signal::HUP);
+    assert!(!adit.process.ended().await.success());
+}

@@ -115,6 +115,11 @@ impl Server {
         } else {
             format!("/accounts/{ACCOUNT}{path}")
         };
+        self.whole_api(method, &path, body).await
+    }
+
+    /// Calls the API; `path` begins at the base.
+    pub(crate) async fn whole_api(&self, method: &str, path: &str, body: Value) -> Value {
         let request = Request::builder()
             .method(method)
             .uri(format!("/client/v4{path}"))

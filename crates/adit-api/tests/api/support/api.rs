@@ -18,7 +18,8 @@ use adit_store::{Bootstrap, Store, StoreKeys, StoreOptions, UserKey};
 use adit_wire::management_token::{ManagementKey, ManagementKeys, ManagementVerifier};
 
 use super::{
-    ACCOUNT, Client, EMAIL, KEY, OTHER_ACCOUNT, OTHER_TOKEN, Place, ScriptedEdges, ScriptedSites, TOKEN,
+    ACCOUNT, Client, EMAIL, KEY, OTHER_ACCOUNT, OTHER_TOKEN, Place, ScriptedEdges, ScriptedLog,
+    ScriptedSites, TOKEN,
 };
 
 /// The API, its store with two accounts of one zone each, and its edges. Asks with the first account's token.
@@ -28,6 +29,7 @@ pub(crate) struct Api {
     pub(crate) store: Arc<Store>,
     pub(crate) edges: Arc<ScriptedEdges>,
     pub(crate) sites: Arc<ScriptedSites>,
+    pub(crate) log: Arc<ScriptedLog>,
     /// The zone `example.com` of the account.
     pub(crate) zone_id: ZoneId,
     /// The zone `example.org` of the other account.
@@ -54,11 +56,12 @@ impl Api {
         let made = store.bootstrap(bootstrap).await.unwrap();
         let other_zone_id = make_other_account(&store).await;
         let (store, edges) = (Arc::new(store), Arc::<ScriptedEdges>::default());
-        let sites = Arc::<ScriptedSites>::default();
+        let (sites, log) = (Arc::<ScriptedSites>::default(), Arc::<ScriptedLog>::default());
         let state = ApiState {
             catalog: Arc::<Store>::clone(&store),
             edges: Arc::<ScriptedEdges>::clone(&edges),
             sites: Arc::<ScriptedSites>::clone(&sites),
+            log: Arc::<ScriptedLog>::clone(&log),
             management_keys: Arc::new(ManagementKeys::new(ManagementKey::generate(1).unwrap().0, None)),
             quick_tunnels: Some(Arc::new(QuickTunnelService::new("example.com".parse().unwrap()))),
             reserved: ReservedHosts::of_domain(&"example.com".parse().unwrap()).unwrap(),
@@ -72,6 +75,7 @@ impl Api {
             store,
             edges,
             sites,
+            log,
             zone_id: made.zone,
             other_zone_id,
             token_id: made.api_token,
