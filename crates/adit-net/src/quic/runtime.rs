@@ -2,15 +2,18 @@
 
 use std::{
     future::Future,
-    io,
-    net::UdpSocket,
+    io::{self, IoSliceMut},
+    net::{SocketAddr, UdpSocket},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Instant,
 };
 
-use quinn::{AsyncTimer, AsyncUdpSocket, Runtime, TokioRuntime};
+use quinn::udp::{RecvMeta, Transmit};
+use quinn::{AsyncTimer, AsyncUdpSocket, Runtime, TokioRuntime, UdpPoller};
+
+use super::transport::MAX_PACKET;
 
 /// tokio, with drivers that wait for their turn. A driver that is woken by a stream's write would run at once, and send
 /// a packet for every write. Here it goes to the end of the queue first, so that the other tasks that are ready can
@@ -32,7 +35,7 @@ impl Runtime for Batching {
     }
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
-        TokioRuntime.wrap_udp_socket(socket)
+        Ok(Arc::new(Socket(TokioRuntime.wrap_udp_socket(socket)?)))
     }
 
     fn now(&self) -> Instant {
@@ -55,5 +58,47 @@ impl Future for LastInTurn {
             return Poll::Pending;
         }
         self.driver.as_mut().poll(cx)
+    }
+}
+
+/// tokio's socket, for which less memory is kept. quinn keeps room for 32 messages of so many of the largest packets as
+/// the system may join, 64: that is 12 MiB for [`MAX_PACKET`]. A message of UDP never holds more than 64 KiB, whatever
+/// it was joined from.
+#[derive(Debug)]
+struct Socket(Arc<dyn AsyncUdpSocket>);
+
+impl AsyncUdpSocket for Socket {
+    fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
+        Arc::clone(&self.0).create_io_poller()
+    }
+
+    fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        self.0.try_send(transmit)
+    }
+
+    fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_recv(cx, bufs, meta)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    fn max_transmit_segments(&self) -> usize {
+        self.0.max_transmit_segments()
+    }
+
+    fn max_receive_segments(&self) -> usize {
+        let whole_message = usize::from(u16::MAX).div_ceil(usize::from(MAX_PACKET));
+        self.0.max_receive_segments().min(whole_message)
+    }
+
+    fn may_fragment(&self) -> bool {
+        self.0.may_fragment()
     }
 }

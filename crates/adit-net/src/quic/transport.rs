@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use quinn::congestion::CubicConfig;
 use quinn::{EndpointConfig, IdleTimeout, MtuDiscoveryConfig, TransportConfig, VarInt};
 
 /// A connection on which nothing arrives for this long is dead. The smaller value of both sides counts, and stock
@@ -38,6 +39,10 @@ const DATAGRAM_BUFFER: usize = 256 * 1024;
 /// connectors take 1,452 and say so.
 pub(super) const MAX_PACKET: u16 = 6500;
 
+/// What a fresh connection may have under way, bytes: 32 packets of the least size, as large content networks have it,
+/// and a few of [`MAX_PACKET`], which must not stop at the first that is being probed.
+const INITIAL_WINDOW: u64 = 32 * 1200;
+
 /// What a connector lets one connection buffer.
 pub(super) const CONNECTOR_WINDOW: u32 = 16 * MIB;
 
@@ -67,13 +72,16 @@ pub(super) fn connector(peer_streams: u32) -> Arc<TransportConfig> {
 fn common() -> TransportConfig {
     let mut mtu = MtuDiscoveryConfig::default();
     mtu.upper_bound(MAX_PACKET);
+    let mut congestion = CubicConfig::default();
+    congestion.initial_window(INITIAL_WINDOW);
     let mut config = TransportConfig::default();
     config
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .max_idle_timeout(IdleTimeout::try_from(IDLE_TIMEOUT).ok())
         .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER))
         .datagram_send_buffer_size(DATAGRAM_BUFFER)
-        .mtu_discovery_config(Some(mtu));
+        .mtu_discovery_config(Some(mtu))
+        .congestion_controller_factory(Arc::new(congestion));
     config
 }
 
