@@ -61,6 +61,9 @@ async fn accept_one(shared: &Shared, entrance: &Entrance, place: OwnedSemaphoreP
     match entrance {
         Entrance::Plain(listener) => {
             let (stream, address) = listener.accept().await?;
+            if !shared.context.memory.has_room() {
+                return Ok(());
+            }
             stream.set_nodelay(true)?;
             let peer = Peer {
                 address,
@@ -70,6 +73,9 @@ async fn accept_one(shared: &Shared, entrance: &Entrance, place: OwnedSemaphoreP
         }
         Entrance::Tls(listener) => {
             let incoming = listener.accept().await?;
+            if !shared.context.memory.has_room() {
+                return Ok(());
+            }
             let peer = Peer {
                 address: incoming.remote_address(),
                 scheme: Scheme::Https,
@@ -104,9 +110,15 @@ async fn serve_connection<T>(
     let context = Arc::clone(&shared.context);
     context.metrics.public_connections.increment(1);
     let stream = Stalls::new(stream, shared.limits.idle_timeout);
-    match protocol {
-        Protocol::Http1 => http1::serve(shared, stream, peer).await,
-        Protocol::Http2 => http2::serve(shared, stream, peer).await,
+    let served = async {
+        match protocol {
+            Protocol::Http1 => http1::serve(shared, stream, peer).await,
+            Protocol::Http2 => http2::serve(shared, stream, peer).await,
+        }
+    };
+    tokio::select! {
+        () = served => {}
+        () = context.memory.cut() => {}
     }
     context.metrics.public_connections.decrement(1);
 }

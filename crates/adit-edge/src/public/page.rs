@@ -26,6 +26,8 @@ pub(super) enum Page {
     RequestTimeout,
     /// The request has passed through Adit too often.
     Loop,
+    /// The edge is short of memory.
+    Overloaded,
 }
 
 impl Page {
@@ -39,6 +41,7 @@ impl Page {
             Self::TooManyHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Loop => StatusCode::LOOP_DETECTED,
+            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -71,13 +74,17 @@ impl Page {
                 "loop detected",
                 "This request has passed through this edge too often.",
             ),
+            Self::Overloaded => (
+                "overloaded",
+                "This edge is short of memory (`edge.memory_budget`). Try again in a moment.",
+            ),
         }
     }
 
     /// Which hop failed, as the access log and the page name it.
     pub(super) const fn hop(self) -> &'static str {
         match self {
-            Self::UnknownHost | Self::Loop => "edge",
+            Self::UnknownHost | Self::Loop | Self::Overloaded => "edge",
             Self::NoConnection | Self::ConnectorBroke => "connector",
             Self::OriginUnreachable => "origin",
             Self::BadRequest(_) | Self::ConnectRefused | Self::TooManyHeaders | Self::RequestTimeout => {
@@ -107,10 +114,13 @@ impl Page {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if matches!(
             self,
-            Self::BadRequest(_) | Self::ConnectRefused | Self::RequestTimeout
+            Self::BadRequest(_) | Self::ConnectRefused | Self::RequestTimeout | Self::Overloaded
         ) {
             // Whoever sends such things may mean something else by what follows.
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if self == Self::Overloaded {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         let body = ResponseBody::page(Bytes::from(text));
         respond(self.status(), headers, body, record)

@@ -35,6 +35,9 @@ pub(super) async fn handle(
     let forwarded = Forwarded::read(&parts.headers, peer, limits);
     let mut record = AccessRecord::new(context, ray, forwarded.client, &parts, active);
     let answered = async {
+        if !context.memory.has_room() {
+            return Err(Page::Overloaded);
+        }
         if parts.headers.len() > limits.max_headers {
             return Err(Page::TooManyHeaders);
         }

@@ -80,6 +80,11 @@ impl TestEdge {
     }
 
     pub(crate) async fn start_with(limits: PublicLimits) -> Self {
+        Self::start_within(limits, 1 << 30).await
+    }
+
+    /// Starts one that may hold so many bytes.
+    pub(crate) async fn start_within(limits: PublicLimits, memory_budget: u64) -> Self {
         let dir = TempDir::new().unwrap();
         let (authority, _) = Authority::create().unwrap();
         let (leaf_key, _) = LeafKey::create().unwrap();
@@ -98,7 +103,8 @@ impl TestEdge {
             http: Some(any),
             https: Some(any),
             limits,
-            memory_budget: 1 << 30,
+            memory_budget,
+            relieve_memory: || {},
             quic_keys: QuicKeys::generate().unwrap(),
             authority: Arc::new(authority),
             leaf_key: Arc::new(leaf_key),

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use h2::client::Connection;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::liveness::{Life, watch};
+use super::liveness::{self, Life};
 use super::watched::Watched;
 use super::{H2Error, H2Limits};
 
@@ -16,6 +17,8 @@ pub struct H2Driver<T: AsyncRead + AsyncWrite + Unpin> {
     limits: H2Limits,
     life: Life,
     ended: CancellationToken,
+    /// The window that the session's holder wants.
+    window: watch::Receiver<u32>,
 }
 
 /// Why a session ended.
@@ -37,27 +40,36 @@ impl<T: AsyncRead + AsyncWrite + Unpin> H2Driver<T> {
         limits: H2Limits,
         life: Life,
         ended: CancellationToken,
+        window: watch::Receiver<u32>,
     ) -> Self {
         Self {
             connection,
             limits,
             life,
             ended,
+            window,
         }
     }
 
     /// Runs the session to its end, then drops the TCP connection.
     pub async fn run(mut self) -> H2End {
         let ping = self.connection.ping_pong();
-        let liveness = watch(ping, self.limits, self.life);
-        tokio::select! {
-            biased;
-            () = self.ended.cancelled() => H2End::Closed,
-            ended = &mut self.connection => match ended {
-                Ok(()) => H2End::Done,
-                Err(error) => H2End::Failed(error.into()),
-            },
-            () = liveness => H2End::Silent,
+        let liveness = liveness::watch(ping, self.limits, self.life);
+        tokio::pin!(liveness);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.ended.cancelled() => return H2End::Closed,
+                Ok(()) = self.window.changed() => {
+                    let bytes = *self.window.borrow_and_update();
+                    self.connection.set_target_window_size(bytes);
+                }
+                ended = &mut self.connection => return match ended {
+                    Ok(()) => H2End::Done,
+                    Err(error) => H2End::Failed(error.into()),
+                },
+                () = &mut liveness => return H2End::Silent,
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use h2::client::{self, SendRequest};
 use http::{Request, Response};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::liveness::Life;
@@ -22,7 +23,7 @@ use super::{H2Driver, H2Error, H2RecvBody, H2SendBody};
 pub struct H2Limits {
     /// Bytes the peer may send ahead on one stream. Default 1 MiB.
     pub stream_window_bytes: u32,
-    /// Bytes the peer may send ahead on all streams together. Default 4 MiB.
+    /// Bytes the peer may send ahead on all streams together, until [`H2Session::set_window`]. Default 128 KiB.
     pub connection_window_bytes: u32,
     /// Largest decoded response head, as RFC 9113 counts it. Default 256 KiB.
     pub max_header_list_bytes: u32,
@@ -42,7 +43,7 @@ impl Default for H2Limits {
     fn default() -> Self {
         Self {
             stream_window_bytes: 1 << 20,
-            connection_window_bytes: 4 << 20,
+            connection_window_bytes: 128 << 10,
             max_header_list_bytes: 256 << 10,
             max_reset_streams: 64,
             max_send_buffer_bytes: 256 << 10,
@@ -60,6 +61,7 @@ pub struct H2Session {
     sender: Arc<Mutex<Option<SendRequest<Bytes>>>>,
     ended: CancellationToken,
     life: Life,
+    window: watch::Sender<u32>,
 }
 
 impl H2Session {
@@ -85,12 +87,14 @@ impl H2Session {
         let shaken = tokio::time::timeout(limits.handshake, builder.handshake::<_, Bytes>(io)).await;
         let (sender, connection) = shaken.map_err(|elapsed| H2Error::Io(elapsed.into()))??;
         let ended = CancellationToken::new();
+        let (window, wanted) = watch::channel(limits.connection_window_bytes);
         let session = Self {
             sender: Arc::new(Mutex::new(Some(sender))),
             ended: ended.clone(),
             life: life.clone(),
+            window,
         };
-        Ok((session, H2Driver::new(connection, limits, life, ended)))
+        Ok((session, H2Driver::new(connection, limits, life, ended, wanted)))
     }
 
     /// Opens an exchange. With `end_of_stream` the request has no body, and the returned body is already finished.
@@ -141,6 +145,11 @@ impl H2Session {
     #[must_use]
     pub fn moved_bytes(&self) -> u64 {
         self.life.counts.read() + self.life.counts.written()
+    }
+
+    /// Lets the peer send so many bytes ahead on all streams together.
+    pub fn set_window(&self, bytes: u32) {
+        self.window.send_replace(bytes);
     }
 
     /// Opens no more exchanges; the session ends with a GOAWAY once the open ones are done and their halves dropped.
