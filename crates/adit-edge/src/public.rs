@@ -12,6 +12,7 @@ mod request;
 mod response;
 mod service;
 mod stalls;
+mod taken;
 mod websocket;
 
 pub(crate) use listener::{Entrance, serve};

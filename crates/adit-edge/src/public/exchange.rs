@@ -18,6 +18,7 @@ use super::{
     access_log::AccessRecord,
     body::{Pump, Sent},
     page::Page,
+    response,
 };
 use crate::{
     connection::{Connection, Place},
@@ -69,7 +70,7 @@ pub(super) async fn ask(
     let Some(outcome) = wait_for_head(answer, &mut pump).await else {
         return Err(Page::RequestTimeout);
     };
-    match accepted(outcome, record) {
+    match accepted(outcome, websocket, record) {
         Ok((origin, download)) => Ok(Answered {
             origin,
             download,
@@ -89,10 +90,17 @@ pub(super) async fn ask(
 /// The origin's answer, unless the connector broke off or could not reach the origin.
 fn accepted(
     outcome: Result<(ConnectAnswer, Download), UpstreamError>,
+    websocket: bool,
     record: &mut AccessRecord,
 ) -> Result<(ResponseHead, Download), Page> {
     match outcome {
-        Ok((ConnectAnswer::Accepted(origin), download)) => Ok((origin, download)),
+        Ok((ConnectAnswer::Accepted(origin), download)) => match response::flaw(&origin, websocket) {
+            None => Ok((origin, download)),
+            Some(flaw) => {
+                record.fail(&UpstreamError::Malformed(flaw.to_owned()));
+                Err(Page::ConnectorBroke)
+            }
+        },
         Ok((ConnectAnswer::Failed(failure), _)) => {
             record.fail_with(failure.message);
             Err(Page::OriginUnreachable)
@@ -133,7 +141,7 @@ fn without_body(
     place: Place,
     record: &mut AccessRecord,
 ) -> Result<Answered, Page> {
-    let (origin, download) = accepted(outcome, record)?;
+    let (origin, download) = accepted(outcome, false, record)?;
     Ok(Answered {
         origin,
         download,
