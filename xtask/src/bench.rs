@@ -13,19 +13,23 @@ const TOOLS: [Tool; 1] = [Tool {
 }];
 
 /// What `adit-bench` is told.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// The API, not tunnels.
-    api: bool,
+    /// Its command: tunnels, the API, or what else an edge does.
+    measures: &'static str,
     args: Vec<String>,
 }
 
 impl Options {
     pub(crate) fn parse(args: &[String]) -> Result<Self, Usage> {
-        let mut options = Self::default();
+        let mut options = Self {
+            measures: "run",
+            args: Vec::new(),
+        };
         for (at, arg) in args.iter().enumerate() {
             match arg.as_str() {
-                "api" if at == 0 => options.api = true,
+                "api" if at == 0 => options.measures = "api",
+                "edge" if at == 0 => options.measures = "edge",
                 "--quick" => options.args.push(arg.clone()),
                 "--" => {
                     options.args.extend(args.iter().skip(at + 1).cloned());
@@ -39,7 +43,7 @@ impl Options {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    if !options.api {
+    if options.measures == "run" {
         install_missing(&TOOLS);
     }
     run_command(&mut cargo([
@@ -59,7 +63,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         "-p",
         "adit-bench",
         "--",
-        if options.api { "api" } else { "run" },
+        options.measures,
     ]);
     run_command(bench.args(&options.args))
 }
@@ -74,7 +78,7 @@ mod tests {
         let options = Options::parse(&words("--quick -- --only direct")).unwrap();
         assert_eq!(options.args, ["--quick", "--only", "direct"]);
         let options = Options::parse(&words("api --quick")).unwrap();
-        assert!(options.api);
+        assert_eq!(options.measures, "api");
         assert_eq!(options.args, ["--quick"]);
         assert!(Options::parse(&words("--fast")).is_err());
     }

@@ -17,8 +17,8 @@ use std::{thread, time::Duration};
 use anyhow::Context;
 use tempfile::TempDir;
 
-use self::{population::Population, server::Api, table::Line};
-use crate::{args::Options, modes::adit_program, print};
+use self::{population::Population, server::Api};
+use crate::{args::Options, figures::Line, modes::adit_program, print};
 
 /// How much is made and how often it is asked.
 #[derive(Debug, Clone, Copy)]

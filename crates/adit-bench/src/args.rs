@@ -6,7 +6,8 @@ use crate::modes::Kind;
 
 pub(crate) const USAGE: &str = "\
 usage: adit-bench run [OPTION]...
-       adit-bench api [--quick] [--adit FILE]
+       adit-bench api [--quick] [--rounds N] [--adit FILE]
+       adit-bench edge [--quick] [--rounds N] [--adit FILE]
 
 run measures tunnels:
 
@@ -14,10 +15,11 @@ run measures tunnels:
   --rounds N         how often each mode is measured (default 5)
   --seconds N        how long requests are counted (default 3); bulk takes two thirds of it each way
   --connections N    keep-alive connections of the client (default 64)
-  --only MODE,...    some of direct, haproxy, adit, stock-quic, stock-http2
+  --only MODE,...    some of direct, haproxy, rathole, adit, stock-quic, stock-http2
   --adit FILE        the program to measure (default: adit beside this one)
 
-api measures the REST API over SQLite with 100,000 tunnels; --quick with 10,000 and fewer calls";
+api measures the REST API over SQLite with 100,000 tunnels; --quick with 10,000 and fewer calls
+edge measures TLS handshakes, memory of what waits, and a rising load; --quick with a tenth of each";
 
 /// What to do.
 #[derive(Debug, PartialEq)]
@@ -30,6 +32,8 @@ pub(crate) enum Command {
     Run(Options),
     /// Measure the API.
     Api(Options),
+    /// Measure what else an edge does.
+    Edge(Options),
 }
 
 /// How to measure.
@@ -76,6 +80,7 @@ impl Command {
             Some(("run", rest)) if rest.iter().any(|arg| arg == "--help") => Ok(Self::Help),
             Some(("run", rest)) => parse_options(rest).map(Self::Run),
             Some(("api", rest)) => parse_options(rest).map(Self::Api),
+            Some(("edge", rest)) => parse_options(rest).map(Self::Edge),
             Some(("--help" | "help", _)) => Ok(Self::Help),
             Some((other, _)) => Err(format!("unknown command {other:?}")),
             None => Err("no command".to_owned()),

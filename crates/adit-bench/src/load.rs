@@ -1,6 +1,7 @@
 //! The client's side of a measurement.
 
 mod bulk;
+mod connects;
 mod histogram;
 mod requests;
 
@@ -14,8 +15,9 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::JoinSet};
 
 pub(crate) use bulk::{Moved, download, upload};
+pub(crate) use connects::connects;
 pub(crate) use histogram::Histogram;
-pub(crate) use requests::requests;
+pub(crate) use requests::{Counted, requests};
 
 /// Where a mode is entered, and under which name.
 #[derive(Debug, Clone)]
@@ -27,12 +29,12 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    fn request<B>(&self, path: &str, body: B) -> anyhow::Result<Request<B>> {
+    pub(crate) fn request<B>(&self, path: &str, body: B) -> anyhow::Result<Request<B>> {
         Ok(Request::get(path).header(HOST, &self.host).body(body)?)
     }
 
     /// A connection, and the task that drives it while the set lives.
-    async fn connect<B>(&self) -> anyhow::Result<(SendRequest<B>, JoinSet<()>)>
+    pub(crate) async fn connect<B>(&self) -> anyhow::Result<(SendRequest<B>, JoinSet<()>)>
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
     {

@@ -1,16 +1,19 @@
 //! What a tunnel costs, measured on loopback with origin, edge and connector as separate processes.
 //!
-//! `cargo xtask bench` builds for release and calls `adit-bench run`, or `adit-bench api`, which [`api`] describes. The modes take turns, so that whatever else the
-//! machine does meets all of them alike. Client and origin are this program's own: the figures do not depend on what is
+//! `cargo xtask bench` builds for release and calls `adit-bench run`, or `adit-bench api` and `adit-bench edge`, which
+//! [`api`] and [`edge`] describe. The modes take turns, so that whatever else the machine does meets all of them alike. Client and origin are this program's own: the figures do not depend on what is
 //! installed, and hold one thread each.
 
 mod api;
 mod args;
+mod edge;
+mod figures;
 mod load;
 mod modes;
 mod origin;
 mod report;
 mod rounds;
+mod targets;
 
 use std::{io::Write, process::ExitCode};
 
@@ -27,6 +30,7 @@ async fn main() -> ExitCode {
         Ok(Command::Origin) => origin::serve().await,
         Ok(Command::Run(options)) => run(options).await,
         Ok(Command::Api(options)) => api::run(&options).await,
+        Ok(Command::Edge(options)) => edge::run(&options).await,
         Err(mistake) => {
             say(&format!("{mistake}\n\n{}", args::USAGE));
             return ExitCode::from(2);
@@ -45,6 +49,7 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let (_origin, mut modes) = modes::start(&options).await?;
     rounds::measure(&mut modes, &options).await?;
     print(&report::tables(&modes));
+    print(&targets::table(&modes));
     Ok(())
 }
 

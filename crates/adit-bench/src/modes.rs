@@ -2,21 +2,35 @@
 
 pub(crate) mod adit;
 mod api;
+pub(crate) mod edge;
 mod haproxy;
+mod rathole;
 pub(crate) mod until;
 
-use std::{env, net::SocketAddr, panic::AssertUnwindSafe, path::PathBuf};
+use std::{
+    env,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    panic::AssertUnwindSafe,
+    path::PathBuf,
+};
 
 use adit_testing::{
+    client,
     cloudflared::{self, Protocol},
     process::Process,
 };
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use futures_util::FutureExt;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::{args::Options, load::Target, origin::LISTENS, rounds::Sample, say};
+use crate::{
+    args::Options,
+    load::Target,
+    origin::{LISTENS, SMALL},
+    rounds::Sample,
+    say,
+};
 
 /// A mode's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +39,8 @@ pub(crate) enum Kind {
     Direct,
     /// Client → HAProxy → TLS → HAProxy → origin.
     Haproxy,
+    /// Client → rathole → its Noise transport → rathole → origin.
+    Rathole,
     /// Client → our edge → QUIC → our connector → origin.
     Adit,
     /// Client → our edge → QUIC → stock connector → origin.
@@ -34,9 +50,10 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Direct,
         Self::Haproxy,
+        Self::Rathole,
         Self::Adit,
         Self::StockQuic,
         Self::StockHttp2,
@@ -46,6 +63,7 @@ impl Kind {
         match self {
             Self::Direct => "direct",
             Self::Haproxy => "haproxy",
+            Self::Rathole => "rathole",
             Self::Adit => "adit",
             Self::StockQuic => "stock-quic",
             Self::StockHttp2 => "stock-http2",
@@ -77,14 +95,23 @@ pub(crate) struct Way {
     pub(crate) edge: Option<Process>,
     /// The hop that the origin meets, if any.
     pub(crate) connector: Option<Process>,
+    /// Where else our edge is reached; of another program, nothing.
+    pub(crate) https: Option<Https>,
     /// What they keep on disk.
     directories: Vec<TempDir>,
 }
 
+/// The listener for TLS, and who vouches for its certificates.
+#[derive(Debug)]
+pub(crate) struct Https {
+    pub(crate) addr: SocketAddr,
+    pub(crate) ca: PathBuf,
+}
+
 /// What every mode is built from.
-struct Parts {
-    origin: SocketAddr,
-    adit: PathBuf,
+pub(crate) struct Parts {
+    pub(crate) origin: SocketAddr,
+    pub(crate) adit: PathBuf,
 }
 
 /// Starts the origin, which must live as long as the modes, and every mode that can run here; says which cannot and why.
@@ -121,16 +148,40 @@ async fn start_mode(kind: Kind, parts: &Parts) -> anyhow::Result<Way> {
         match kind {
             Kind::Direct => Ok(direct(parts)),
             Kind::Haproxy => haproxy::start(parts).await,
+            Kind::Rathole => rathole::start(parts).await,
             Kind::Adit => adit::with_own_connector(parts).await,
             Kind::StockQuic => adit::with_stock_connector(parts, stock()?, Protocol::Quic).await,
             Kind::StockHttp2 => adit::with_stock_connector(parts, stock()?, Protocol::Http2).await,
         }
     };
-    // The harness fails tests by panicking: here that costs the mode, not the bench.
+    unless_it_panics(starting).await
+}
+
+/// The harness fails tests by panicking: here that costs one measurement, not the bench.
+pub(crate) async fn unless_it_panics<T>(
+    starting: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
     match AssertUnwindSafe(starting).catch_unwind().await {
-        Ok(way) => way,
+        Ok(outcome) => outcome,
         Err(_) => bail!("it did not come up, as told above"),
     }
+}
+
+/// HAProxy and rathole take no port 0, so a port is tried out and given back.
+fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
+
+/// Waits until a GET through another program's way reaches the origin.
+async fn answers(target: &Target, program: &str) -> anyhow::Result<()> {
+    until::until(&format!("{program} to answer"), async || {
+        let answer = client::get(target.addr, &target.host, SMALL)
+            .await
+            .map_err(anyhow::Error::from_boxed)?;
+        ensure!(answer.status == 200, "it answers {}", answer.status);
+        Ok(())
+    })
+    .await
 }
 
 fn direct(parts: &Parts) -> Way {
@@ -142,15 +193,16 @@ fn direct(parts: &Parts) -> Way {
         target,
         edge: None,
         connector: None,
+        https: None,
         directories: Vec::new(),
     }
 }
 
-fn stock() -> anyhow::Result<PathBuf> {
+pub(crate) fn stock() -> anyhow::Result<PathBuf> {
     cloudflared::binary().context(cloudflared::ABSENT)
 }
 
-async fn start_origin() -> anyhow::Result<(Process, SocketAddr)> {
+pub(crate) async fn start_origin() -> anyhow::Result<(Process, SocketAddr)> {
     let mut command = Command::new(env::current_exe()?);
     command.arg("origin");
     let process = Process::spawn("origin", command);

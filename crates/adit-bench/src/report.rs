@@ -14,7 +14,7 @@ struct Column {
     value: fn(&Sample) -> Option<f64>,
 }
 
-const SPEED: [Column; 5] = [
+const SPEED: [Column; 6] = [
     Column {
         title: "requests/s",
         decimals: 0,
@@ -31,6 +31,11 @@ const SPEED: [Column; 5] = [
         value: |sample| Some(sample.p99_ms),
     },
     Column {
+        title: "new conn./s",
+        decimals: 0,
+        value: |sample| Some(sample.connects_per_second),
+    },
+    Column {
         title: "MB/s down",
         decimals: 0,
         value: |sample| Some(sample.down_mb_per_second),
@@ -42,27 +47,34 @@ const SPEED: [Column; 5] = [
     },
 ];
 
-const EDGE_COST: [Column; 4] = cost_columns([
+const EDGE_COST: [Column; 5] = cost_columns([
     |sample| of(sample.edge, |cost| cost.micros_per_request),
+    |sample| of(sample.edge, |cost| cost.micros_per_connect),
     |sample| of(sample.edge, |cost| cost.seconds_per_gb_down),
     |sample| of(sample.edge, |cost| cost.seconds_per_gb_up),
     |sample| of(sample.edge, |cost| cost.rss_anon_mib),
 ]);
 
-const CONNECTOR_COST: [Column; 4] = cost_columns([
+const CONNECTOR_COST: [Column; 5] = cost_columns([
     |sample| of(sample.connector, |cost| cost.micros_per_request),
+    |sample| of(sample.connector, |cost| cost.micros_per_connect),
     |sample| of(sample.connector, |cost| cost.seconds_per_gb_down),
     |sample| of(sample.connector, |cost| cost.seconds_per_gb_up),
     |sample| of(sample.connector, |cost| cost.rss_anon_mib),
 ]);
 
-const fn cost_columns(values: [fn(&Sample) -> Option<f64>; 4]) -> [Column; 4] {
-    let [request, down, up, memory] = values;
+const fn cost_columns(values: [fn(&Sample) -> Option<f64>; 5]) -> [Column; 5] {
+    let [request, connect, down, up, memory] = values;
     [
         Column {
             title: "CPU µs/request",
             decimals: 1,
             value: request,
+        },
+        Column {
+            title: "CPU µs/new conn.",
+            decimals: 1,
+            value: connect,
         },
         Column {
             title: "CPU s/GB down",
@@ -106,7 +118,7 @@ pub(crate) fn tables(modes: &[Mode]) -> String {
         &CONNECTOR_COST,
         &rows,
     );
-    for base in [Kind::Direct, Kind::Haproxy, Kind::StockQuic] {
+    for base in [Kind::Direct, Kind::Haproxy, Kind::Rathole, Kind::StockQuic] {
         ratios(&mut text, base, &rows);
     }
     text
@@ -219,6 +231,7 @@ mod tests {
             requests_per_second,
             median_ms: 1.0,
             p99_ms: 2.0,
+            connects_per_second: 10.0,
             down_mb_per_second: 100.0,
             up_mb_per_second: 50.0,
             edge,
@@ -241,6 +254,7 @@ mod tests {
     fn tables_show_medians_ranges_and_ratios() {
         let cost = Cost {
             micros_per_request: 36.0,
+            micros_per_connect: 90.0,
             seconds_per_gb_down: 2.0,
             seconds_per_gb_up: 1.0,
             rss_anon_mib: 12.0,
@@ -258,11 +272,11 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("| adit | 36.0 [36.0, 36.0] | 2.00 [2.00, 2.00] |"),
+            text.contains("| adit | 36.0 [36.0, 36.0] | 90.0 [90.0, 90.0] | 2.00 [2.00, 2.00] |"),
             "{text}"
         );
         assert!(
-            text.contains("| adit | 0.25 | 1.00 | 1.00 | 1.00 | 1.00 |"),
+            text.contains("| adit | 0.25 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 |"),
             "{text}"
         );
         assert_eq!(

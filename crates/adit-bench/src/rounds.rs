@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use crate::{
     args::Options,
-    load::{Moved, download, requests, upload},
+    load::{Moved, connects, download, requests, upload},
     modes::{Mode, Way},
     say,
 };
@@ -18,6 +18,8 @@ pub(crate) struct Sample {
     pub(crate) requests_per_second: f64,
     pub(crate) median_ms: f64,
     pub(crate) p99_ms: f64,
+    /// Requests that each came over a connection of their own.
+    pub(crate) connects_per_second: f64,
     pub(crate) down_mb_per_second: f64,
     pub(crate) up_mb_per_second: f64,
     /// The hop that the client meets.
@@ -30,6 +32,8 @@ pub(crate) struct Sample {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
     pub(crate) micros_per_request: f64,
+    /// The same where each request has a connection of its own.
+    pub(crate) micros_per_connect: f64,
     /// Processor seconds for 10⁹ bytes.
     pub(crate) seconds_per_gb_down: f64,
     pub(crate) seconds_per_gb_up: f64,
@@ -53,9 +57,10 @@ pub(crate) async fn measure(modes: &mut [Mode], options: &Options) -> anyhow::Re
             let sample = turn(&mode.way, options).await;
             let sample = sample.with_context(|| format!("mode {name} failed in round {round}"))?;
             say(&format!(
-                "round {round}/{}: {name}: {:.0} requests/s, {:.0} MB/s down, {:.0} MB/s up",
+                "round {round}/{}: {name}: {:.0} requests/s, {:.0} new connections/s, {:.0} MB/s down, {:.0} MB/s up",
                 options.rounds,
                 sample.requests_per_second,
+                sample.connects_per_second,
                 sample.down_mb_per_second,
                 sample.up_mb_per_second
             ));
@@ -71,6 +76,10 @@ async fn turn(way: &Way, options: &Options) -> anyhow::Result<Sample> {
         .await
         .context("requests")?;
     let after_requests = spent(way);
+    let connected = connects(&way.target, options.bulk_window() / 2)
+        .await
+        .context("new connections")?;
+    let after_connects = spent(way);
     let down = download(&way.target, options.bulk_window())
         .await
         .context("download")?;
@@ -85,7 +94,9 @@ async fn turn(way: &Way, options: &Options) -> anyhow::Result<Sample> {
         process.map(|process| Cost {
             micros_per_request: between(before, after_requests) * 1e6
                 / counted.latencies.total().max(1) as f64,
-            seconds_per_gb_down: between(after_requests, after_down) / gigabytes(down),
+            micros_per_connect: between(after_requests, after_connects) * 1e6
+                / connected.latencies.total().max(1) as f64,
+            seconds_per_gb_down: between(after_connects, after_down) / gigabytes(down),
             seconds_per_gb_up: between(after_down, after_up) / gigabytes(up),
             rss_anon_mib: process.usage().rss_anon_bytes as f64 / f64::from(1 << 20),
         })
@@ -94,6 +105,7 @@ async fn turn(way: &Way, options: &Options) -> anyhow::Result<Sample> {
         requests_per_second: counted.latencies.total() as f64 / counted.took.as_secs_f64(),
         median_ms: counted.latencies.quantile_ms(0.5),
         p99_ms: counted.latencies.quantile_ms(0.99),
+        connects_per_second: connected.latencies.total() as f64 / connected.took.as_secs_f64(),
         down_mb_per_second: gigabytes(down) * 1e3 / down.took.as_secs_f64(),
         up_mb_per_second: gigabytes(up) * 1e3 / up.took.as_secs_f64(),
         edge: cost(way.edge.as_ref(), 0),

@@ -3,8 +3,8 @@
 //! [`port`] holds the traits that the binary passes between API, edge and store, and the plain values that
 //! cross them. The other modules are decisions: may this connector register ([`registration`]), where does this
 //! host name go ([`routes`]), which connection carries the next request ([`choice`]) and does it still answer
-//! ([`liveness`]), what does leading a name to a pool change ([`balancing`]), may this tunnel go ([`lifecycle`]), how
-//! does a tunnel fare ([`status`]), what does a typed host name mean in a zone ([`zone_names`]), which host names does
+//! ([`liveness`]), what does leading a name to a pool change ([`balancing`]), may this tunnel go ([`lifecycle`]), in which
+//! order does a stopping edge part with its connections ([`drain`]), how does a tunnel fare ([`status`]), what does a typed host name mean in a zone ([`zone_names`]), which host names does
 //! Adit keep for itself ([`reserved_hosts`]), what may a credential do ([`permission`]), what is an API token made of
 //! ([`token_value`]), which origin serves a request ([`ingress`]), what may a tunnel be configured with
 //! ([`remote_config`]), which replica carries a site's traffic ([`ha`]), what may a stranger have ([`quick_tunnel`]),
@@ -13,6 +13,7 @@
 pub mod balancing;
 pub mod choice;
 pub mod client_address;
+pub mod drain;
 pub mod ha;
 pub mod ingress;
 pub mod lifecycle;

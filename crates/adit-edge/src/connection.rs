@@ -27,7 +27,7 @@ const KIB: u32 = 1024;
 /// Receive windows of QUIC connections. The largest is what a fast path far away needs.
 const QUIC_WINDOWS: Wanted = Wanted([16 * 1024 * KIB, 1536 * KIB, 128 * KIB]);
 /// The same for HTTP/2, where one stream has 1 MiB.
-const HTTP2_WINDOWS: Wanted = Wanted([4 * 1024 * KIB, 1024 * KIB, 128 * KIB]);
+const HTTP2_WINDOWS: Wanted = Wanted([16 * 1024 * KIB, 1024 * KIB, 128 * KIB]);
 
 /// What carries a connection.
 #[derive(Clone)]
@@ -49,6 +49,23 @@ impl Transport {
         match self {
             Self::Quic(_) => QUIC_WINDOWS,
             Self::Http2(_) => HTTP2_WINDOWS,
+        }
+    }
+
+    /// How many requests the peer takes at once, besides its control stream; `None` if it does not say.
+    fn request_limit(&self) -> Option<usize> {
+        match self {
+            Self::Quic(_) => None,
+            Self::Http2(session) => Some(session.stream_limit().saturating_sub(1)),
+        }
+    }
+
+    /// Waits until a stream can be opened; on a connection that has ended, for ever.
+    async fn room(&self) {
+        if let Self::Quic(connection) = self
+            && connection.room().await.is_err()
+        {
+            std::future::pending().await
         }
     }
 
@@ -91,6 +108,12 @@ pub(crate) struct Connection {
     pub(crate) opened_at: Timestamp,
     pub(crate) transport: Transport,
     pending: AtomicUsize,
+    /// How many requests may run on it, where the peer has said so; QUIC keeps that to itself.
+    limit: AtomicUsize,
+    /// Its peer took no further stream when one was last wanted.
+    full: AtomicBool,
+    /// It has become so.
+    filled: Notify,
     /// How much its bytes weigh, in requests.
     weight: AtomicU64,
     health: watch::Sender<Health>,
@@ -102,7 +125,7 @@ pub(crate) struct Connection {
     ended: CancellationToken,
     /// Fires when the last request has ended while the connection drains.
     idle: CancellationToken,
-    draining: CancellationToken,
+    draining: AtomicBool,
     close_reason: OnceLock<CloseReason>,
     window: OnceLock<WindowGrant>,
 }
@@ -123,6 +146,9 @@ impl Connection {
             opened_at,
             transport,
             pending: AtomicUsize::new(0),
+            limit: AtomicUsize::new(usize::MAX),
+            full: AtomicBool::new(false),
+            filled: Notify::new(),
             weight: AtomicU64::new(0),
             health: watch::Sender::new(Health::Healthy),
             healthy: AtomicBool::new(true),
@@ -130,7 +156,7 @@ impl Connection {
             woken: Notify::new(),
             ended: CancellationToken::new(),
             idle: CancellationToken::new(),
-            draining: CancellationToken::new(),
+            draining: AtomicBool::new(false),
             close_reason: OnceLock::new(),
             window: OnceLock::new(),
         })
@@ -152,8 +178,33 @@ impl Connection {
         let weight = usize::try_from(self.weight.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
         Candidate {
             load: self.pending().saturating_add(weight),
-            usable: self.healthy.load(Ordering::Relaxed),
+            healthy: self.healthy.load(Ordering::Relaxed),
+            has_room: self.pending() < self.limit.load(Ordering::Relaxed)
+                && !self.full.load(Ordering::Relaxed),
         }
+    }
+
+    /// Reads how many requests the peer takes at once; true if that is more than before.
+    pub(crate) fn learn_limit(&self) -> bool {
+        let Some(limit) = self.transport.request_limit() else {
+            return false;
+        };
+        self.limit.swap(limit, Ordering::Relaxed) < limit
+    }
+
+    /// No further stream could be opened: it gets no new work until one can.
+    pub(crate) fn fill(&self) {
+        self.full.store(true, Ordering::Release);
+        self.filled.notify_one();
+    }
+
+    /// Waits until it is full, and then until it has room again. Cancel safe.
+    pub(crate) async fn room_again(&self) {
+        while !self.full.load(Ordering::Acquire) {
+            self.filled.notified().await;
+        }
+        self.transport.room().await;
+        self.full.store(false, Ordering::Release);
     }
 
     pub(crate) fn weigh(&self, weight: u64) {
@@ -206,6 +257,15 @@ impl Connection {
         self.transport.close();
     }
 
+    /// Ends it as soon as nothing runs on it, with a goodbye that makes its connector look for another edge at once.
+    pub(crate) fn leave(&self, reason: CloseReason) {
+        let _ = self.close_reason.set(reason);
+        match &self.transport {
+            Transport::Quic(connection) => connection.close(0, ""),
+            Transport::Http2(session) => session.drain(),
+        }
+    }
+
     /// Why this side closed it; `None` if it did not.
     pub(crate) fn close_reason(&self) -> Option<CloseReason> {
         self.close_reason.get().copied()
@@ -213,8 +273,8 @@ impl Connection {
 
     /// Waits until no request runs on it. It must have been taken out of service before.
     pub(crate) async fn drained(&self) {
-        self.draining.cancel();
-        if self.pending() == 0 {
+        self.draining.store(true, Ordering::SeqCst);
+        if self.pending.load(Ordering::SeqCst) == 0 {
             return;
         }
         self.idle.cancelled().await;
@@ -246,12 +306,17 @@ impl std::fmt::Debug for Connection {
 pub(crate) struct Place(Chosen);
 
 impl Place {
-    pub(crate) fn on(chosen: Chosen) -> Self {
+    /// `None` if the connection has gone out of service or filled up since it was chosen.
+    pub(crate) fn on(chosen: Chosen) -> Option<Self> {
         let connection = &chosen.connection;
-        if connection.pending.fetch_add(1, Ordering::Relaxed) == 0 {
+        let before = connection.pending.fetch_add(1, Ordering::SeqCst);
+        if before == 0 {
             connection.woken.notify_one();
         }
-        Self(chosen)
+        let refused =
+            before >= connection.limit.load(Ordering::Relaxed) || connection.draining.load(Ordering::SeqCst);
+        let place = Self(chosen);
+        (!refused).then_some(place)
     }
 
     pub(crate) fn chosen(&self) -> &Chosen {
@@ -261,9 +326,13 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let connection = &self.0.connection;
-        if connection.pending.fetch_sub(1, Ordering::AcqRel) == 1 && connection.draining.is_cancelled() {
+        let Chosen { tunnel, connection } = &self.0;
+        let before = connection.pending.fetch_sub(1, Ordering::SeqCst);
+        if before == 1 && connection.draining.load(Ordering::SeqCst) {
             connection.idle.cancel();
+        }
+        if before >= connection.limit.load(Ordering::Relaxed) {
+            tunnel.room();
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::{
     certificates::{Authority, ConnectorNames, IssuingResolver, LeafKey, PublicNames},
     context::Context,
     control::LocalEdge,
+    drain::move_away,
     follow::follow,
     memory::MemoryBudget,
     metrics::EdgeMetrics,
@@ -35,6 +36,9 @@ use crate::{
 
 /// How often a free port is looked for that both UDP and TCP can have.
 const PORT_ATTEMPTS: usize = 16;
+/// A tunnel's connections are moved away over this time: never all of them within a second. A grace period that is
+/// shorter than twice that gives half of itself.
+const MOVING_TIME: Duration = Duration::from_millis(2500);
 /// What is left after the grace period ends within this.
 const STOP_TIME: Duration = Duration::from_secs(2);
 
@@ -195,16 +199,16 @@ impl Edge {
         Arc::clone(&self.control) as _
     }
 
-    /// Takes no new connections, lets open requests finish for at most `grace`, then closes every connection with
-    /// code 0, so that connectors look for another edge at once.
+    /// Takes no new connections and lets open requests finish for at most `grace`. Meanwhile the connectors' connections
+    /// are moved away one after another, each once nothing runs on it: QUIC's are closed with code 0, HTTP/2's
+    /// with a GOAWAY, so that connectors look for another edge at once. What is left after `grace` is cut off.
     pub async fn stop(self, grace: Duration) {
         let context = Arc::clone(&self.context);
         context.draining.cancel();
         context.requests.close();
-        if tokio::time::timeout(grace, context.requests.wait())
-            .await
-            .is_err()
-        {
+        let spread = MOVING_TIME.min(grace / 2);
+        let drained = async { tokio::join!(context.requests.wait(), move_away(&context.tunnels, spread)) };
+        if tokio::time::timeout(grace, drained).await.is_err() {
             warn!(
                 requests = context.requests.len(),
                 "the grace period is over; cutting off what still runs"

@@ -12,6 +12,7 @@ pub mod certificates;
 mod connection;
 mod context;
 mod control;
+mod drain;
 mod edge;
 mod follow;
 mod memory;

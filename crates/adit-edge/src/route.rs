@@ -1,9 +1,15 @@
 //! Where a host name leads, and which connection carries its next request.
 
-use std::sync::Arc;
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+};
 
-use adit_core::choice::{Candidate, least_busy_of_two};
+use adit_core::choice::{self, Choice};
 use adit_model::HostPattern;
+use tokio::sync::futures::Notified;
 
 use crate::{connection::Connection, traffic::LazyTraffic, tunnels::Tunnel};
 
@@ -50,22 +56,33 @@ impl Route {
         }
     }
 
-    /// The connection for the next request; `None` if none is left.
-    pub(crate) fn choose(&self) -> Option<Chosen> {
+    /// The connection for the next request.
+    pub(crate) fn choose(&self) -> Choice<Chosen> {
         self.pick(None)
     }
 
-    /// A healthy connection for what `failed` did not answer, of another connector if there is one.
+    /// A healthy connection with room for what `failed` did not answer, of another connector if there is one.
     pub(crate) fn choose_instead_of(&self, failed: &Arc<Connection>) -> Option<Chosen> {
-        self.pick(Some(failed))
+        self.pick(Some(failed)).taken()
+    }
+
+    /// Completes when a connection has come, gone or recovered after this call.
+    pub(crate) fn until_changed(&self) -> impl Future<Output = ()> {
+        any(self.tunnels.iter().map(|tunnel| tunnel.until_changed()))
+    }
+
+    /// As [`Route::until_changed`], and, for one of those who wait for it, when one has room.
+    pub(crate) fn until_room(&self) -> impl Future<Output = ()> {
+        let tunnels = self.tunnels.iter();
+        any(tunnels.flat_map(|tunnel| [tunnel.until_changed(), tunnel.until_room()]))
     }
 
     /// Chooses over the connections of all tunnels. With one tunnel nothing is allocated.
-    fn pick(&self, failed: Option<&Arc<Connection>>) -> Option<Chosen> {
+    fn pick(&self, failed: Option<&Arc<Connection>>) -> Choice<Chosen> {
         if let [tunnel] = &*self.tunnels {
             let connections = tunnel.connections();
-            let chosen = choose(&connections, |connection| connection, failed)?;
-            return Some(Chosen::of((tunnel, chosen)));
+            let chosen = choose(&connections, |connection| connection, failed);
+            return chosen.map(|connection| Chosen::of((tunnel, connection)));
         }
         let lists: Vec<_> = self.tunnels.iter().map(|tunnel| tunnel.connections()).collect();
         let all: Vec<(&Arc<Tunnel>, &Arc<Connection>)> = self
@@ -74,34 +91,43 @@ impl Route {
             .zip(&lists)
             .flat_map(|(tunnel, connections)| connections.iter().map(move |connection| (tunnel, connection)))
             .collect();
-        choose(&all, |(_, connection)| connection, failed)
-            .copied()
-            .map(Chosen::of)
+        choose(&all, |(_, connection)| connection, failed).map(|chosen| Chosen::of(*chosen))
     }
 }
 
-/// One of these, each of which has a connection. Without a failed one, a connection that is not healthy is taken if
-/// all are like that: to try is better than to refuse.
+/// Completes with the first of these, each of which was there before its owner looks at what it waits for.
+fn any<'n>(notices: impl Iterator<Item = Notified<'n>>) -> impl Future<Output = ()> {
+    let mut notices: Vec<_> = notices.map(Box::pin).collect();
+    poll_fn(move |cx| {
+        let told = |notice: &mut Pin<Box<Notified<'_>>>| notice.as_mut().poll(cx).is_ready();
+        if notices.iter_mut().any(told) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+}
+
+/// One of these, each of which has a connection.
 fn choose<'c, T>(
     candidates: &'c [T],
     connection: impl Fn(&T) -> &Arc<Connection>,
     failed: Option<&Arc<Connection>>,
-) -> Option<&'c T> {
+) -> Choice<&'c T> {
     let random = rand::random();
-    let usable_if = |usable: &dyn Fn(&Arc<Connection>, bool) -> bool| {
-        let seen = |candidate: &T| {
-            let connection = connection(candidate);
-            let seen = connection.candidate();
-            Candidate {
-                usable: usable(connection, seen.usable),
-                ..seen
-            }
-        };
-        least_busy_of_two(candidates, seen, random)
+    let seen = |candidate: &T| connection(candidate).candidate();
+    let Some(failed) = failed else {
+        return choice::choose(candidates, seen, random);
     };
-    match failed {
-        None => usable_if(&|_, healthy| healthy).or_else(|| usable_if(&|_, _| true)),
-        Some(failed) => usable_if(&|other, healthy| healthy && other.connector.id != failed.connector.id)
-            .or_else(|| usable_if(&|other, healthy| healthy && !Arc::ptr_eq(other, failed))),
-    }
+    let spared = |spare: &dyn Fn(&Arc<Connection>) -> bool| {
+        let seen = |candidate: &T| {
+            let mut looked = seen(candidate);
+            looked.healthy &= !spare(connection(candidate));
+            looked
+        };
+        choice::least_busy_of_two(candidates, seen, |seen| seen.healthy && seen.has_room, random)
+    };
+    spared(&|other| other.connector.id == failed.connector.id)
+        .or_else(|| spared(&|other| Arc::ptr_eq(other, failed)))
+        .map_or(Choice::Nobody, Choice::Take)
 }

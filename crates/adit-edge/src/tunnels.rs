@@ -11,6 +11,8 @@ use adit_core::{
 use adit_model::{ConnectorId, HostPattern, SecretDigest, TunnelKey};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
+use tokio::sync::{Notify, futures::Notified};
+use tokio_util::sync::CancellationToken;
 
 use crate::{connection::Connection, route::Route, traffic::LazyTraffic};
 
@@ -24,6 +26,10 @@ pub(crate) struct Tunnel {
     connections: ArcSwap<Vec<Arc<Connection>>>,
     /// Orders registrations against deletion: nothing registers after the entry says deleted.
     editing: Mutex<()>,
+    /// Tells all who wait that a connection came, went or recovered.
+    changed: Notify,
+    /// Tells one who waits that a connection has room again.
+    room: Notify,
     pub(crate) traffic: LazyTraffic,
 }
 
@@ -34,6 +40,8 @@ impl Tunnel {
             entry: ArcSwapOption::empty(),
             connections: ArcSwap::from_pointee(Vec::new()),
             editing: Mutex::new(()),
+            changed: Notify::new(),
+            room: Notify::new(),
             traffic: LazyTraffic::default(),
         })
     }
@@ -56,7 +64,7 @@ impl Tunnel {
             .position(same)
             .map(|at| connections.swap_remove(at));
         connections.push(Arc::clone(connection));
-        self.connections.store(Arc::new(connections));
+        self.serve_with(connections);
         Ok((admission, replaced))
     }
 
@@ -71,7 +79,7 @@ impl Tunnel {
             return false;
         };
         connections.swap_remove(at);
-        self.connections.store(Arc::new(connections));
+        self.serve_with(connections);
         true
     }
 
@@ -84,8 +92,34 @@ impl Tunnel {
             .iter()
             .cloned()
             .partition(|connection| connector.is_none_or(|id| connection.connector.id == id));
-        self.connections.store(Arc::new(kept));
+        self.serve_with(kept);
         evicted
+    }
+
+    /// These are in service from now on. `editing` is held.
+    fn serve_with(&self, connections: Vec<Arc<Connection>>) {
+        self.connections.store(Arc::new(connections));
+        self.changed.notify_waiters();
+    }
+
+    /// A connection that got no new work may have some.
+    pub(crate) fn recovered(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// A connection that was full has room for a request. Whoever takes it and finds that there may be more says so.
+    pub(crate) fn room(&self) {
+        self.room.notify_one();
+    }
+
+    /// Completes when a connection has come, gone or recovered after this call.
+    pub(crate) fn until_changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
+    /// Completes for one of those who wait when a connection has room.
+    pub(crate) fn until_room(&self) -> Notified<'_> {
+        self.room.notified()
     }
 
     /// Those that are in service, as of now.
@@ -126,6 +160,10 @@ impl Table {
         self.tunnels.get(key)
     }
 
+    pub(crate) fn tunnels(&self) -> impl Iterator<Item = &Arc<Tunnel>> {
+        self.tunnels.values()
+    }
+
     fn set_tunnel(&mut self, key: TunnelKey, entry: Option<TunnelEntry>) {
         let tunnel = self.tunnels.entry(key).or_insert_with(|| Tunnel::new(key));
         let serves = entry.as_ref().is_some_and(|entry| !entry.deleted);
@@ -152,25 +190,37 @@ impl Table {
 
 /// The current [`Table`]: read without a lock, replaced by the one task that follows the store.
 #[derive(Debug)]
-pub(crate) struct Tunnels(ArcSwap<Table>);
+pub(crate) struct Tunnels {
+    table: ArcSwap<Table>,
+    ready: CancellationToken,
+}
 
 impl Tunnels {
     pub(crate) fn new(reserved: ReservedHosts) -> Self {
-        Self(ArcSwap::from_pointee(Table {
+        let table = ArcSwap::from_pointee(Table {
             tunnels: HashMap::new(),
             routes: RouteTable::new(reserved),
             change: ChangeNumber::default(),
             ready: false,
-        }))
+        });
+        Self {
+            table,
+            ready: CancellationToken::new(),
+        }
+    }
+
+    /// Waits for the first snapshot.
+    pub(crate) async fn until_ready(&self) {
+        self.ready.cancelled().await;
     }
 
     pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Table>> {
-        self.0.load()
+        self.table.load()
     }
 
     /// Takes a snapshot. Tunnels that it lacks are gone; live connections of those it has stay.
     pub(crate) fn restore(&self, reserved: &ReservedHosts, snapshot: Snapshot, change: ChangeNumber) {
-        let old = self.0.load_full();
+        let old = self.table.load_full();
         let mut table = Table {
             tunnels: old.tunnels.clone(),
             routes: RouteTable::new(reserved.clone()),
@@ -189,12 +239,13 @@ impl Tunnels {
         for host in snapshot.hosts {
             table.set_route(host.pattern, Some(&host.target));
         }
-        self.0.store(Arc::new(table));
+        self.table.store(Arc::new(table));
+        self.ready.cancel();
     }
 
     /// Applies what happened since.
     pub(crate) fn apply(&self, changes: Vec<Change>, upto: ChangeNumber) {
-        let mut table = Table::clone(&self.0.load());
+        let mut table = Table::clone(&self.table.load());
         for change in changes {
             match change {
                 Change::Tunnel(key, entry) => table.set_tunnel(key, entry),
@@ -202,6 +253,6 @@ impl Tunnels {
             }
         }
         table.change = upto;
-        self.0.store(Arc::new(table));
+        self.table.store(Arc::new(table));
     }
 }

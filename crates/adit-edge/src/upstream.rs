@@ -24,6 +24,9 @@ pub(crate) enum UpstreamError {
     /// The connector never saw the request: it may go to another one.
     #[error("the connection to the connector is gone")]
     NotSent,
+    /// The connector takes no further stream on this connection for now, and never saw the request.
+    #[error("the connection is full")]
+    Full,
     /// The connection to the connector broke; how far the request came is unknown.
     #[error("the connection to the connector broke: {0}")]
     Lost(String),

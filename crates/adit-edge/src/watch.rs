@@ -25,6 +25,9 @@ pub(crate) async fn keep_watch(tunnel: Arc<Tunnel>, connection: Arc<Connection>)
         let signs = eye.look(&connection);
         let verdict = liveness.look(started.elapsed(), signs, patience(&connection.transport));
         connection.weigh(eye.moved / BYTES_LIKE_A_REQUEST);
+        if connection.learn_limit() {
+            tunnel.room();
+        }
         if verdict.ask {
             connection.transport.ask();
         }
@@ -35,6 +38,7 @@ pub(crate) async fn keep_watch(tunnel: Arc<Tunnel>, connection: Arc<Connection>)
         tokio::select! {
             () = connection.ended() => return,
             () = connection.woken(), if !working => {}
+            () = connection.room_again() => tunnel.room(),
             () = pause(verdict.next) => {}
         }
     }
@@ -64,10 +68,13 @@ fn tell(tunnel: &Tunnel, connection: &Arc<Connection>, health: Health) {
             );
             tunnel.doubt_others(connection);
         }
-        Health::Healthy => info!(
-            tunnel.id = %tunnel_id, connection.id = %connection.id, connection.index = %connection.index,
-            connector.id = %connector, "connection answers again"
-        ),
+        Health::Healthy => {
+            info!(
+                tunnel.id = %tunnel_id, connection.id = %connection.id, connection.index = %connection.index,
+                connector.id = %connector, "connection answers again"
+            );
+            tunnel.recovered();
+        }
         Health::Doubted => {}
     }
 }

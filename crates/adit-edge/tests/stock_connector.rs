@@ -1,4 +1,4 @@
-//! Unmodified cloudflared behind this edge, on both transports.
+//! Points 8 and 10 to 15 of the checklist: unmodified cloudflared behind this edge, on both transports.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
@@ -7,80 +7,21 @@ use std::time::Duration;
 
 use adit_core::{
     lifecycle::connections_of_all,
-    port::{Ask, CloseReason, PresenceEvent, Question},
+    port::{Ask, CloseReason, Question},
 };
 use adit_model::TunnelSecret;
 use adit_testing::{
     client::get,
-    cloudflared::{self, Cloudflared, Options, Protocol},
-    origin::Origin,
-    scenes::Way,
-    skip, wait_for, wait_within,
+    cloudflared::{self, Protocol},
+    scenes, skip, wait_for, wait_within,
 };
 use adit_wire::TunnelToken;
-use support::{TestEdge, TestTunnel};
+use support::{
+    HOST, TestEdge, closed_because,
+    stock::{StockScene as Scene, connector_of, refused, with_stock_on_both_transports},
+};
 
-const HOST: &str = "shop.adit.localhost";
-
-struct Scene {
-    edge: TestEdge,
-    tunnel: TestTunnel,
-    origin: Origin,
-    connector: Cloudflared,
-    protocol: Protocol,
-}
-
-impl Scene {
-    fn way(&self) -> Way<'static> {
-        Way::plain(self.edge.http(), HOST)
-    }
-}
-
-/// An edge, a tunnel, an origin and a stock connector with four connections; `None` without the binary.
-async fn scene(test: &str, protocol: Protocol) -> Option<Scene> {
-    let Some(binary) = cloudflared::binary() else {
-        skip(test, cloudflared::ABSENT);
-        return None;
-    };
-    let edge = TestEdge::start().await;
-    let tunnel = edge.tunnel("shop").await;
-    let origin = Origin::start().await;
-    let options = Options::new(&binary, edge.edge.addresses().connectors, &edge.ca, &tunnel.token)
-        .over(protocol)
-        .serving(&origin.url());
-    let connector = Cloudflared::start_ready(&options, 4).await;
-    Some(Scene {
-        edge,
-        tunnel,
-        origin,
-        connector,
-        protocol,
-    })
-}
-
-macro_rules! on_both_transports {
-    ($($name:ident),* $(,)?) => {$(
-        mod $name {
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn over_quic() {
-                let name = concat!(stringify!($name), "::over_quic");
-                if let Some(scene) = super::scene(name, super::Protocol::Quic).await {
-                    super::on_scene::$name(scene).await;
-                }
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn over_http2() {
-                let name = concat!(stringify!($name), "::over_http2");
-                if let Some(scene) = super::scene(name, super::Protocol::Http2).await {
-                    super::on_scene::$name(scene).await;
-                }
-            }
-        }
-    )*};
-}
-
-on_both_transports!(
+with_stock_on_both_transports!(
     a_request_arrives_as_it_was,
     bodies_of_every_kind_arrive_whole,
     an_early_answer_reaches_a_client_that_still_sends,
@@ -95,115 +36,111 @@ on_both_transports!(
     a_connector_that_says_goodbye_finishes_its_requests,
 );
 
-mod on_scene {
-    use adit_testing::scenes;
-
-    use super::*;
-
-    pub(super) async fn a_request_arrives_as_it_was(scene: Scene) {
-        scenes::a_request_arrives_as_it_was(scene.way()).await;
-    }
-
-    pub(super) async fn bodies_of_every_kind_arrive_whole(scene: Scene) {
-        scenes::bodies_of_every_kind_arrive_whole(scene.way()).await;
-    }
-
-    pub(super) async fn an_early_answer_reaches_a_client_that_still_sends(scene: Scene) {
-        scenes::an_early_answer_reaches_a_client_that_still_sends(scene.way()).await;
-    }
-
-    pub(super) async fn an_answer_flows_while_the_origin_still_writes(scene: Scene) {
-        scenes::an_answer_flows_while_the_origin_still_writes(scene.way(), &scene.origin).await;
-    }
-
-    pub(super) async fn a_client_that_leaves_cancels_the_origins_work(scene: Scene) {
-        scenes::a_client_that_leaves_cancels_the_origins_work(scene.way(), &scene.origin).await;
-    }
-
-    pub(super) async fn an_origin_that_breaks_off_breaks_the_answer(scene: Scene) {
-        scenes::an_origin_that_breaks_off_breaks_the_answer(scene.way()).await;
-    }
-
-    pub(super) async fn a_websocket_carries_bytes_both_ways(scene: Scene) {
-        scenes::a_websocket_carries_bytes_both_ways(scene.way(), &scene.origin).await;
-    }
-
-    pub(super) async fn an_origin_that_is_down_is_a_502(scene: Scene) {
-        let way = scene.way();
-        drop(scene.origin);
-        scenes::an_origin_that_is_down_is_a_502(way).await;
-    }
-
-    pub(super) async fn a_connector_that_says_goodbye_finishes_its_requests(scene: Scene) {
-        let stop = || scene.connector.process.signal(rustix::process::Signal::TERM);
-        scenes::a_connector_that_says_goodbye_finishes_its_requests(scene.way(), &scene.origin, stop).await;
-        let goodbyes = async || closed_because(&scene.edge, CloseReason::Unregistered) == 4;
-        wait_for("four goodbyes", goodbyes).await;
-    }
-
-    pub(super) async fn a_rotated_secret_keeps_who_is_there_and_refuses_who_comes_with_the_old_one(
-        scene: Scene,
-    ) {
-        let (edge, key) = (&scene.edge, scene.tunnel.key);
-        let rotated = TunnelSecret::new(vec![9; 32]).unwrap();
-        edge.set(key, &rotated, false);
-        let ask = Ask {
-            after: edge.change_number(),
-            question: Question::ListConnections { tunnel: key },
-        };
-        let answers = edge.edge.control().ask(ask, Duration::from_secs(5)).await;
-        assert_eq!(connections_of_all(&answers), Ok(4));
-        scenes::a_request_arrives_as_it_was(scene.way()).await;
-
-        let mut late = connector_of(edge, &scene.tunnel.token, scene.protocol).await;
-        refused(&mut late, scene.protocol, "Unauthorized: Invalid tunnel secret").await;
-        let token = TunnelToken {
-            tunnel: key,
-            secret: rotated,
-        };
-        let renewed = connector_of(edge, &token.encode(), scene.protocol).await;
-        renewed.process.line("Registered tunnel connection").await;
-    }
-
-    pub(super) async fn a_deleted_tunnel_loses_its_connections_and_takes_none(scene: Scene) {
-        scene.edge.set(scene.tunnel.key, &scene.tunnel.secret, true);
-        wait_for("four evictions", async || {
-            closed_because(&scene.edge, CloseReason::Evicted) == 4
-        })
-        .await;
-        scene.connector.process.line("Retrying connection in up to").await;
-        assert_eq!(
-            get(scene.edge.http(), HOST, "/").await.unwrap().status.as_u16(),
-            530
-        );
-        assert_eq!(
-            closed_because(&scene.edge, CloseReason::Evicted),
-            4,
-            "it was let in again"
-        );
-    }
-
-    pub(super) async fn a_connector_that_is_killed_leaves_a_530(mut scene: Scene) {
-        scene.connector.process.kill().await;
-        wait_within(Duration::from_secs(6), "a 530", async || {
-            get(scene.edge.http(), HOST, "/").await.unwrap().status.as_u16() == 530
-        })
-        .await;
-        let answer = get(scene.edge.http(), HOST, "/").await.unwrap();
-        assert!(answer.text().starts_with("error code: 1033"), "{}", answer.text());
-        wait_for("four closed connections", async || {
-            closed_because(&scene.edge, CloseReason::Lost) == 4
-        })
-        .await;
+async fn a_request_arrives_as_it_was(scene: Scene) {
+    for way in scene.ways() {
+        scenes::a_request_arrives_as_it_was(way).await;
     }
 }
 
-fn closed_because(edge: &TestEdge, reason: CloseReason) -> usize {
-    let events = edge.store.events.lock();
-    events
-        .iter()
-        .filter(|event| matches!(event, PresenceEvent::Closed(closed) if closed.reason == reason))
-        .count()
+async fn bodies_of_every_kind_arrive_whole(scene: Scene) {
+    for way in scene.ways() {
+        scenes::bodies_of_every_kind_arrive_whole(way).await;
+    }
+}
+
+async fn an_early_answer_reaches_a_client_that_still_sends(scene: Scene) {
+    scenes::an_early_answer_reaches_a_client_that_still_sends(scene.way()).await;
+}
+
+async fn an_answer_flows_while_the_origin_still_writes(scene: Scene) {
+    for way in scene.ways() {
+        scenes::an_answer_flows_while_the_origin_still_writes(way, &scene.origin).await;
+    }
+}
+
+async fn a_client_that_leaves_cancels_the_origins_work(scene: Scene) {
+    for way in scene.ways() {
+        scenes::a_client_that_leaves_cancels_the_origins_work(way, &scene.origin).await;
+    }
+}
+
+async fn an_origin_that_breaks_off_breaks_the_answer(scene: Scene) {
+    for way in scene.ways() {
+        scenes::an_origin_that_breaks_off_breaks_the_answer(way).await;
+    }
+}
+
+async fn a_websocket_carries_bytes_both_ways(scene: Scene) {
+    for way in scene.ways() {
+        scenes::a_websocket_carries_bytes_both_ways(way, &scene.origin).await;
+    }
+}
+
+async fn an_origin_that_is_down_is_a_502(scene: Scene) {
+    let way = scene.way();
+    drop(scene.origin);
+    scenes::an_origin_that_is_down_is_a_502(way).await;
+}
+
+async fn a_connector_that_says_goodbye_finishes_its_requests(scene: Scene) {
+    let stop = || scene.connector.process.signal(rustix::process::Signal::TERM);
+    scenes::a_connector_that_says_goodbye_finishes_its_requests(scene.way(), &scene.origin, stop).await;
+    let goodbyes = async || closed_because(&scene.edge.store, CloseReason::Unregistered) == 4;
+    wait_for("four goodbyes", goodbyes).await;
+}
+
+async fn a_rotated_secret_keeps_who_is_there_and_refuses_who_comes_with_the_old_one(scene: Scene) {
+    let (edge, key) = (&scene.edge, scene.tunnel.key);
+    let rotated = TunnelSecret::new(vec![9; 32]).unwrap();
+    edge.set(key, &rotated, false);
+    let ask = Ask {
+        after: edge.change_number(),
+        question: Question::ListConnections { tunnel: key },
+    };
+    let answers = edge.edge.control().ask(ask, Duration::from_secs(5)).await;
+    assert_eq!(connections_of_all(&answers), Ok(4));
+    scenes::a_request_arrives_as_it_was(scene.way()).await;
+
+    let mut late = connector_of(edge, &scene.tunnel.token, scene.protocol).await;
+    refused(&mut late, scene.protocol, "Unauthorized: Invalid tunnel secret").await;
+    let token = TunnelToken {
+        tunnel: key,
+        secret: rotated,
+    };
+    let renewed = connector_of(edge, &token.encode(), scene.protocol).await;
+    renewed.process.line("Registered tunnel connection").await;
+}
+
+async fn a_deleted_tunnel_loses_its_connections_and_takes_none(scene: Scene) {
+    scene.edge.set(scene.tunnel.key, &scene.tunnel.secret, true);
+    wait_for("four evictions", async || {
+        closed_because(&scene.edge.store, CloseReason::Evicted) == 4
+    })
+    .await;
+    scene.connector.process.line("Retrying connection in up to").await;
+    assert_eq!(
+        get(scene.edge.http(), HOST, "/").await.unwrap().status.as_u16(),
+        530
+    );
+    assert_eq!(
+        closed_because(&scene.edge.store, CloseReason::Evicted),
+        4,
+        "it was let in again"
+    );
+}
+
+async fn a_connector_that_is_killed_leaves_a_530(mut scene: Scene) {
+    scene.connector.process.kill().await;
+    wait_within(Duration::from_secs(6), "a 530", async || {
+        get(scene.edge.http(), HOST, "/").await.unwrap().status.as_u16() == 530
+    })
+    .await;
+    let answer = get(scene.edge.http(), HOST, "/").await.unwrap();
+    assert!(answer.text().starts_with("error code: 1033"), "{}", answer.text());
+    wait_for("four closed connections", async || {
+        closed_because(&scene.edge.store, CloseReason::Lost) == 4
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -248,28 +185,5 @@ async fn the_token_of_a_site_is_refused_with_the_reason() {
     assert!(
         edge.store.events.lock().is_empty(),
         "a refused connector was reported"
-    );
-}
-
-/// A stock connector with a token, just started.
-async fn connector_of(edge: &TestEdge, token: &str, protocol: Protocol) -> Cloudflared {
-    let binary = cloudflared::binary().unwrap();
-    let address = edge.edge.addresses().connectors;
-    let options = Options::new(&binary, address, &edge.ca, token).over(protocol);
-    Cloudflared::start(&options).await
-}
-
-/// Waits until a connector says that it was refused, and goes on trying.
-async fn refused(connector: &mut Cloudflared, protocol: Protocol, reason: &str) {
-    // Over QUIC it keeps the reason to itself.
-    let refusal = match protocol {
-        Protocol::Quic => "control stream encountered a failure",
-        Protocol::Http2 => reason,
-    };
-    connector.process.line(refusal).await;
-    connector.process.line("Retrying connection in up to").await;
-    assert!(
-        connector.process.is_running(),
-        "{protocol}: the connector gave up"
     );
 }

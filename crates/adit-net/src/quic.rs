@@ -10,6 +10,7 @@ mod dialer;
 mod keys;
 mod listener;
 mod recv;
+mod runtime;
 mod send;
 mod transport;
 

@@ -1,5 +1,6 @@
 //! A small HTTP client that connects to a listener and names any host, so that no test needs DNS.
 
+mod flow;
 mod http2;
 
 use std::{fmt::Debug, net::SocketAddr};
@@ -12,6 +13,7 @@ use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::JoinSet};
 
+pub use flow::Flow;
 pub use http2::{send_http2, websocket_http2};
 
 /// An answer, read to its end.

@@ -1,5 +1,7 @@
 //! The stock connector, unmodified, as a user would run it against an edge of one's own.
 
+mod access;
+
 use std::{
     env,
     ffi::OsStr,
@@ -15,11 +17,15 @@ use tokio::{process::Command, time::timeout};
 
 use crate::{client, process::Process, wait::wait_within};
 
+pub use access::{Access, ConnectProxy, access_ssh, access_tcp};
+
 /// Why a test with the stock connector is left out.
 pub const ABSENT: &str = "no stock cloudflared: ADIT_CLOUDFLARED names none and none is on PATH";
 
 /// It asks DNS for servers of its vendor first, and a resolver that drops packets takes its time.
 const READY_LIMIT: Duration = Duration::from_secs(45);
+/// Its configuration file, in its home.
+const CONFIG: &str = "adit-test.yml";
 /// For commands that talk to the API and end.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
@@ -84,6 +90,12 @@ pub struct Options {
     pub url: Option<String>,
     /// How long open requests may finish after SIGTERM.
     pub grace_period: Duration,
+    /// Whether it checks its ways to the edge first, and shows a table of them.
+    pub prechecks: bool,
+    /// Further flags of `tunnel`, which stand before `run` and go over those above.
+    pub flags: Vec<String>,
+    /// What stands in its configuration file; `None` for none.
+    pub config: Option<String>,
     /// What it logs: `info` at least, which tells where `/ready` is; `debug` shows each request.
     pub log_level: &'static str,
 }
@@ -100,6 +112,9 @@ impl Options {
             token: token.to_owned(),
             url: None,
             grace_period: Duration::from_secs(2),
+            prechecks: false,
+            flags: Vec::new(),
+            config: None,
             log_level: "debug",
         }
     }
@@ -118,10 +133,28 @@ impl Options {
         self
     }
 
+    /// With this configuration file, YAML; its rules are used without an origin.
+    #[must_use]
+    pub fn configured(mut self, yaml: &str) -> Self {
+        self.config = Some(yaml.to_owned());
+        self
+    }
+
+    /// With these flags of `tunnel`.
+    #[must_use]
+    pub fn with(mut self, flags: &[&str]) -> Self {
+        self.flags.extend(flags.iter().copied().map(str::to_owned));
+        self
+    }
+
     fn arguments(&self) -> Vec<String> {
-        let mut args: Vec<String> = ["tunnel", "--no-autoupdate", "--no-prechecks"]
-            .map(str::to_owned)
-            .into();
+        let mut args: Vec<String> = ["tunnel", "--no-autoupdate"].map(str::to_owned).into();
+        if !self.prechecks {
+            args.push("--no-prechecks".to_owned());
+        }
+        if self.config.is_some() {
+            args.extend(["--config", CONFIG].map(str::to_owned));
+        }
         // One address alone makes it spin without back-off once it fails; four give it four connections.
         for _ in 0..4 {
             args.extend(["--edge".to_owned(), self.edge.to_string()]);
@@ -132,11 +165,11 @@ impl Options {
             "--grace-period".to_owned(),
             format!("{}ms", self.grace_period.as_millis()),
         ]);
-        args.extend([
-            "--protocol".to_owned(),
-            self.protocol.to_string(),
-            "run".to_owned(),
-        ]);
+        if !self.flags.iter().any(|flag| flag == "--protocol") {
+            args.extend(["--protocol".to_owned(), self.protocol.to_string()]);
+        }
+        args.extend(self.flags.iter().cloned());
+        args.push("run".to_owned());
         if let Some(url) = &self.url {
             args.extend(["--url".to_owned(), url.clone()]);
         }
@@ -160,6 +193,9 @@ impl Cloudflared {
     /// When it does not come up, showing what it wrote.
     pub async fn start(options: &Options) -> Self {
         let home = TempDir::new().expect("a temporary directory can be made");
+        if let Some(config) = &options.config {
+            std::fs::write(home.path().join(CONFIG), config).expect("a file can be written");
+        }
         let mut command = clean_command(&options.binary, home.path());
         // In the environment, since arguments are there for every user to read.
         command

@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod grpc;
 mod websocket;
 
 use std::{
@@ -24,6 +25,7 @@ use tokio::{
 };
 
 pub use body::pattern;
+pub use grpc::GrpcOrigin;
 
 /// An HTTP origin on loopback (HTTP/1.1, and HTTP/2 with prior knowledge). Dropping it closes everything at once.
 ///

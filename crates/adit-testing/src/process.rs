@@ -5,6 +5,8 @@ mod usage;
 
 use std::{
     collections::VecDeque,
+    fs::File,
+    path::Path,
     process::{ExitStatus, Stdio},
     sync::Arc,
     time::Duration,
@@ -51,11 +53,24 @@ impl Process {
     /// When it cannot be started.
     #[must_use]
     pub fn spawn(name: &str, mut command: Command) -> Self {
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::spawn_as_told(name, command)
+    }
+
+    /// Starts the command with no input; what it writes to stdout and stderr goes into a new file, and no line is kept.
+    ///
+    /// # Panics
+    /// When it cannot be started, or the file cannot be made.
+    #[must_use]
+    pub fn spawn_logging(name: &str, mut command: Command, file: &Path) -> Self {
+        let file = File::create(file).expect("a file for its output");
+        let twin = file.try_clone().expect("two descriptors of one file");
+        command.stdout(file).stderr(twin);
+        Self::spawn_as_told(name, command)
+    }
+
+    fn spawn_as_told(name: &str, mut command: Command) -> Self {
+        command.stdin(Stdio::null()).kill_on_drop(true);
         let mut child = match command.spawn() {
             Ok(child) => child,
             Err(error) => panic!(

@@ -36,6 +36,11 @@ use crate::{
     tunnel::TunnelArgs,
 };
 
+/// Requests allocate small things in one thread and free them in another, which this one is made for: see
+/// docs/performance.md.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Self-hosted Cloudflare Tunnel: API, edge and connector in one binary.
 #[derive(Debug, Parser)]
 #[command(name = "adit", version, propagate_version = false, disable_help_subcommand = true, after_help = AFTER_HELP)]
@@ -109,7 +114,9 @@ fn main() -> ExitCode {
     };
     // Only fails if a provider is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    match run(command, personality) {
+    let outcome = run(command, personality);
+    logging::flush();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output::note(&failure.to_string());

@@ -1,14 +1,18 @@
-//! Quick tunnels of the stock connector through `adit up`, each a process of its own.
+//! Point 30 of the checklist: quick tunnels through `adit up`, each a process of its own.
 
 mod support;
 
 use std::time::Duration;
 
+use adit_model::{TunnelKey, TunnelSecret};
+use adit_net::tls::TrustAnchors;
 use adit_testing::{
     cloudflared::{ABSENT, Cloudflared, Options, Protocol, binary},
     origin::Origin,
+    scripted::ScriptedConnector,
     skip,
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use support::Server;
 
 #[tokio::test]
@@ -48,4 +52,27 @@ async fn a_quick_tunnel_that_nobody_connects_is_forgotten() {
     // The edge learns of it after its maker does.
     server.answers(host, 530, Duration::from_secs(4)).await;
     server.answers(host, 404, Duration::from_secs(20)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_credentials_of_a_quick_tunnel_serve_its_host_name() {
+    let server = Server::start().await;
+    let anchors = TrustAnchors::from_pem(&std::fs::read(server.ca()).unwrap()).unwrap();
+    for protocol in Protocol::ALL {
+        let made = server.quick_tunnel().await;
+        let text = |key: &str| made[key].as_str().unwrap();
+        let key = TunnelKey {
+            account: text("account_tag").parse().unwrap(),
+            tunnel: text("id").parse().unwrap(),
+        };
+        let secret = TunnelSecret::new(STANDARD.decode(text("secret")).unwrap()).unwrap();
+        let host = text("hostname");
+        server.answers(host, 530, Duration::from_secs(4)).await;
+        let edge = server.listener("edge");
+        let mut connector = ScriptedConnector::registered(edge, &anchors, protocol, &key, &secret).await;
+        let (answer, ()) = tokio::join!(server.get(host, "/"), async {
+            connector.next().await.say(200, "quick").await;
+        });
+        assert_eq!(answer.text(), "quick", "{protocol}");
+    }
 }

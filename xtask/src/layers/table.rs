@@ -46,6 +46,8 @@ pub(super) const ROWS: &[(&str, &[&str])] = &[
             "adit-api",
             "adit-core",
             "adit-model",
+            "adit-net",
+            "adit-rpc",
             "adit-store",
             "adit-testing",
             "adit-wire",

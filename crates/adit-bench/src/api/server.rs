@@ -13,7 +13,7 @@ use tokio::{net::TcpListener, process::Command, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{Line, edge::IdleEdge, http::Client};
-use crate::modes::{adit::clean, until::until};
+use crate::modes::{edge::clean, until::until};
 
 pub(super) const TOKEN: &str = "adit-bench-0123456789-0123456789-0123456789";
 const DOMAIN: &str = "bench.example";

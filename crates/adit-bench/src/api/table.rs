@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Times;
+use crate::figures::{Line, met, sum, table};
 
 /// The most times that a list may cost what its SQL costs, at the median.
 const MOST_TIMES: f64 = 3.0;
@@ -56,57 +57,6 @@ impl fmt::Display for CallLine {
     }
 }
 
-/// A figure that is no call's.
-#[derive(Debug)]
-pub(super) struct Line {
-    name: &'static str,
-    figure: String,
-    target: String,
-    /// `None` where nothing is demanded.
-    met: Option<bool>,
-}
-
-impl Line {
-    /// One figure with an upper bound.
-    pub(super) fn at_most(name: &'static str, value: f64, most: f64) -> Self {
-        Self {
-            name,
-            figure: format!("{value:.2}"),
-            target: format!("≤ {most}"),
-            met: Some(value <= most),
-        }
-    }
-
-    /// The median of some rounds with a lower bound.
-    pub(super) fn at_least(name: &'static str, rounds: &[f64], least: Option<f64>) -> Self {
-        let mut sorted = rounds.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let median = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
-        let (low, high) = (
-            sorted.first().copied().unwrap_or_default(),
-            sorted.last().copied().unwrap_or_default(),
-        );
-        let digits = if median < 10.0 { 2 } else { 0 };
-        Self {
-            name,
-            figure: format!("{median:.digits$} [{low:.digits$}, {high:.digits$}]"),
-            target: least.map_or_else(String::new, |least| format!("≥ {least}")),
-            met: least.map(|least| median >= least),
-        }
-    }
-}
-
-impl fmt::Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let met = self.met.map_or("", met);
-        write!(f, "| {} | {} | {} | {met} |", self.name, self.figure, self.target)
-    }
-}
-
-const fn met(met: bool) -> &'static str {
-    if met { "met" } else { "MISSED" }
-}
-
 /// Two tables and a sum.
 pub(super) fn of(calls: &[CallLine], lines: &[Line]) -> String {
     let mut text = "| call, ms | median | p99 | p99 ≤ | its SQL, median | times | times ≤ | |\n\
@@ -115,14 +65,11 @@ pub(super) fn of(calls: &[CallLine], lines: &[Line]) -> String {
     for call in calls {
         text.push_str(&format!("{call}\n"));
     }
-    text.push_str("\n| figure, median [lowest, highest] of rounds | | target | |\n|---|---:|---:|---|\n");
-    for line in lines {
-        text.push_str(&format!("{line}\n"));
-    }
+    text.push('\n');
+    text.push_str(&table(lines));
+    text.push('\n');
     let targets = calls.iter().map(CallLine::met);
-    let targets: Vec<bool> = targets.chain(lines.iter().filter_map(|line| line.met)).collect();
-    let kept = targets.iter().filter(|met| **met).count();
-    text.push_str(&format!("\n{kept} of {} lines with targets: met", targets.len()));
+    text.push_str(&sum(targets.chain(lines.iter().filter_map(Line::met))));
     text
 }
 
@@ -149,9 +96,8 @@ mod tests {
         assert_eq!(slow.to_string(), "| get | 3.00 | 3.00 | 2 | | | | MISSED |");
         let lines = [
             Line::at_least("rate", &[1.0, 3.0, 2.0], Some(2.0)),
-            Line::at_least("other", &[1.0], None),
+            Line::seen("other", &[1.0]),
         ];
-        assert_eq!(lines[0].to_string(), "| rate | 2.00 [1.00, 3.00] | ≥ 2 | met |");
         assert!(of(&[fast, slow], &lines).ends_with("2 of 3 lines with targets: met"));
     }
 }

@@ -13,7 +13,7 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 
 /// A running Adit's API.
-pub(super) struct Api {
+pub(crate) struct Api {
     addr: SocketAddr,
     token: String,
     account: String,
@@ -21,10 +21,10 @@ pub(super) struct Api {
 }
 
 /// A tunnel with a public name.
-pub(super) struct Tunnel {
-    pub(super) id: String,
-    pub(super) token: String,
-    pub(super) host: String,
+pub(crate) struct PublicTunnel {
+    pub(crate) id: String,
+    pub(crate) token: String,
+    pub(crate) host: String,
 }
 
 impl Api {
@@ -44,20 +44,26 @@ impl Api {
         })
     }
 
-    pub(super) async fn create_tunnel(&self) -> anyhow::Result<Tunnel> {
+    /// A tunnel's id and the token that runs it.
+    pub(crate) async fn create_tunnel(&self, name: &str) -> anyhow::Result<(String, String)> {
         let tunnels = format!("/accounts/{}/cfd_tunnel", self.account);
         let tunnel = self
             .call(
                 Method::POST,
                 &tunnels,
-                &json!({ "name": "bench", "config_src": "local" }),
+                &json!({ "name": name, "config_src": "local" }),
             )
             .await?;
         let id = tunnel["id"].as_str().context("the tunnel has no id")?.to_owned();
         let token = self
             .call(Method::GET, &format!("{tunnels}/{id}/token"), &Value::Null)
             .await?;
+        let token = token.as_str().context("no tunnel token")?.to_owned();
+        Ok((id, token))
+    }
 
+    pub(crate) async fn create_public_tunnel(&self) -> anyhow::Result<PublicTunnel> {
+        let (id, token) = self.create_tunnel("bench").await?;
         let host = format!("bench.{}", self.domain);
         let zones = self
             .call(Method::GET, &format!("/zones?name={}", self.domain), &Value::Null)
@@ -70,15 +76,11 @@ impl Api {
         let record = json!({ "type": "CNAME", "name": host, "content": content, "proxied": true, "ttl": 1 });
         self.call(Method::POST, &format!("/zones/{zone}/dns_records"), &record)
             .await?;
-        Ok(Tunnel {
-            id,
-            token: token.as_str().context("no tunnel token")?.to_owned(),
-            host,
-        })
+        Ok(PublicTunnel { id, token, host })
     }
 
     /// How many connections the tunnel has.
-    pub(super) async fn connections(&self, tunnel: &str) -> anyhow::Result<usize> {
+    pub(crate) async fn connections(&self, tunnel: &str) -> anyhow::Result<usize> {
         let path = format!("/accounts/{}/cfd_tunnel/{tunnel}/connections", self.account);
         let connectors = self.call(Method::GET, &path, &Value::Null).await?;
         let connectors = connectors.as_array().context("no list of connectors")?;

@@ -1,19 +1,15 @@
 //! Two HAProxy processes with TLS between: what a tunnel would cost if it were two well-made proxies.
 
-use std::{
-    fs,
-    net::{SocketAddr, TcpListener},
-    path::Path,
-};
+use std::{fs, net::SocketAddr, path::Path};
 
-use adit_testing::{client, process::Process};
-use anyhow::{Context, ensure};
+use adit_testing::process::Process;
+use anyhow::Context;
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{Parts, Way, until::until};
-use crate::{load::Target, origin::SMALL};
+use super::{Parts, Way, answers, free_address};
+use crate::load::Target;
 
 const INNER_NAME: &str = "inner.haproxy.localhost";
 
@@ -28,25 +24,14 @@ pub(super) async fn start(parts: &Parts) -> anyhow::Result<Way> {
         addr: outer,
         host: "origin.localhost".to_owned(),
     };
-    until("HAProxy to answer", async || {
-        let answer = client::get(outer, &target.host, SMALL)
-            .await
-            .map_err(anyhow::Error::from_boxed)?;
-        ensure!(answer.status == 200, "it answers {}", answer.status);
-        Ok(())
-    })
-    .await?;
+    answers(&target, "HAProxy").await?;
     Ok(Way {
         target,
         edge: Some(edge),
         connector: Some(connector),
+        https: None,
         directories: vec![directory],
     })
-}
-
-/// HAProxy takes no port 0, so a port is tried out and given back.
-fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 fn spawn(directory: &Path, name: &str, config: &str) -> anyhow::Result<Process> {

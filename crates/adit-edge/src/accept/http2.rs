@@ -14,6 +14,8 @@ use tracing::{debug, error, info};
 use super::{REGISTRATION_DEADLINE, serve_control};
 use crate::{connection::Transport, context::Context, registrar::ControlStream};
 
+/// How long the goodbye to a connector may take to reach it.
+const GOODBYE: Duration = Duration::from_millis(500);
 /// How long to wait after the system refused to accept (out of descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -53,20 +55,32 @@ async fn serve(context: Arc<Context>, incoming: TlsIncoming) {
         }
     };
     let control = ControlStream::new(Arc::clone(&context), Transport::Http2(session.clone()), remote);
+    let driving = driver.run();
+    tokio::pin!(driving);
     let reason = tokio::select! {
-        end = driver.run() => {
+        end = &mut driving => {
             debug!(%remote, ?end, "HTTP/2 connection ended");
-            CloseReason::Lost
+            control.ended(CloseReason::Lost);
+            return session.close();
         }
         reason = carry(&context, &session, &control) => reason,
+        () = session.until_draining() => CloseReason::EdgeStopped,
         () = context.stopped.cancelled() => CloseReason::EdgeStopped,
     };
     control.ended(reason);
+    if reason == CloseReason::EdgeStopped {
+        // The control stream has ended with `carry`: a GOAWAY follows the last exchange.
+        session.drain();
+        let _ = tokio::time::timeout(GOODBYE, driving).await;
+    }
     session.close();
 }
 
 /// Returns why the connection should end; if the connector ends it by itself, never.
 async fn carry(context: &Arc<Context>, session: &H2Session, control: &Arc<ControlStream>) -> CloseReason {
+    // A stock connector over HTTP/2 exits when its first registration is refused for any reason but its secret or its
+    // tunnel; it waits without a limit for the stream on which it registers.
+    context.tunnels.until_ready().await;
     let opened = tokio::time::timeout(REGISTRATION_DEADLINE, open_control_stream(session)).await;
     let Ok(Ok((reader, writer))) = opened else {
         return CloseReason::Misbehaved;

@@ -9,7 +9,7 @@ use tracing::{debug, info};
 use super::{REGISTRATION_DEADLINE, serve_control};
 use crate::{connection::Transport, context::Context, registrar::ControlStream};
 
-/// Accepts connectors until the edge drains.
+/// Accepts connectors until the edge drains, and refuses them from then on, so that they go elsewhere at once.
 pub(crate) async fn accept(context: Arc<Context>, listener: Arc<QuicListener>) {
     loop {
         tokio::select! {
@@ -23,6 +23,11 @@ pub(crate) async fn accept(context: Arc<Context>, listener: Arc<QuicListener>) {
         }
     }
     listener.stop_accepting();
+    tokio::select! {
+        // Refusals leave from here; it accepts nobody.
+        _ = listener.accept() => {}
+        () = context.stopped.cancelled() => {}
+    }
 }
 
 async fn serve(context: Arc<Context>, incoming: QuicIncoming) {

@@ -8,10 +8,12 @@ use std::{
     time::Duration,
 };
 
+use adit_core::choice::Choice;
 use adit_wire::{ConnectAnswer, FlowKind, RequestHead, ResponseHead};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use super::{
     PublicLimits,
@@ -29,8 +31,8 @@ use crate::{
 
 /// How many connections are tried before a request that none of them took is given up.
 const ATTEMPTS: usize = 3;
-/// How often a request on a suspect connection looks for another one.
-const ANOTHER_LOOK: Duration = Duration::from_millis(100);
+/// How long a request waits for room while every connection is full.
+const ROOM_PATIENCE: Duration = Duration::from_secs(5);
 
 /// An exchange whose answer's head is there.
 pub(super) struct Answered {
@@ -55,7 +57,7 @@ pub(super) async fn ask(
 ) -> Result<Answered, Page> {
     let websocket = head.kind == FlowKind::WebSocket;
     let has_body = websocket || !body.is_end_stream();
-    let (place, upload, answer) = open(route, route.choose(), head, has_body, record).await?;
+    let (place, upload, answer) = open(route, None, head, has_body, record).await?;
     let (upload, mut pump): (Option<Upload>, Option<Pump>) = match (websocket, has_body) {
         (true, _) => (Some(upload), None),
         (false, true) => {
@@ -125,7 +127,7 @@ async fn ask_safely(
         head = answer.head() => match head {
             Err(UpstreamError::Lost(_)) => {
                 first.tunnel.remove(&first.connection);
-                route.choose_instead_of(&first.connection).or_else(|| route.choose())
+                route.choose_instead_of(&first.connection)
             }
             answered => return without_body(answered, place, record),
         },
@@ -155,14 +157,16 @@ fn without_body(
 async fn a_healthier_one(route: &Route, connection: &Arc<Connection>) -> Chosen {
     loop {
         connection.suspected().await;
+        let changed = route.until_changed();
         if let Some(healthier) = route.choose_instead_of(connection) {
             return healthier;
         }
-        tokio::time::sleep(ANOTHER_LOOK).await;
+        changed.await;
     }
 }
 
-/// Opens the exchange on `first`, or, if that never took it, on some other connection that the route leads to.
+/// Opens the exchange on `first`, if it is given, or else, or if that never took it, on some other connection that the
+/// route leads to.
 async fn open(
     route: &Route,
     first: Option<Chosen>,
@@ -170,30 +174,64 @@ async fn open(
     has_body: bool,
     record: &mut AccessRecord,
 ) -> Result<(Place, Upload, Answer), Page> {
-    let mut next = first;
-    for _ in 0..ATTEMPTS {
-        let place = Place::on(next.ok_or(Page::NoConnection)?);
+    let (mut next, mut attempts, mut patience) = (first, 0, None);
+    while attempts < ATTEMPTS {
+        let chosen = match next.take() {
+            Some(chosen) => chosen,
+            None => with_room(route, &mut patience).await?,
+        };
+        let Some(place) = Place::on(chosen) else {
+            continue;
+        };
         let on = place.chosen();
-        record.via(on);
         match upstream::open(&on.connection, head, has_body).await {
             Ok((upload, answer)) => {
+                record.via(on);
                 record.sent();
+                if patience.is_some() {
+                    on.tunnel.room();
+                }
                 return Ok((place, upload, answer));
             }
+            Err(UpstreamError::Full) => on.connection.fill(),
             // The connection broke and is about to leave the registry: the next choice may be luckier.
             Err(UpstreamError::NotSent) => {
+                record.via(on);
                 on.tunnel.remove(&on.connection);
+                attempts += 1;
             }
             Err(
                 error @ (UpstreamError::Lost(_) | UpstreamError::Broken(_) | UpstreamError::Malformed(_)),
             ) => {
+                record.via(on);
                 record.fail(&error);
                 return Err(Page::BadRequest("The request cannot be forwarded."));
             }
         }
-        next = route.choose();
     }
     Err(Page::NoConnection)
+}
+
+/// The next connection to ask. While all are full it waits for room, until `deadline`, which the first wait sets.
+async fn with_room(route: &Route, deadline: &mut Option<Instant>) -> Result<Chosen, Page> {
+    loop {
+        let room = match route.choose() {
+            Choice::Take(chosen) if deadline.is_none_or(|deadline| Instant::now() < deadline) => {
+                return Ok(chosen);
+            }
+            Choice::Take(_) => return Err(Page::TunnelFull),
+            Choice::Nobody => return Err(Page::NoConnection),
+            Choice::Full => route.until_room(),
+        };
+        // There may be room since the look that began the wait.
+        if let Choice::Take(chosen) = route.choose() {
+            return Ok(chosen);
+        }
+        let deadline = *deadline.get_or_insert_with(|| Instant::now() + ROOM_PATIENCE);
+        if tokio::time::timeout_at(deadline, room).await.is_err() {
+            return Err(Page::TunnelFull);
+        }
+    }
 }
 
 /// Waits for the answer's head while the request's body flows. `None`: the client stopped sending.

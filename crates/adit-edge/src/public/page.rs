@@ -12,6 +12,8 @@ pub(super) enum Page {
     UnknownHost,
     /// A route whose tunnel has no connection.
     NoConnection,
+    /// Every connection of the tunnel carries as many requests as its connector allows, and none ended in time.
+    TunnelFull,
     /// The connector did not reach the origin.
     OriginUnreachable,
     /// The connector, or the way to it, broke before the origin's answer came.
@@ -35,6 +37,7 @@ impl Page {
         match self {
             Self::UnknownHost => StatusCode::NOT_FOUND,
             Self::NoConnection => StatusCode::from_u16(530).unwrap_or(StatusCode::BAD_GATEWAY),
+            Self::TunnelFull => StatusCode::SERVICE_UNAVAILABLE,
             Self::OriginUnreachable | Self::ConnectorBroke => StatusCode::BAD_GATEWAY,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::ConnectRefused => StatusCode::METHOD_NOT_ALLOWED,
@@ -54,6 +57,10 @@ impl Page {
             Self::NoConnection => (
                 "error code: 1033",
                 "The tunnel of this host name has no connector. Start one with `adit tunnel run` or `cloudflared tunnel run`.",
+            ),
+            Self::TunnelFull => (
+                "the tunnel is full",
+                "Every connection of this tunnel carries as many requests as its connector allows. Try again, or start another connector.",
             ),
             Self::OriginUnreachable => (
                 "bad gateway",
@@ -85,7 +92,7 @@ impl Page {
     pub(super) const fn hop(self) -> &'static str {
         match self {
             Self::UnknownHost | Self::Loop | Self::Overloaded => "edge",
-            Self::NoConnection | Self::ConnectorBroke => "connector",
+            Self::NoConnection | Self::TunnelFull | Self::ConnectorBroke => "connector",
             Self::OriginUnreachable => "origin",
             Self::BadRequest(_) | Self::ConnectRefused | Self::TooManyHeaders | Self::RequestTimeout => {
                 "client"
@@ -112,15 +119,15 @@ impl Page {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if matches!(self, Self::TunnelFull | Self::Overloaded) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         if matches!(
             self,
             Self::BadRequest(_) | Self::ConnectRefused | Self::RequestTimeout | Self::Overloaded
         ) {
             // Whoever sends such things may mean something else by what follows.
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        if self == Self::Overloaded {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         let body = ResponseBody::page(Bytes::from(text));
         respond(self.status(), headers, body, record)

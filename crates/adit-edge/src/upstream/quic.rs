@@ -11,10 +11,8 @@ pub(super) async fn open(
     head: &RequestHead,
     has_body: bool,
 ) -> Result<(Upload, Answer), UpstreamError> {
-    let (mut send, receive) = connection
-        .open_stream()
-        .await
-        .map_err(|_| UpstreamError::NotSent)?;
+    let opened = connection.try_open_stream().map_err(|_| UpstreamError::NotSent)?;
+    let (mut send, receive) = opened.ok_or(UpstreamError::Full)?;
     send.write_chunk(Bytes::from(head.encode()))
         .await
         .map_err(|_| UpstreamError::NotSent)?;

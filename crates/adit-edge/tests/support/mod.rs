@@ -1,12 +1,20 @@
 //! An edge on loopback with a store in memory.
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "each test file uses a part"
+)]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+pub(crate) mod scripted;
+pub(crate) mod stock;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use adit_core::port::{
-    Change, ChangeNumber, Changes, Directory, HostRoute, Presence, PresenceEvent, Snapshot, StoreError,
-    TunnelEntry,
+    Change, ChangeNumber, Changes, CloseReason, Directory, HostRoute, Presence, PresenceEvent, Snapshot,
+    StoreError, TunnelEntry,
 };
 use adit_edge::{
     Edge, EdgeConfig, PublicLimits,
@@ -24,17 +32,22 @@ use parking_lot::Mutex;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+/// The host name of most tests' tunnel.
+pub(crate) const HOST: &str = "shop.adit.localhost";
 pub(crate) const DOMAIN: &str = "adit.localhost";
 
 /// A store that remembers every change, and what the edge reported.
 pub(crate) struct MemoryStore {
     changes: watch::Sender<Vec<Change>>,
+    /// It answers nothing before this.
+    there: watch::Sender<bool>,
     pub(crate) events: Mutex<Vec<PresenceEvent>>,
 }
 
 #[async_trait]
 impl Directory for MemoryStore {
     async fn snapshot(&self) -> Result<(Snapshot, ChangeNumber), StoreError> {
+        let _ = self.there.subscribe().wait_for(|there| *there).await;
         Ok((
             Snapshot {
                 tunnels: Vec::new(),
@@ -74,17 +87,44 @@ pub(crate) struct TestTunnel {
     pub(crate) secret: TunnelSecret,
 }
 
+impl TestTunnel {
+    pub(crate) fn new(key: TunnelKey, secret: TunnelSecret) -> Self {
+        let token = TunnelToken {
+            tunnel: key,
+            secret: secret.clone(),
+        };
+        Self {
+            key,
+            token: token.encode(),
+            secret,
+        }
+    }
+}
+
 impl TestEdge {
     pub(crate) async fn start() -> Self {
         Self::start_with(PublicLimits::default()).await
     }
 
     pub(crate) async fn start_with(limits: PublicLimits) -> Self {
-        Self::start_within(limits, 1 << 30).await
+        Self::start_beside(limits, 1 << 30, true).await
     }
 
     /// Starts one that may hold so many bytes.
     pub(crate) async fn start_within(limits: PublicLimits, memory_budget: u64) -> Self {
+        Self::start_beside(limits, memory_budget, true).await
+    }
+
+    /// Starts an edge whose store is away until [`TestEdge::store_comes`].
+    pub(crate) async fn start_without_store() -> Self {
+        Self::start_beside(PublicLimits::default(), 1 << 30, false).await
+    }
+
+    pub(crate) fn store_comes(&self) {
+        self.store.there.send_replace(true);
+    }
+
+    async fn start_beside(limits: PublicLimits, memory_budget: u64, store_is_there: bool) -> Self {
         let dir = TempDir::new().unwrap();
         let (authority, _) = Authority::create().unwrap();
         let (leaf_key, _) = LeafKey::create().unwrap();
@@ -92,6 +132,7 @@ impl TestEdge {
         std::fs::write(&ca, authority.pem()).unwrap();
         let store = Arc::new(MemoryStore {
             changes: watch::Sender::new(Vec::new()),
+            there: watch::Sender::new(store_is_there),
             events: Mutex::default(),
         });
         let any = "127.0.0.1:0".parse().unwrap();
@@ -142,12 +183,17 @@ impl TestEdge {
             answer.unwrap().status != 404
         })
         .await;
-        let token = TunnelToken {
-            tunnel: key,
-            secret: secret.clone(),
-        }
-        .encode();
-        TestTunnel { key, token, secret }
+        TestTunnel::new(key, secret)
+    }
+
+    /// Leads one more host name to a tunnel.
+    pub(crate) async fn route(&self, host: &str, tunnel: &TestTunnel) {
+        self.change(Change::Host(host.parse().unwrap(), Some(tunnel.key.into())));
+        wait_for("the route", async || {
+            let answer = adit_testing::client::get(self.http(), host, "/").await;
+            answer.unwrap().status != 404
+        })
+        .await;
     }
 
     pub(crate) fn set(&self, key: TunnelKey, secret: &TunnelSecret, deleted: bool) {
@@ -177,6 +223,15 @@ impl TestEdge {
     pub(crate) fn change_number(&self) -> ChangeNumber {
         ChangeNumber(self.store.changes.borrow().len() as u64)
     }
+}
+
+/// How many connections were reported as closed for that reason.
+pub(crate) fn closed_because(store: &MemoryStore, reason: CloseReason) -> usize {
+    let events = store.events.lock();
+    let closed = events
+        .iter()
+        .filter(|event| matches!(event, PresenceEvent::Closed(closed) if closed.reason == reason));
+    closed.count()
 }
 
 pub(crate) const GRACE: Duration = Duration::from_secs(5);

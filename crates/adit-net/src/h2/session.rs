@@ -59,6 +59,7 @@ impl Default for H2Limits {
 pub struct H2Session {
     /// `None` once the session drains: h2 says goodbye by itself when the last sender is gone.
     sender: Arc<Mutex<Option<SendRequest<Bytes>>>>,
+    draining: CancellationToken,
     ended: CancellationToken,
     life: Life,
     window: watch::Sender<u32>,
@@ -90,6 +91,7 @@ impl H2Session {
         let (window, wanted) = watch::channel(limits.connection_window_bytes);
         let session = Self {
             sender: Arc::new(Mutex::new(Some(sender))),
+            draining: CancellationToken::new(),
             ended: ended.clone(),
             life: life.clone(),
             window,
@@ -155,6 +157,13 @@ impl H2Session {
     /// Opens no more exchanges; the session ends with a GOAWAY once the open ones are done and their halves dropped.
     pub fn drain(&self) {
         drop(self.sender.lock().take());
+        self.draining.cancel();
+    }
+
+    /// Completes once [`H2Session::drain`] was called: whoever keeps an exchange open for the session's own sake ends
+    /// it now.
+    pub async fn until_draining(&self) {
+        self.draining.cancelled().await;
     }
 
     /// Ends the session and its TCP connection at once; open exchanges fail.

@@ -2,11 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use quinn::{Connection, FrameStats, VarInt};
 
 use super::{CloseCause, RecvStream, SendStream};
@@ -17,6 +20,14 @@ use super::{CloseCause, RecvStream, SendStream};
 pub struct QuicConnection {
     connection: Connection,
     window: Arc<AtomicU32>,
+    spare: Arc<Spare>,
+}
+
+/// A stream that was opened to learn that one can be, until somebody has a use for it.
+#[derive(Debug, Default)]
+struct Spare {
+    is_there: AtomicBool,
+    stream: Mutex<Option<(SendStream, RecvStream)>>,
 }
 
 /// What a connection has measured.
@@ -30,6 +41,8 @@ pub struct ConnectionStats {
     pub congestion_window_bytes: u64,
     /// Packets sent so far.
     pub sent_packets: u64,
+    /// Calls to the system that sent them: fewer than packets where one call sends several (GSO).
+    pub send_calls: u64,
     /// Packets believed lost so far.
     pub lost_packets: u64,
     /// UDP payload bytes sent so far.
@@ -48,6 +61,7 @@ impl QuicConnection {
         Self {
             connection,
             window: Arc::new(AtomicU32::new(window)),
+            spare: Arc::default(),
         }
     }
 
@@ -59,6 +73,45 @@ impl QuicConnection {
     pub async fn open_stream(&self) -> Result<(SendStream, RecvStream), CloseCause> {
         let (send, recv) = self.connection.open_bi().await?;
         Ok((SendStream::new(send), RecvStream::new(recv)))
+    }
+
+    /// Opens a bidirectional stream without waiting; `None` while the peer's limit of open streams is reached.
+    ///
+    /// # Errors
+    /// The cause, once the connection is closed.
+    pub fn try_open_stream(&self) -> Result<Option<(SendStream, RecvStream)>, CloseCause> {
+        if self.spare.is_there.load(Ordering::Acquire)
+            && let Some(streams) = self.take_spare()
+        {
+            return Ok(Some(streams));
+        }
+        match pin!(self.connection.open_bi()).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(opened) => {
+                let (send, recv) = opened?;
+                Ok(Some((SendStream::new(send), RecvStream::new(recv))))
+            }
+            Poll::Pending => Ok(None),
+        }
+    }
+
+    /// Waits until a stream can be opened: the next [`QuicConnection::try_open_stream`] has one. Cancel safe.
+    ///
+    /// # Errors
+    /// The cause, once the connection is closed.
+    pub async fn room(&self) -> Result<(), CloseCause> {
+        if !self.spare.is_there.load(Ordering::Acquire) {
+            // quinn tells nobody how many streams are left: one is opened, and kept.
+            let streams = self.open_stream().await?;
+            *self.spare.stream.lock() = Some(streams);
+            self.spare.is_there.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    fn take_spare(&self) -> Option<(SendStream, RecvStream)> {
+        let mut spare = self.spare.stream.lock();
+        self.spare.is_there.store(false, Ordering::Release);
+        spare.take()
     }
 
     /// Waits for the peer's next bidirectional stream, in the order of their ids. Cancel safe.
@@ -144,6 +197,7 @@ impl QuicConnection {
             mtu: stats.path.current_mtu,
             congestion_window_bytes: stats.path.cwnd,
             sent_packets: stats.path.sent_packets,
+            send_calls: stats.udp_tx.ios,
             lost_packets: stats.path.lost_packets,
             sent_bytes: stats.udp_tx.bytes,
             received_bytes: stats.udp_rx.bytes,

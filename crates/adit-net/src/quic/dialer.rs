@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ClientConfig, Endpoint, EndpointConfig, TokioRuntime};
+use quinn::{ClientConfig, Endpoint, EndpointConfig};
 
-use super::{CloseCause, QuicConnection, transport};
+use super::{CloseCause, QuicConnection, runtime::Batching, transport};
 use crate::socket;
 
 /// Dials from one UDP socket, opened at the first dial and kept for the later ones, as stock connectors keep theirs.
@@ -62,12 +62,20 @@ impl QuicDialer {
     pub fn new(tls: Arc<rustls::ClientConfig>, local_ip: Option<IpAddr>) -> io::Result<Self> {
         let crypto = QuicClientConfig::try_from(tls).map_err(io::Error::other)?;
         let mut config = ClientConfig::new(Arc::new(crypto));
-        config.transport_config(transport::connector());
+        config.transport_config(transport::connector(transport::CONNECTOR_PEER_STREAMS));
         Ok(Self {
             config,
             local_ip,
             endpoint: Mutex::new(None),
         })
+    }
+
+    /// Lets the edge have so many streams open at once on each connection, in place of
+    /// [`super::CONNECTOR_PEER_STREAMS`].
+    #[must_use]
+    pub fn allowing_streams(mut self, streams: u32) -> Self {
+        self.config.transport_config(transport::connector(streams));
+        self
     }
 
     /// Dials `addr` and verifies it as `server_name`, within `limit`. Must be called inside a tokio runtime.
@@ -125,7 +133,8 @@ impl QuicDialer {
             return Ok(endpoint.clone());
         }
         let udp = socket::bind_udp(local)?;
-        let endpoint = Endpoint::new(EndpointConfig::default(), None, udp, Arc::new(TokioRuntime))?;
+        let config = transport::endpoint(EndpointConfig::default());
+        let endpoint = Endpoint::new(config, None, udp, Arc::new(Batching))?;
         *slot = Some((local, endpoint.clone()));
         Ok(endpoint)
     }

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{Endpoint, Incoming, ServerConfig, TokioRuntime, VarInt};
+use quinn::{Endpoint, Incoming, ServerConfig, VarInt};
 
 use super::admission::{Admission, Gate};
-use super::{CloseCause, HandshakeLimits, QuicConnection, QuicKeys, transport};
+use super::{CloseCause, HandshakeLimits, QuicConnection, QuicKeys, runtime::Batching, transport};
 use crate::socket;
 
 /// First packets that wait for [`QuicListener::accept`], and the bytes they may hold.
@@ -49,14 +49,9 @@ impl QuicListener {
             .max_incoming(MAX_WAITING)
             .incoming_buffer_size(MAX_WAITING_BYTES_EACH)
             .incoming_buffer_size_total(MAX_WAITING_BYTES);
-        let mut config = keys.endpoint_config();
+        let mut config = transport::endpoint(keys.endpoint_config());
         config.min_reset_interval(MIN_RESET_INTERVAL);
-        let endpoint = Endpoint::new(
-            config,
-            Some(server),
-            socket::bind_udp(addr)?,
-            Arc::new(TokioRuntime),
-        )?;
+        let endpoint = Endpoint::new(config, Some(server), socket::bind_udp(addr)?, Arc::new(Batching))?;
         Ok(Self {
             endpoint,
             gate: Mutex::new(Gate::new(limits)),

@@ -3,5 +3,6 @@
 
 mod h2;
 mod quic_connections;
+mod quic_packets;
 mod quic_streams;
 mod support;

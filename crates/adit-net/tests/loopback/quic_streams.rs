@@ -86,6 +86,49 @@ async fn the_edge_lets_a_connector_open_sixteen_streams_and_more_as_those_end() 
 }
 
 #[tokio::test]
+async fn room_for_a_stream_is_waited_for_and_goes_to_who_asks_next() {
+    let pair = QuicPair::start().await;
+    let mut open = Vec::new();
+    while let Some(mut stream) = pair.connector.try_open_stream().unwrap() {
+        stream.0.write_chunk(Bytes::from_static(b"x")).await.unwrap();
+        open.push(stream);
+    }
+    assert_eq!(open.len(), EDGE_PEER_STREAMS as usize);
+    assert!(pair.connector.room().now_or_never().is_none(), "one too many");
+
+    drop(open);
+    for _ in 0..EDGE_PEER_STREAMS {
+        drop(pair.edge.accept_stream().await.unwrap());
+    }
+    for _ in 0..2 {
+        within("room", pair.connector.room()).await.unwrap();
+    }
+    let (mut send, _recv) = pair.connector.try_open_stream().unwrap().unwrap();
+    send.write_chunk(Bytes::from_static(b"y")).await.unwrap();
+    let (_, mut recv) = within("the stream", pair.edge.accept_stream()).await.unwrap();
+    assert_eq!(recv.read_chunk(10).await.unwrap().unwrap(), "y");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_packets_leave_in_one_call_to_the_system() {
+    let pair = QuicPair::start().await;
+    let (mut send, _recv) = pair.edge.open_stream().await.unwrap();
+    let telling = async {
+        for _ in 0..64 {
+            send.write_chunk(Bytes::from(vec![7; 256 * 1024])).await.unwrap();
+        }
+        send.finish();
+    };
+    let reading = async {
+        let (_send, mut recv) = pair.connector.accept_stream().await.unwrap();
+        while recv.read_chunk(1 << 20).await.unwrap().is_some() {}
+    };
+    within("the bytes", async { tokio::join!(telling, reading) }).await;
+    let stats = pair.edge.stats();
+    assert!(stats.sent_packets > 2 * stats.send_calls, "{stats:?}");
+}
+
+#[tokio::test]
 async fn a_slow_reader_holds_the_writer_back() {
     let pair = QuicPair::start().await;
     let (mut send, _recv) = pair.edge.open_stream().await.unwrap();

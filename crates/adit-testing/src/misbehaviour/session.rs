@@ -90,7 +90,7 @@ pub(super) const ALL: &[Misbehaviour] = &[
         peer: Peer::Connector,
         does: "sends 64 MiB of body without regard to the edge's windows",
         outcome: &[Seen::CutShort, Seen::Status(502), Seen::Status(530)],
-        bound: "windows of 1 MiB a stream and at most 4 MiB in all; the session ends",
+        bound: "windows of 1 MiB a stream and at most 16 MiB in all; the session ends",
         run: |target| Box::pin(past_window(target)),
     },
     Misbehaviour {

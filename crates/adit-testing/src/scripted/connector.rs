@@ -1,13 +1,21 @@
 //! A connector that does what a test says, on either transport.
 
 mod exchange;
+mod goaways;
 mod http2;
 mod quic;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use adit_model::{ConnectionIndex, ConnectorId, TunnelKey, TunnelSecret};
-use adit_net::{quic::QuicConnection, tls::TrustAnchors};
+use adit_net::{
+    quic::{CONNECTOR_PEER_STREAMS, CloseCause, QuicConnection},
+    tls::TrustAnchors,
+};
 use adit_rpc::{RegistrationClient, RpcError, RpcLanes};
 use adit_wire::registration::{ClientInfo, PresentedSecret, RegisterConnection, RegistrationAnswer};
 use tokio::{
@@ -27,6 +35,8 @@ const DIAL_LIMIT: Duration = Duration::from_secs(5);
 pub struct ScriptedConnector {
     /// Its end of a QUIC connection, to misuse; `None` over HTTP/2.
     pub quic: Option<QuicConnection>,
+    /// The code of a GOAWAY over HTTP/2.
+    goodbye: Arc<OnceLock<u64>>,
     edge: RegistrationClient,
     asked: mpsc::Receiver<Asked>,
     /// Carries it; ends when the connection does.
@@ -39,9 +49,22 @@ impl ScriptedConnector {
     /// # Panics
     /// When the edge does not take it.
     pub async fn dial(edge: SocketAddr, anchors: &TrustAnchors, protocol: Protocol) -> Self {
+        Self::dial_allowing(edge, anchors, protocol, CONNECTOR_PEER_STREAMS).await
+    }
+
+    /// As [`ScriptedConnector::dial`]; takes at most so many requests at once.
+    ///
+    /// # Panics
+    /// When the edge does not take it.
+    pub async fn dial_allowing(
+        edge: SocketAddr,
+        anchors: &TrustAnchors,
+        protocol: Protocol,
+        requests: u32,
+    ) -> Self {
         match protocol {
-            Protocol::Quic => quic::dial(edge, anchors).await,
-            Protocol::Http2 => http2::dial(edge, anchors).await,
+            Protocol::Quic => quic::dial(edge, anchors, requests).await,
+            Protocol::Http2 => http2::dial(edge, anchors, requests).await,
         }
     }
 
@@ -94,6 +117,20 @@ impl ScriptedConnector {
         within("a request", self.asked.recv())
             .await
             .expect("the connection is open")
+    }
+
+    /// Waits until the edge has closed the connection, and tells the code of its goodbye: that of CONNECTION_CLOSE or of
+    /// GOAWAY. `None` if it said none.
+    ///
+    /// # Panics
+    /// When it does not close it.
+    pub async fn goodbye(&mut self) -> Option<u64> {
+        self.closed().await;
+        match self.quic.as_ref().map(QuicConnection::close_cause) {
+            Some(Some(CloseCause::Peer { code, .. })) => Some(code),
+            Some(_) => None,
+            None => self.goodbye.get().copied(),
+        }
     }
 
     /// Waits until the edge has closed the connection.

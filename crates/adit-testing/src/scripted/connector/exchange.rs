@@ -10,6 +10,7 @@ use h2::{Reason, server::SendResponse};
 use http::{HeaderMap, Response, StatusCode};
 
 use super::http2;
+use crate::within;
 
 /// A request that waits for its answer. Dropping it refuses it.
 pub struct Asked {
@@ -199,6 +200,23 @@ impl Asked {
                 AnswerBody::Http2(respond.send_response(head, false).expect("the edge listens"))
             }
         }
+    }
+
+    /// Waits until the edge wants no answer any more.
+    ///
+    /// # Panics
+    /// When it goes on waiting for one.
+    pub async fn given_up(&mut self) {
+        within("the edge to give the request up", async {
+            match &mut self.answer {
+                AnswerTo::Quic(AnswerBody::Quic(stream)) => drop(stream.stopped().await),
+                AnswerTo::Http2 { respond, .. } => {
+                    let _ = std::future::poll_fn(|cx| respond.poll_reset(cx)).await;
+                }
+                AnswerTo::Quic(AnswerBody::Http2(_)) => {}
+            }
+        })
+        .await;
     }
 
     /// Answers with a whole body.

@@ -1,6 +1,9 @@
 //! Over HTTP/2: the connector is the server on the TCP connection that it opened.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 
 use adit_net::tls::{H2_SERVER_NAME, TrustAnchors, outgoing_config};
 use adit_wire::{
@@ -18,19 +21,23 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
-use super::{Asked, AskedBody, ScriptedConnector, begin_control, exchange::AnswerTo};
+use super::{Asked, AskedBody, ScriptedConnector, begin_control, exchange::AnswerTo, goaways::Goaways};
 
 /// Windows as a stock connector announces them.
 const WINDOW: u32 = 1 << 20;
 
-pub(super) async fn dial(edge: SocketAddr, anchors: &TrustAnchors) -> ScriptedConnector {
+pub(super) async fn dial(edge: SocketAddr, anchors: &TrustAnchors, requests: u32) -> ScriptedConnector {
     let tls = TlsConnector::from(Arc::new(outgoing_config(anchors).expect("a configuration")));
     let tcp = TcpStream::connect(edge).await.expect("the edge listens");
     let name = ServerName::try_from(H2_SERVER_NAME).expect("a name");
     let stream = tls.connect(name, tcp).await.expect("the edge shakes hands");
+    let goodbye = Arc::new(OnceLock::new());
+    let stream = Goaways::new(stream, Arc::clone(&goodbye));
     let mut connection = h2::server::Builder::new()
         .initial_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
+        // And the control stream.
+        .max_concurrent_streams(requests + 1)
         .handshake::<_, Bytes>(stream)
         .await
         .expect("the edge speaks HTTP/2");
@@ -58,6 +65,7 @@ pub(super) async fn dial(edge: SocketAddr, anchors: &TrustAnchors) -> ScriptedCo
     let client = begin_control(&mut carrying, reader, writer).await;
     ScriptedConnector {
         quic: None,
+        goodbye,
         edge: client,
         asked,
         carrying,

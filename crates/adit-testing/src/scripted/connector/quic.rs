@@ -1,6 +1,6 @@
 //! Over QUIC.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use adit_net::{
     quic::{QuicConnection, QuicDialer, RecvStream, SendStream},
@@ -12,9 +12,11 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{AnswerBody, Asked, AskedBody, DIAL_LIMIT, ScriptedConnector, begin_control, exchange::AnswerTo};
 
-pub(super) async fn dial(edge: SocketAddr, anchors: &TrustAnchors) -> ScriptedConnector {
+pub(super) async fn dial(edge: SocketAddr, anchors: &TrustAnchors, requests: u32) -> ScriptedConnector {
     let config = connector_config(anchors).expect("a configuration");
-    let dialer = QuicDialer::new(config, None).expect("a port");
+    let dialer = QuicDialer::new(config, None)
+        .expect("a port")
+        .allowing_streams(requests);
     let connection = dialer.dial(edge, QUIC_SERVER_NAME, DIAL_LIMIT).await;
     let connection = connection.expect("the edge takes a connector");
     let (writer, reader) = connection.open_stream().await.expect("a control stream");
@@ -29,6 +31,7 @@ pub(super) async fn dial(edge: SocketAddr, anchors: &TrustAnchors) -> ScriptedCo
     });
     ScriptedConnector {
         quic: Some(connection),
+        goodbye: Arc::default(),
         edge: client,
         asked,
         carrying,
