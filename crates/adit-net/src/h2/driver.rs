@@ -1,6 +1,5 @@
 //! Runs a session: moves its frames and watches that the peer lives.
 
-
 use bytes::Bytes;
 use h2::client::Connection;
 use tokio::io::{AsyncRead, AsyncWrite};
