@@ -26,16 +26,19 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     refused(text);
     let _ = bounded(64 * 1024 + 16 * text.len(), || ManagementKey::parse(text).map(drop));
     let _ = bounded(64 * 1024 + 16 * text.len(), || {
-        RetiredManagementKey::parse(text).map(drop)
+        RetiredManagementKey::parse(text, now()).map(drop)
     });
 });
 
 /// Nobody but Adit signs; errors are fixed sentences, which cannot quote a credential.
 fn refused(text: &str) {
-    let now = Timestamp::from_unix_micros(1_788_264_000_000_000).expect("a time of this century");
     let answer = bounded(64 * 1024 + 16 * text.len(), || {
-        VERIFIER.verify(text, ManagementResource::Logs, now)
+        VERIFIER.verify(text, ManagementResource::Logs, now())
     });
     let error = answer.expect_err("no stranger has the key");
     assert!(error.to_string().len() < 100);
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_unix_micros(1_788_264_000_000_000).expect("a time of this century")
 }

@@ -24,6 +24,8 @@ pub enum Refusal {
     SiteTunnel,
     /// The edge does not know its tunnels yet.
     NotReady,
+    /// The edge is short of memory.
+    Overloaded,
     /// The connection has registered already.
     AlreadyRegistered,
 }
@@ -40,6 +42,7 @@ impl Refusal {
                 "Unauthorized: this is the token of a site (warp_connector): run it with a mesh node, not as a cloudflared tunnel"
             }
             Self::NotReady => "the edge is starting, try again",
+            Self::Overloaded => "the edge is short of memory, try again",
             Self::AlreadyRegistered => "this connection is registered already",
         }
     }
@@ -47,7 +50,7 @@ impl Refusal {
     /// Whether another attempt can succeed.
     #[must_use]
     pub const fn should_retry(self) -> bool {
-        matches!(self, Self::NotReady)
+        matches!(self, Self::NotReady | Self::Overloaded)
     }
 
     /// How long to wait before it.
@@ -55,6 +58,7 @@ impl Refusal {
     pub const fn retry_after(self) -> Duration {
         match self {
             Self::NotReady => Duration::from_secs(1),
+            Self::Overloaded => Duration::from_secs(5),
             Self::TunnelNotFound | Self::InvalidSecret | Self::SiteTunnel | Self::AlreadyRegistered => {
                 Duration::ZERO
             }

@@ -19,9 +19,15 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    memory::{MemoryBudget, WindowGrant},
+    memory::{MemoryBudget, Wanted, WindowGrant},
     route::Chosen,
 };
+
+const KIB: u32 = 1024;
+/// Receive windows of QUIC connections. The largest is what a fast path far away needs.
+const QUIC_WINDOWS: Wanted = Wanted([16 * 1024 * KIB, 1536 * KIB, 128 * KIB]);
+/// The same for HTTP/2, where one stream has 1 MiB.
+const HTTP2_WINDOWS: Wanted = Wanted([16 * 1024 * KIB, 1024 * KIB, 128 * KIB]);
 
 /// What carries a connection.
 #[derive(Clone)]
@@ -38,14 +44,12 @@ impl Transport {
         }
     }
 
-    /// A connector stands behind it: it may have the large window, if there is room for one.
-    pub(crate) fn widen(&self, memory: &Arc<MemoryBudget>) -> Option<WindowGrant> {
-        let grant = memory.grant()?;
+    /// The windows that a registered connection may have.
+    const fn windows(&self) -> Wanted {
         match self {
-            Self::Quic(connection) => connection.registered(),
-            Self::Http2(session) => session.registered(),
+            Self::Quic(_) => QUIC_WINDOWS,
+            Self::Http2(_) => HTTP2_WINDOWS,
         }
-        Some(grant)
     }
 
     /// How many requests the peer takes at once, besides its control stream; `None` if it does not say.
@@ -63,6 +67,19 @@ impl Transport {
         {
             std::future::pending().await
         }
+    }
+
+    /// Opens the window of a connection that has registered.
+    fn widen(&self, bytes: u32) {
+        match self {
+            Self::Quic(connection) => connection.set_window(bytes),
+            Self::Http2(session) => session.set_window(bytes),
+        }
+    }
+
+    /// Room for its window; `None` if there is none left.
+    pub(crate) fn reserve(&self, memory: &MemoryBudget) -> Option<WindowGrant> {
+        memory.windows.grant(self.windows()).filter(|_| memory.has_room())
     }
 
     /// Asks the peer whether it lives.
@@ -145,11 +162,10 @@ impl Connection {
         })
     }
 
-    /// It is in service now.
-    pub(crate) fn widen(&self, memory: &Arc<MemoryBudget>) {
-        if let Some(grant) = self.transport.widen(memory) {
-            let _ = self.window.set(grant);
-        }
+    /// It is in service now, with the window that was granted.
+    pub(crate) fn widen(&self, grant: WindowGrant) {
+        self.transport.widen(grant.bytes());
+        let _ = self.window.set(grant);
     }
 
     /// How many requests run on it.

@@ -62,8 +62,11 @@ pub struct EdgeConfig {
     pub https: Option<SocketAddr>,
     /// What public clients may take up.
     pub limits: PublicLimits,
-    /// What connections may make the process hold in receive windows, bytes.
+    /// What the process may hold in all, bytes: see `docs/operations.md`.
     pub memory_budget: u64,
+    /// Makes the allocator give back what is free. Called off the runtime's threads, at most once a second, and only
+    /// while memory is short.
+    pub relieve_memory: fn(),
     /// Keys that must survive a restart, so that connectors notice it at once.
     pub quic_keys: QuicKeys,
     /// Certificates for public HTTPS, in files. A name that has none gets one of the authority.
@@ -157,12 +160,16 @@ impl Edge {
             lanes: RpcLanes::start(rpc_threads()).map_err(EdgeError::Thread)?,
             location: config.location,
             metrics: EdgeMetrics::new(),
-            memory: MemoryBudget::new(config.memory_budget),
+            memory: MemoryBudget::new(config.memory_budget, config.relieve_memory),
             tasks: TaskTracker::new(),
             requests: TaskTracker::new(),
             draining: CancellationToken::new(),
             stopped: CancellationToken::new(),
         });
+        context.tasks.spawn(until_stopped(
+            context.stopped.clone(),
+            Arc::clone(&context.memory).watch(),
+        ));
         let (applied, seen) = watch::channel(ChangeNumber::default());
         context.tasks.spawn(until_stopped(
             context.stopped.clone(),

@@ -13,6 +13,7 @@ mod places;
 mod request;
 mod response;
 mod service;
+mod taken;
 mod websocket;
 
 pub(crate) use listener::{Entrance, serve};

@@ -134,12 +134,16 @@ impl ControlStream {
             features: request.client.features,
         };
         let now = Timestamp::from(SystemTime::now());
+        let grant = self
+            .transport
+            .reserve(&self.context.memory)
+            .ok_or(Refusal::Overloaded)?;
         let connection = Connection::new(connector, request.index, self.remote, self.transport.clone(), now);
         let (admission, replaced) = tunnel.register(&SecretDigest::of(&request.secret.0), &connection)?;
         if let Some(old) = replaced {
             self.context.tasks.spawn(retire(old));
         }
-        connection.widen(&self.context.memory);
+        connection.widen(grant);
         self.context
             .tasks
             .spawn(keep_watch(Arc::clone(tunnel), Arc::clone(&connection)));

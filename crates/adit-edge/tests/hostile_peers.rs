@@ -148,6 +148,22 @@ async fn garbage_on_the_connectors_port_leaves_no_trace() {
     dial(&edge).await;
 }
 
+#[tokio::test]
+async fn an_edge_that_is_short_of_memory_takes_nothing_new() {
+    let edge = TestEdge::start_as(|config| config.memory_budget = 1 << 20).await;
+    wait_for("the edge to look at its memory", async || {
+        get(edge.http(), "nobody.example", "/").await.is_err()
+    })
+    .await;
+    let anchors = TrustAnchors::from_pem(&std::fs::read(&edge.ca).unwrap()).unwrap();
+    let dialer = QuicDialer::new(connector_config(&anchors).unwrap(), None).unwrap();
+    let connectors = edge.edge.addresses().connectors;
+    let refused = dialer
+        .dial(connectors, QUIC_SERVER_NAME, Duration::from_secs(5))
+        .await;
+    assert!(refused.is_err(), "a connector was taken");
+}
+
 async fn dial(edge: &TestEdge) -> QuicConnection {
     let anchors = TrustAnchors::from_pem(&std::fs::read(&edge.ca).unwrap()).unwrap();
     let dialer = QuicDialer::new(connector_config(&anchors).unwrap(), None).unwrap();

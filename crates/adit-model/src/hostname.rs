@@ -30,7 +30,13 @@ impl Hostname {
     /// Says what keeps it from being a host name. IP literals in brackets are refused as [`HostnameError::BadLabel`].
     pub fn from_authority(authority: &str) -> Result<Self, HostnameError> {
         let host = match authority.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+            // One digit more than the highest port has makes it none.
+            Some((host, port)) if port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit()) => {
+                if port.parse::<u16>().is_err() && !port.is_empty() {
+                    return Err(HostnameError::BadLabel);
+                }
+                host
+            }
             _ => authority,
         };
         Self::parse(host)

@@ -16,6 +16,7 @@
 
 pub mod client;
 pub mod cloudflared;
+pub mod misbehaviour;
 pub mod origin;
 pub mod postgres;
 pub mod process;
@@ -24,5 +25,5 @@ pub mod scripted;
 mod skip;
 mod wait;
 
-pub use skip::{long_only, skip};
+pub use skip::{long_only, long_wanted, skip};
 pub use wait::{wait_for, wait_for_some, wait_within, within};

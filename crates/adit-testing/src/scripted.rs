@@ -6,6 +6,7 @@ mod edge;
 mod identity;
 mod origin;
 
+pub(crate) use connector::begin_control;
 pub use connector::{AnswerBody, Asked, AskedBody, ScriptedConnector, registration};
 pub use edge::{Answer, EdgeConnection, Exchange, Script, ScriptedEdge};
 pub use identity::TestIdentity;

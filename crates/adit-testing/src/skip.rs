@@ -33,13 +33,19 @@ pub fn skip(test: &str, reason: impl Display) {
 /// Set by `cargo xtask test --long`.
 const LONG: &str = "ADIT_LONG";
 
+/// True if suites that take their time are wanted.
+#[must_use]
+pub fn long_wanted() -> bool {
+    env::var_os(LONG).is_some()
+}
+
 /// True if suites that take their time are wanted; otherwise says that this test is left out, which then returns.
 ///
 /// # Panics
 /// As [`skip`].
 #[must_use]
 pub fn long_only(test: &str) -> bool {
-    let wanted = env::var_os(LONG).is_some();
+    let wanted = long_wanted();
     if !wanted {
         skip(test, "a long one: cargo xtask test --long runs it");
     }

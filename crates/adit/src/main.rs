@@ -3,6 +3,7 @@
 //! Start with [`Command`], the commands. What they are told is in [`config`]; where they keep state in [`data_dir`].
 
 mod admin;
+mod allocator;
 mod backup;
 mod compose;
 mod config;

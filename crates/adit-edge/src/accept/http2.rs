@@ -25,6 +25,7 @@ pub(crate) async fn accept(context: Arc<Context>, listener: TlsListener) {
     loop {
         tokio::select! {
             incoming = listener.accept() => match incoming {
+                Ok(incoming) if !context.memory.has_room() => drop(incoming),
                 Ok(incoming) => { context.tasks.spawn(serve(Arc::clone(&context), incoming)); }
                 Err(error) => {
                     refused.cannot_accept("connectors over TCP", &error);

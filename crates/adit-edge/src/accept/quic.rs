@@ -14,6 +14,8 @@ pub(crate) async fn accept(context: Arc<Context>, listener: Arc<QuicListener>) {
     loop {
         tokio::select! {
             incoming = listener.accept() => match incoming {
+                // One that is dropped is refused, and tries another edge.
+                Some(incoming) if !context.memory.has_room() => drop(incoming),
                 Some(incoming) => { context.tasks.spawn(serve(Arc::clone(&context), incoming)); }
                 None => return,
             },

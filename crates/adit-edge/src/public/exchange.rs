@@ -10,7 +10,6 @@ use std::{
 
 use adit_core::choice::Choice;
 use adit_wire::{ConnectAnswer, FlowKind, RequestHead, ResponseHead};
-use http::StatusCode;
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -23,6 +22,7 @@ use super::{
     admission::{LINGER, throw_away, too_large},
     body::{Pump, Sent},
     page::Page,
+    response,
 };
 use crate::{
     connection::{Connection, Place},
@@ -106,13 +106,13 @@ fn accepted(
     record: &mut AccessRecord,
 ) -> Result<(ResponseHead, Download), Page> {
     match outcome {
-        Ok((ConnectAnswer::Accepted(origin), download)) if is_final(&origin, websocket) => {
-            Ok((origin, download))
-        }
-        Ok((ConnectAnswer::Accepted(origin), _)) => {
-            record.fail_with(format!("the connector answered with status {}", origin.status));
-            Err(Page::ConnectorBroke)
-        }
+        Ok((ConnectAnswer::Accepted(origin), download)) => match response::flaw(&origin, websocket) {
+            None => Ok((origin, download)),
+            Some(flaw) => {
+                record.fail(&UpstreamError::Malformed(flaw.to_owned()));
+                Err(Page::ConnectorBroke)
+            }
+        },
         Ok((ConnectAnswer::Failed(failure), _)) => {
             record.fail_with(failure.message);
             Err(Page::OriginUnreachable)
@@ -122,12 +122,6 @@ fn accepted(
             Err(Page::ConnectorBroke)
         }
     }
-}
-
-/// Whether an answer is one. A connector keeps to itself what an origin sends before it (RFC 9110, section 15.2): its
-/// protocol has one head. To change protocols is an answer to who asked for that.
-fn is_final(origin: &ResponseHead, websocket: bool) -> bool {
-    !origin.status.is_informational() || (websocket && origin.status == StatusCode::SWITCHING_PROTOCOLS)
 }
 
 /// Waits for the answer of a request that may be asked again, and does so once.

@@ -118,7 +118,13 @@ pub(super) fn is_edge_header(name: &HeaderName) -> bool {
             || text.starts_with("cf-warp-tag-")
             || matches!(
                 text,
-                "cf-connecting-ip" | "cf-ray" | "cf-visitor" | "cf-trace-id" | "cf-access-jwt-assertion"
+                "cf-connecting-ip"
+                    | "cf-connecting-ipv6"
+                    | "cf-pseudo-ipv4"
+                    | "cf-ray"
+                    | "cf-visitor"
+                    | "cf-trace-id"
+                    | "cf-access-jwt-assertion"
             );
     }
     text.starts_with("x-forwarded-") || *name == header::FORWARDED || *name == CDN_LOOP

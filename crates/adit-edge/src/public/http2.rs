@@ -10,7 +10,12 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use super::{Peer, Shared, listener::log_broken, service};
+use super::{
+    Peer, Shared,
+    listener::log_broken,
+    service,
+    taken::{Taken, Taking},
+};
 
 /// Requests that one client may have open at once.
 const MAX_STREAMS: u32 = 200;
@@ -27,6 +32,9 @@ const MAX_EARLY_RESETS: usize = 50;
 const MAX_FORCED_RESETS: usize = 100;
 /// A client that has been silent this long is asked whether it lives, and given as long again to answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// A client that was told to leave and has nothing to wait for leaves within this, or is cut off.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// The requests that run on one client's connection. An idle connection is closed after a while.
 #[derive(Debug, Clone)]
@@ -85,12 +93,16 @@ pub(super) async fn serve<T>(shared: Shared, stream: T, peer: Peer)
 where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let activity = Activity::new();
+    let (activity, taking) = (Activity::new(), Taking::default());
     let handler = {
-        let (shared, activity) = (shared.clone(), activity.clone());
+        let (shared, activity, taking) = (shared.clone(), activity.clone(), taking.clone());
         service_fn(move |request| {
-            let (shared, active) = (shared.clone(), activity.begin());
-            async move { service::handle(&shared.context, &shared.limits, peer, Some(active), request).await }
+            let (shared, active, taking) = (shared.clone(), activity.begin(), taking.clone());
+            async move {
+                let answer =
+                    service::handle(&shared.context, &shared.limits, peer, Some(active), request).await;
+                answer.map(|answer| answer.map(|body| Taken::new(body, taking)))
+            }
         })
     };
     let Shared { context, limits } = &shared;
@@ -117,11 +129,15 @@ where
     let outcome = tokio::select! {
         outcome = &mut connection => outcome,
         () = context.stopped.cancelled() => Ok(()),
+        () = taking.stopped_for(limits.idle_timeout) => Ok(()),
         () = ending => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 outcome = &mut connection => outcome,
                 () = context.stopped.cancelled() => Ok(()),
+                () = taking.stopped_for(limits.idle_timeout) => Ok(()),
+                // One that never began to speak hears no goodbye either.
+                () = activity.idle_for(GOODBYE) => Ok(()),
             }
         }
     };

@@ -76,6 +76,9 @@ async fn accept_one(
             let Some(place) = places.seat(place, address.ip()) else {
                 return Ok(());
             };
+            if !shared.context.memory.has_room() {
+                return Ok(());
+            }
             stream.set_nodelay(true)?;
             let peer = Peer {
                 address,
@@ -92,6 +95,9 @@ async fn accept_one(
             let Some(place) = places.seat(place, peer.address.ip()) else {
                 return Ok(());
             };
+            if !shared.context.memory.has_room() {
+                return Ok(());
+            }
             tasks.spawn(async move {
                 match incoming.finish().await {
                     Ok(stream) => {
@@ -120,9 +126,15 @@ where
     let mut stream = TimeoutWriter::new(stream);
     stream.set_timeout(Some(shared.limits.idle_timeout));
     let stream = Box::pin(stream);
-    match protocol {
-        Protocol::Http1 => http1::serve(shared, stream, peer).await,
-        Protocol::Http2 => http2::serve(shared, stream, peer).await,
+    let served = async {
+        match protocol {
+            Protocol::Http1 => http1::serve(shared, stream, peer).await,
+            Protocol::Http2 => http2::serve(shared, stream, peer).await,
+        }
+    };
+    tokio::select! {
+        () = served => {}
+        () = context.memory.cut() => {}
     }
     context.metrics.public_connections.decrement(1);
 }

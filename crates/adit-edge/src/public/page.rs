@@ -33,6 +33,8 @@ pub(super) enum Page {
     TooManyRequests(Exceeded),
     /// The body is larger than the host name's limits let in.
     BodyTooLarge,
+    /// The edge is short of memory.
+    Overloaded,
 }
 
 impl Page {
@@ -49,6 +51,7 @@ impl Page {
             Self::Loop => StatusCode::LOOP_DETECTED,
             Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -97,6 +100,10 @@ impl Page {
                 "content too large",
                 "This host name has a limit, max_request_body_bytes, that the request's body is above.",
             ),
+            Self::Overloaded => (
+                "overloaded",
+                "This edge is short of memory (`edge.memory_budget`). Try again in a moment.",
+            ),
         }
     }
 
@@ -104,7 +111,11 @@ impl Page {
     pub(super) const fn hop(self) -> &'static str {
         match self {
             Self::NoConnection | Self::TunnelFull | Self::ConnectorBroke => "connector",
-            Self::UnknownHost | Self::Loop | Self::TooManyRequests(_) | Self::BodyTooLarge => "edge",
+            Self::UnknownHost
+            | Self::Loop
+            | Self::TooManyRequests(_)
+            | Self::BodyTooLarge
+            | Self::Overloaded => "edge",
             Self::OriginUnreachable => "origin",
             Self::BadRequest(_) | Self::ConnectRefused | Self::TooManyHeaders | Self::RequestTimeout => {
                 "client"
@@ -139,7 +150,7 @@ impl Page {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self == Self::TunnelFull {
+        if matches!(self, Self::TunnelFull | Self::Overloaded) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if let Self::TooManyRequests(exceeded) = self {
@@ -147,7 +158,7 @@ impl Page {
         }
         if matches!(
             self,
-            Self::BadRequest(_) | Self::ConnectRefused | Self::RequestTimeout
+            Self::BadRequest(_) | Self::ConnectRefused | Self::RequestTimeout | Self::Overloaded
         ) {
             // Whoever sends such things may mean something else by what follows.
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

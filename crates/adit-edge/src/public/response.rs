@@ -88,11 +88,28 @@ fn is_bodiless(method: &Method, status: StatusCode) -> bool {
     *method == Method::HEAD || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
+/// What makes an answer's head one that no client may get: an answer that is none (a connector keeps to itself what an
+/// origin sends before it: RFC 9110, section 15.2), or a body whose end two readers
+/// could see at two places (RFC 9112, section 6.3).
+pub(super) fn flaw(head: &ResponseHead, websocket: bool) -> Option<&'static str> {
+    let upgraded = websocket && head.status == StatusCode::SWITCHING_PROTOCOLS;
+    if head.status.is_informational() && !upgraded {
+        return Some("an interim status as an answer");
+    }
+    let lengths = head.headers.get_all(header::CONTENT_LENGTH).iter().count();
+    if lengths > 0 && content_length(&head.headers).is_none() {
+        return Some("a Content-Length that is not one number");
+    }
+    None
+}
+
 /// The length that the origin announced, if it is one number.
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
-    let first = values.next()?.to_str().ok()?.parse().ok()?;
-    values.next().is_none().then_some(first)
+    let first = values.next()?.to_str().ok()?;
+    let digits = first.bytes().all(|byte| byte.is_ascii_digit());
+    let length = first.parse().ok().filter(|_| digits)?;
+    values.next().is_none().then_some(length)
 }
 
 #[cfg(test)]

@@ -85,6 +85,9 @@ fn prepare(
     body: &Incoming,
     record: &mut AccessRecord,
 ) -> Result<Prepared, Page> {
+    if !context.memory.has_room() {
+        return Err(Page::Overloaded);
+    }
     if parts.headers.len() > limits.max_headers {
         return Err(Page::TooManyHeaders);
     }

@@ -17,7 +17,6 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::Notify,
 };
-use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::{
@@ -73,7 +72,7 @@ pub(super) fn accept(
             place: answered.place,
             record,
         };
-        let carried = carry(upgrade, flow, context.stopped.clone());
+        let carried = carry(upgrade, flow, Arc::clone(context));
         context.requests.spawn(carried);
     }
     let mut response = Response::new(ResponseBody::page(Bytes::new()));
@@ -83,7 +82,7 @@ pub(super) fn accept(
 }
 
 /// Carries an upgraded request to its end.
-async fn carry(upgrade: OnUpgrade, flow: Flow, stopped: CancellationToken) {
+async fn carry(upgrade: OnUpgrade, flow: Flow, context: Arc<Context>) {
     let client = match upgrade.await {
         Ok(client) => TokioIo::new(client),
         Err(error) => {
@@ -102,7 +101,8 @@ async fn carry(upgrade: OnUpgrade, flow: Flow, stopped: CancellationToken) {
     let outcome = tokio::select! {
         failed = client_to_origin(reader, &mut upload, &sent, &client_ended) => failed,
         ended = origin_to_client(download, writer, &mut record, &client_ended) => ended,
-        () = stopped.cancelled() => Ok(End::Edge),
+        () = context.stopped.cancelled() => Ok(End::Edge),
+        () = context.memory.cut() => Ok(End::Edge),
     };
     match outcome {
         // A connector ends a flow in both directions at the first end of either, so this is the first moment at

@@ -147,6 +147,7 @@ impl TestEdge {
             limits: PublicLimits::default(),
             certificates: None,
             memory_budget: 1 << 30,
+            relieve_memory: || {},
             quic_keys: QuicKeys::generate().unwrap(),
             authority: Arc::new(authority),
             leaf_key: Arc::new(leaf_key),

@@ -1,13 +1,12 @@
 //! Runs a session: moves its frames and watches that the peer lives.
 
-use std::pin::pin;
-
 use bytes::Bytes;
 use h2::client::Connection;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::liveness::{Life, watch};
+use super::liveness::{self, Life};
 use super::watched::Watched;
 use super::{H2Error, H2Limits};
 
@@ -17,8 +16,9 @@ pub struct H2Driver<T: AsyncRead + AsyncWrite + Unpin> {
     connection: Connection<Watched<T>, Bytes>,
     limits: H2Limits,
     life: Life,
-    registered: CancellationToken,
     ended: CancellationToken,
+    /// The window that the session's holder wants.
+    window: watch::Receiver<u32>,
 }
 
 /// Why a session ended.
@@ -39,30 +39,30 @@ impl<T: AsyncRead + AsyncWrite + Unpin> H2Driver<T> {
         connection: Connection<Watched<T>, Bytes>,
         limits: H2Limits,
         life: Life,
-        registered: CancellationToken,
         ended: CancellationToken,
+        window: watch::Receiver<u32>,
     ) -> Self {
         Self {
             connection,
             limits,
             life,
-            registered,
             ended,
+            window,
         }
     }
 
     /// Runs the session to its end, then drops the TCP connection.
     pub async fn run(mut self) -> H2End {
         let ping = self.connection.ping_pong();
-        let mut liveness = pin!(watch(ping, self.limits, self.life));
-        let mut is_wide = false;
+        let liveness = liveness::watch(ping, self.limits, self.life);
+        tokio::pin!(liveness);
         loop {
             tokio::select! {
                 biased;
                 () = self.ended.cancelled() => return H2End::Closed,
-                () = self.registered.cancelled(), if !is_wide => {
-                    self.connection.set_target_window_size(self.limits.registered_window_bytes);
-                    is_wide = true;
+                Ok(()) = self.window.changed() => {
+                    let bytes = *self.window.borrow_and_update();
+                    self.connection.set_target_window_size(bytes);
                 }
                 ended = &mut self.connection => return match ended {
                     Ok(()) => H2End::Done,

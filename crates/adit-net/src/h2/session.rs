@@ -11,6 +11,7 @@ use h2::client::{self, SendRequest};
 use http::{Request, Response};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::liveness::Life;
@@ -22,10 +23,8 @@ use super::{H2Driver, H2Error, H2RecvBody, H2SendBody};
 pub struct H2Limits {
     /// Bytes the peer may send ahead on one stream. Default 1 MiB.
     pub stream_window_bytes: u32,
-    /// Bytes the peer may send ahead on all streams together. Default 4 MiB.
+    /// Bytes the peer may send ahead on all streams together, until [`H2Session::set_window`]. Default 128 KiB.
     pub connection_window_bytes: u32,
-    /// The same after [`H2Session::registered`]. Default 16 MiB.
-    pub registered_window_bytes: u32,
     /// Largest decoded response head, as RFC 9113 counts it. Default 256 KiB.
     pub max_header_list_bytes: u32,
     /// Streams this side has reset and still remembers. Default 64.
@@ -44,8 +43,7 @@ impl Default for H2Limits {
     fn default() -> Self {
         Self {
             stream_window_bytes: 1 << 20,
-            connection_window_bytes: 4 << 20,
-            registered_window_bytes: 16 << 20,
+            connection_window_bytes: 128 << 10,
             max_header_list_bytes: 256 << 10,
             max_reset_streams: 64,
             max_send_buffer_bytes: 256 << 10,
@@ -61,10 +59,10 @@ impl Default for H2Limits {
 pub struct H2Session {
     /// `None` once the session drains: h2 says goodbye by itself when the last sender is gone.
     sender: Arc<Mutex<Option<SendRequest<Bytes>>>>,
-    registered: CancellationToken,
     draining: CancellationToken,
     ended: CancellationToken,
     life: Life,
+    window: watch::Sender<u32>,
 }
 
 impl H2Session {
@@ -89,18 +87,16 @@ impl H2Session {
             .max_send_buffer_size(limits.max_send_buffer_bytes);
         let shaken = tokio::time::timeout(limits.handshake, builder.handshake::<_, Bytes>(io)).await;
         let (sender, connection) = shaken.map_err(|elapsed| H2Error::Io(elapsed.into()))??;
-        let (registered, ended) = (CancellationToken::new(), CancellationToken::new());
+        let ended = CancellationToken::new();
+        let (window, wanted) = watch::channel(limits.connection_window_bytes);
         let session = Self {
             sender: Arc::new(Mutex::new(Some(sender))),
-            registered: registered.clone(),
             draining: CancellationToken::new(),
             ended: ended.clone(),
             life: life.clone(),
+            window,
         };
-        Ok((
-            session,
-            H2Driver::new(connection, limits, life, registered, ended),
-        ))
+        Ok((session, H2Driver::new(connection, limits, life, ended, wanted)))
     }
 
     /// Opens an exchange. With `end_of_stream` the request has no body, and the returned body is already finished.
@@ -153,10 +149,9 @@ impl H2Session {
         self.life.counts.read() + self.life.counts.written()
     }
 
-    /// The peer has registered: it gets the larger window for all its streams together, so that a few clients who do not read
-    /// their answers do not hold up everybody else's. Leave it out while memory is short.
-    pub fn registered(&self) {
-        self.registered.cancel();
+    /// Lets the peer send so many bytes ahead on all streams together.
+    pub fn set_window(&self, bytes: u32) {
+        self.window.send_replace(bytes);
     }
 
     /// Opens no more exchanges; the session ends with a GOAWAY once the open ones are done and their halves dropped.

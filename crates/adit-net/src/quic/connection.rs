@@ -1,5 +1,6 @@
 //! One connection, whoever dialled it.
 
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -7,10 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use quinn::{Connection, FrameStats, VarInt};
 
-use super::{CloseCause, RecvStream, SendStream, transport};
+use super::{CloseCause, RecvStream, SendStream};
 
 /// A QUIC connection between connector and edge. Clones are handles to the same connection; it closes with code 0
 /// when the last handle and the last stream are dropped.
@@ -121,6 +123,20 @@ impl QuicConnection {
         Ok((SendStream::new(send), RecvStream::new(recv)))
     }
 
+    /// Sends one unreliable datagram; the oldest that wait make room for it.
+    ///
+    /// # Errors
+    /// When it is larger than [`QuicConnection::max_datagram_bytes`], or the connection is closed.
+    pub fn send_datagram(&self, datagram: Bytes) -> io::Result<()> {
+        self.connection.send_datagram(datagram).map_err(io::Error::other)
+    }
+
+    /// The largest datagram that the path and the peer take now; `None` if the peer takes none.
+    #[must_use]
+    pub fn max_datagram_bytes(&self) -> Option<usize> {
+        self.connection.max_datagram_size()
+    }
+
     /// Closes at once; unsent data is lost. `reason` is for the peer's log, at most about a thousand bytes of it travel.
     pub fn close(&self, code: u32, reason: &str) {
         self.connection.close(VarInt::from_u32(code), reason.as_bytes());
@@ -149,13 +165,11 @@ impl QuicConnection {
         self.connection.local_ip()
     }
 
-    /// The peer has registered, so the edge trusts it with a larger receive window (16 MiB instead of 1.5 MiB).
-    /// Leave it out while memory is short: everything works in the small window, only slower.
-    pub fn registered(&self) {
-        self.window
-            .store(transport::EDGE_REGISTERED_WINDOW, Ordering::Relaxed);
-        self.connection
-            .set_receive_window(VarInt::from_u32(transport::EDGE_REGISTERED_WINDOW));
+    /// Lets the peer send so many bytes ahead on all streams together. A stranger begins with 128 KiB; one that has
+    /// registered may be trusted with more. Everything works in a small window, only slower.
+    pub fn set_window(&self, bytes: u32) {
+        self.window.store(bytes, Ordering::Relaxed);
+        self.connection.set_receive_window(VarInt::from_u32(bytes));
     }
 
     /// Asks the peer whether it lives: [`ConnectionStats::acks`] rises when it does.

@@ -28,9 +28,7 @@ const MIB: u32 = 1024 * KIB;
 const STREAM_WINDOW: u32 = 2 * MIB;
 const _: () = assert!(STREAM_WINDOW / 1200 / 2 < 1024);
 /// What the edge lets one connection buffer before its connector has registered.
-pub(super) const EDGE_STRANGER_WINDOW: u32 = 3 * MIB / 2;
-/// And afterwards.
-pub(super) const EDGE_REGISTERED_WINDOW: u32 = 16 * MIB;
+pub(super) const EDGE_STRANGER_WINDOW: u32 = 128 * KIB;
 /// Datagrams waiting to be read; the oldest go first. Also announces a max_datagram_frame_size of 65535.
 const DATAGRAM_BUFFER: usize = 256 * 1024;
 

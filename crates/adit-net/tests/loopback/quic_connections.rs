@@ -286,7 +286,7 @@ async fn a_vanished_edge_is_noticed_by_its_silence() {
 #[tokio::test]
 async fn a_living_peer_answers_as_often_as_it_is_asked() {
     let pair = QuicPair::start().await;
-    pair.edge.registered();
+    pair.edge.set_window(16 << 20);
     for round in 0..5 {
         let before = pair.edge.stats();
         pair.edge.ask();

@@ -170,7 +170,11 @@ pub fn registration(tunnel: &TunnelKey, secret: &TunnelSecret) -> RegisterConnec
 }
 
 /// Begins RPC on a control stream, carried by `carrying`.
-async fn begin_control<R, W>(carrying: &mut JoinSet<()>, reader: R, writer: W) -> RegistrationClient
+pub(crate) async fn begin_control<R, W>(
+    carrying: &mut JoinSet<()>,
+    reader: R,
+    writer: W,
+) -> RegistrationClient
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,

@@ -205,7 +205,7 @@ impl Registrar for Calls {
         self.state.registrations.lock().push(request.clone());
         let answer = (self.state.script)(&request);
         if answer.is_ok() {
-            self.connection.registered();
+            self.connection.set_window(16 << 20);
             let connection = EdgeConnection::new(self.connection.clone(), request);
             *self.registered.lock() = Some(connection.clone());
             self.state.live.lock().push(connection);

@@ -146,6 +146,7 @@ async fn assemble(
         memory_budget: settings
             .edge_memory_budget
             .map_or_else(memory::quarter, |size| size.0),
+        relieve_memory: crate::allocator::give_back,
         quic_keys: keys.quic,
         authority: Arc::clone(&authority),
         leaf_key: Arc::new(keys.leaf),
@@ -191,6 +192,12 @@ async fn assemble(
     let stopped = stop_servers.clone();
     servers.spawn(async move {
         stopped.run_until_cancelled(recorder::keep_up(metrics)).await;
+    });
+    let stopped = stop_servers.clone();
+    servers.spawn(async move {
+        stopped
+            .run_until_cancelled(crate::allocator::give_back_now_and_then())
+            .await;
     });
 
     let demo = match listeners.http.filter(|_| plan.demo) {

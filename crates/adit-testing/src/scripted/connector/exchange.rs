@@ -176,6 +176,32 @@ impl Asked {
         (self.body, answer)
     }
 
+    /// The bare ways of a QUIC stream, to write what is no answer.
+    ///
+    /// # Panics
+    /// Over HTTP/2, where an answer is frames.
+    #[must_use]
+    pub fn bare(self) -> (AskedBody, AnswerBody) {
+        match self.answer {
+            AnswerTo::Quic(body) => (self.body, body),
+            AnswerTo::Http2 { .. } => panic!("an HTTP/2 stream has no bare bytes"),
+        }
+    }
+
+    /// Answers over HTTP/2 with a head as it is, whose headers are the connector's own.
+    ///
+    /// # Panics
+    /// Over QUIC, and when the edge has gone.
+    #[must_use]
+    pub fn respond(self, head: Response<()>) -> AnswerBody {
+        match self.answer {
+            AnswerTo::Quic(_) => panic!("a QUIC stream has no head of its own"),
+            AnswerTo::Http2 { mut respond, .. } => {
+                AnswerBody::Http2(respond.send_response(head, false).expect("the edge listens"))
+            }
+        }
+    }
+
     /// Waits until the edge wants no answer any more.
     ///
     /// # Panics
