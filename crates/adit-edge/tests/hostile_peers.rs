@@ -191,7 +191,8 @@ async fn garbage_on_control_streams_costs_the_connection_and_no_memory() {
         let _ = send.write_all(&garbage).await;
         send.finish();
         let closed = tokio::time::timeout(Duration::from_secs(5), connection.closed()).await;
-        assert!(matches!(closed.unwrap(), CloseCause::Peer { code: 0, .. }));
+        let closed = closed.unwrap();
+        assert!(matches!(closed, CloseCause::Peer { code: 0, .. }), "{closed:?}");
     }
     let after = Usage::of(std::process::id()).unwrap();
     let grown = after.rss_anon_bytes.saturating_sub(before.rss_anon_bytes);
@@ -204,5 +205,6 @@ async fn a_dialler_that_says_nothing_is_let_go() {
     let edge = TestEdge::start().await;
     let connection = Arc::new(dial(&edge).await);
     let closed = tokio::time::timeout(Duration::from_secs(15), connection.closed()).await;
-    assert!(matches!(closed.unwrap(), CloseCause::Peer { code: 0, .. }));
+    let closed = closed.unwrap();
+    assert!(matches!(closed, CloseCause::Peer { code: 0, .. }), "{closed:?}");
 }
