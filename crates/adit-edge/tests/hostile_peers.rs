@@ -208,5 +208,6 @@ async fn a_dialler_that_says_nothing_is_let_go() {
     let edge = TestEdge::start().await;
     let connection = Arc::new(dial(&edge).await);
     let closed = tokio::time::timeout(Duration::from_secs(15), connection.closed()).await;
-    assert!(matches!(closed.unwrap(), CloseCause::Peer { code: 0, .. }));
+    let closed = closed.unwrap();
+    assert!(matches!(closed, CloseCause::Peer { code: 0, .. }), "{closed:?}");
 }
