@@ -3,7 +3,7 @@
 mod flow;
 mod http2;
 
-use std::{fmt::Debug, net::SocketAddr};
+use std::{any::Any, fmt::Debug, net::SocketAddr};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header::HOST};
@@ -86,6 +86,7 @@ where
     let body = AnswerBody {
         incoming,
         _connection: connection_task,
+        _sender: Box::new(sender),
     };
     Ok((Response::from_parts(head, ()), body))
 }
@@ -98,6 +99,8 @@ pub type ClientError = Box<dyn std::error::Error + Send + Sync>;
 pub struct AnswerBody {
     incoming: Incoming,
     _connection: JoinSet<()>,
+    /// Without it the connection closes when the answer has been read, whatever of the request is still to be sent.
+    _sender: Box<dyn Any + Send>,
 }
 
 impl AnswerBody {

@@ -307,6 +307,10 @@ async fn send_body(mut body: Incoming, mut upload: Upload, sent: Arc<AtomicU64>,
                     return Sent::Done;
                 }
                 sent.fetch_add(length, Ordering::Relaxed);
+                // hyper says that a body of known length is over only with the next request, if its answer is.
+                if body.is_end_stream() {
+                    break;
+                }
             }
             Err(frame) => {
                 if let Ok(trailers) = frame.into_trailers() {

@@ -27,6 +27,7 @@ const PIECE: usize = 64 * 1024;
 on_both_transports!(
     requests_without_a_body_arrive_without_one,
     sixty_four_mebibytes_go_both_ways_at_once,
+    an_upload_that_outlasts_its_answer_arrives_whole,
     a_colon_in_a_header_is_of_its_value,
     an_answers_pieces_are_passed_on_as_they_come,
     a_client_that_resets_its_stream_is_told_to_the_connector_within_a_second,
@@ -95,6 +96,25 @@ async fn sixty_four_mebibytes_go_both_ways_at_once(scene: Scene) {
     // The client stays until all that it sends has arrived.
     let (sent, (), (received, _answer)) = tokio::join!(counting, telling, reading);
     assert_eq!((sent, received), (LARGE, LARGE));
+}
+
+async fn an_upload_that_outlasts_its_answer_arrives_whole(scene: Scene) {
+    let mut connector = scene.connector().await;
+    let mut client = TcpStream::connect(scene.edge.http()).await.unwrap();
+    let head = format!("POST / HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 9\r\n\r\nfirst");
+    client.write_all(head.as_bytes()).await.unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("6"));
+    let (mut up, mut down) = connector.next().await.answer(200, headers).await;
+    down.write("answer").await.unwrap();
+    down.finish();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"answer") {
+        answer.push(within("the answer", client.read_u8()).await.unwrap());
+    }
+    client.write_all(b"last").await.unwrap();
+    let arrived = tokio::time::timeout(Duration::from_secs(5), up.read()).await;
+    assert_eq!(arrived.expect("it ends at once").unwrap(), "firstlast");
 }
 
 async fn sixty_four_mebibytes_go_both_ways_through_a_stock_connector(scene: StockScene) {

@@ -59,6 +59,7 @@ where
     let body = AnswerBody {
         incoming,
         _connection: connection_task,
+        _sender: Box::new(sender),
     };
     Ok((Response::from_parts(head, ()), body))
 }
