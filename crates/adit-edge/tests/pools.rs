@@ -60,8 +60,9 @@ async fn text(mut asking: JoinSet<client::Answer>) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_tunnel_with_less_to_do_gets_the_next_request() {
-    let mut scene = scene().await;
     for _ in 0..8 {
+        // A new one each time: the edge gives a place back a moment after its client has the answer.
+        let mut scene = scene().await;
         let first = scene.ask();
         let [one, two] = &mut scene.connectors;
         let (asked, other) = tokio::select! {

@@ -71,6 +71,7 @@ pub(super) const ALL: &[Misbehaviour] = &[
         peer: Peer::Client,
         does: "lets windows grow past 2^31, by updates and by settings, and by zero",
         outcome: &[
+            Seen::GoAway(0),
             Seen::GoAway(3),
             Seen::GoAway(1),
             Seen::Reset(3),
