@@ -70,7 +70,7 @@ impl LogControl for Logging {
     }
 }
 
-/// Returns when everything that was logged before has been written.
+/// Returns when everything that was logged before has been written, after two seconds at the latest.
 pub(crate) fn flush() {
     if let Some(batch) = BATCH.get() {
         batch.flush();

@@ -4,7 +4,7 @@ use std::{
     io::{self, Write},
     sync::Arc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parking_lot::{Condvar, Mutex};
@@ -15,6 +15,9 @@ use tracing_subscriber::fmt::MakeWriter;
 const GATHER: Duration = Duration::from_millis(5);
 /// How much may wait. Whoever logs more than the reader takes waits with it.
 const MOST_BYTES: usize = 1 << 20;
+
+/// How long the end of the process waits for the last lines to be taken.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
 /// A writer that a thread of its own empties. Clones write to the same one.
 #[derive(Clone, Debug)]
@@ -49,11 +52,15 @@ impl Batch {
         batch
     }
 
-    /// Returns when everything that was logged before has been written.
+    /// Returns when everything that was logged before has been written, or when its reader has taken nothing of it for
+    /// too long: whoever stops must not wait for ever.
     pub(super) fn flush(&self) {
+        let end = Instant::now() + FLUSH_LIMIT;
         let mut lines = self.0.lines.lock();
         while lines.writing || !lines.bytes.is_empty() {
-            self.0.changed.wait(&mut lines);
+            if self.0.changed.wait_until(&mut lines, end).timed_out() {
+                return;
+            }
         }
     }
 }
@@ -154,6 +161,17 @@ mod tests {
         let mut written = vec![0; expected.len()];
         io::Read::read_exact(&mut reader, &mut written).unwrap();
         assert_eq!(String::from_utf8(written).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_reader_that_takes_nothing_does_not_hold_up_the_end() {
+        let (wrote, writes) = mpsc::channel();
+        let (_take, taken) = mpsc::channel();
+        let batch = Batch::start(Slow(wrote, taken));
+        batch.make_writer().write_all(b"line\n").unwrap();
+        assert_eq!(writes.recv().unwrap(), 5);
+        batch.flush();
+        assert!(batch.0.lines.lock().writing, "nobody has taken it");
     }
 
     #[test]
