@@ -8,11 +8,14 @@
 //! | QUIC | [`quic::QuicListener`] | [`quic::QuicDialer`] |
 //! | HTTP/2 | [`tls::TlsListener`], then [`h2::H2Session`] (the edge is the HTTP/2 *client*) | not built |
 //!
+//! What dials into private networks is [`private::PrivateDialer`], a port that the edge implements.
+//!
 //! Start with [`tls`] for the configurations, then [`quic::QuicConnection`], the transport most connectors use.
 //! A stream half that is dropped before its end tells the peer so: a send half resets, a receive half asks the peer to
 //! stop. Only an explicit `finish` makes a complete message.
 
 pub mod h2;
+pub mod private;
 pub mod quic;
 mod socket;
 pub mod tls;
