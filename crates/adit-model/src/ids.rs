@@ -91,7 +91,7 @@ uuid_ids! {
     ConnectorId,
     /// One registered connection of a connector.
     ConnectionId,
-    /// One UDP flow through a connector; edge and connector call it by this.
+    /// One UDP flow through a connection; made by the edge.
     SessionId,
     /// One edge of a cluster; stays the same across restarts.
     NodeId,
