@@ -218,7 +218,15 @@ impl Session {
 
     /// The user sends a datagram: where it goes, if anywhere.
     pub fn handle_send(&mut self, now: Duration) -> Option<Stop> {
-        let at = self.at()?;
+        let at = match self.state {
+            // A call may take its time, and until then nobody knows the session at its new place.
+            State::Asking {
+                before: Some(before),
+                asking: Asking::Once,
+                ..
+            } => before,
+            State::New | State::Asking { .. } | State::Open(_) | State::Ended(_) => self.at()?,
+        };
         self.has_asked = true;
         self.passed_at = now;
         Some(at)
@@ -283,7 +291,7 @@ impl Session {
         }
     }
 
-    /// Where its user's datagrams go.
+    /// Where it is, or has been asked for.
     #[must_use]
     pub const fn at(&self) -> Option<Stop> {
         match &self.state {

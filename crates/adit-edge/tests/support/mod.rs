@@ -16,6 +16,7 @@ use adit_core::port::{
     Change, ChangeNumber, Changes, CloseReason, Directory, HostRoute, Presence, PresenceEvent, Snapshot,
     StoreError, TunnelEntry,
 };
+use adit_core::sessions::FlowLimits;
 use adit_edge::{
     Edge, EdgeConfig, PublicLimits,
     certificates::{Authority, LeafKey},
@@ -144,6 +145,7 @@ impl TestEdge {
             connectors: any,
             http: Some(any),
             https: Some(any),
+            flows: FlowLimits::default(),
             limits: PublicLimits::default(),
             certificates: None,
             memory_budget: 1 << 30,
