@@ -35,7 +35,7 @@ use crate::{
     follow::follow,
     memory::MemoryBudget,
     metrics::EdgeMetrics,
-    private::{Flows, TunnelDialer},
+    private::{DatagramFlows, TunnelDialer},
     public::{self, Entrance, PublicLimits},
     tunnels::Tunnels,
 };
@@ -62,8 +62,8 @@ pub struct EdgeConfig {
     pub http: Option<SocketAddr>,
     /// Where public HTTPS enters.
     pub https: Option<SocketAddr>,
-    /// How many flows into private networks there may be.
-    pub flows: FlowLimits,
+    /// How many UDP sessions and echo flows into private networks there may be.
+    pub datagram_flows: FlowLimits,
     /// What public clients may take up.
     pub limits: PublicLimits,
     /// What the process may hold in all, bytes: see `docs/operations.md`.
@@ -126,7 +126,7 @@ pub struct Edge {
     listener: Arc<QuicListener>,
     addresses: EdgeAddresses,
     control: Arc<LocalEdge>,
-    flows: Arc<Flows>,
+    flows: Arc<DatagramFlows>,
 }
 
 impl Edge {
@@ -197,7 +197,7 @@ impl Edge {
                 .tasks
                 .spawn(public::serve(Arc::clone(&context), Arc::clone(&limits), entrance));
         }
-        let flows = Flows::new(Arc::clone(&context), config.flows);
+        let flows = DatagramFlows::new(Arc::clone(&context), config.datagram_flows);
         let control = Arc::new(LocalEdge::new(config.node, tunnels, seen));
         info!(connectors = %addresses.connectors, http = ?addresses.http, https = ?addresses.https, "edge started");
         Ok(Self {

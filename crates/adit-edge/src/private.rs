@@ -12,7 +12,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use adit_net::private::{PrivateDatagrams, PrivateDialError, PrivateEchoes};
 
-pub(crate) use sessions::Flows;
+pub(crate) use sessions::DatagramFlows;
 
 use crate::tunnels::Tunnel;
 
@@ -20,7 +20,7 @@ use crate::tunnels::Tunnel;
 /// it.
 #[derive(Clone)]
 pub struct TunnelDialer {
-    pub(crate) flows: Arc<Flows>,
+    pub(crate) flows: Arc<DatagramFlows>,
     pub(crate) tunnel: Arc<Tunnel>,
 }
 

@@ -120,6 +120,8 @@ enum State {
         repeated: usize,
     },
     Open(Stop),
+    /// Its connection has gone, and it has been asked for nowhere else yet.
+    Adrift(Stop),
     Ended(End),
 }
 
@@ -142,7 +144,7 @@ impl Session {
         let before = match &self.state {
             State::Open(before) => Some(*before),
             State::Asking { before, .. } => *before,
-            State::New => None,
+            State::New | State::Adrift(_) => None,
             State::Ended(_) => return,
         };
         self.state = State::Asking {
@@ -167,7 +169,9 @@ impl Session {
             }
             // The answer to what was asked again.
             State::Open(at) if at.connection == from => Step::Same,
-            State::New | State::Asking { .. } | State::Open(_) | State::Ended(_) => Step::Stray,
+            State::New | State::Asking { .. } | State::Open(_) | State::Adrift(_) | State::Ended(_) => {
+                Step::Stray
+            }
         }
     }
 
@@ -182,7 +186,9 @@ impl Session {
                 self.end(end);
                 Step::Ended
             }
-            State::New | State::Asking { .. } | State::Open(_) | State::Ended(_) => Step::Stray,
+            State::New | State::Asking { .. } | State::Open(_) | State::Adrift(_) | State::Ended(_) => {
+                Step::Stray
+            }
         }
     }
 
@@ -198,21 +204,26 @@ impl Session {
                 *before = None;
                 Step::Same
             }
-            State::New | State::Asking { .. } | State::Open(_) | State::Ended(_) => Step::Stray,
+            State::New | State::Asking { .. } | State::Open(_) | State::Adrift(_) | State::Ended(_) => {
+                Step::Stray
+            }
         }
     }
 
     /// A connection has gone; true if the session must go elsewhere.
     pub fn handle_gone(&mut self, connection: ConnectionId) -> bool {
         match &mut self.state {
-            State::Open(at) => at.connection == connection,
+            State::Open(at) | State::Asking { at, before: None, .. } if at.connection == connection => {
+                self.state = State::Adrift(*at);
+                true
+            }
             State::Asking { at, before, .. } => {
                 if before.is_some_and(|before| before.connection == connection) {
                     *before = None;
                 }
                 at.connection == connection
             }
-            State::New | State::Ended(_) => false,
+            State::New | State::Open(_) | State::Adrift(_) | State::Ended(_) => false,
         }
     }
 
@@ -225,6 +236,7 @@ impl Session {
                 asking: Asking::Once,
                 ..
             } => before,
+            State::Adrift(_) => return None,
             State::New | State::Asking { .. } | State::Open(_) | State::Ended(_) => self.at()?,
         };
         self.has_asked = true;
@@ -239,7 +251,7 @@ impl Session {
             State::Asking { at, before, .. } => {
                 at.connection == from || before.is_some_and(|before| before.connection == from)
             }
-            State::New | State::Ended(_) => false,
+            State::New | State::Adrift(_) | State::Ended(_) => false,
         };
         if !is_here {
             return Arrival::Foreign;
@@ -280,7 +292,7 @@ impl Session {
                 self.end(End::Idle);
                 Todo::Ended
             }
-            State::New | State::Open(_) | State::Ended(_) => Todo::Nothing,
+            State::New | State::Open(_) | State::Adrift(_) | State::Ended(_) => Todo::Nothing,
         }
     }
 
@@ -291,11 +303,11 @@ impl Session {
         }
     }
 
-    /// Where it is, or has been asked for.
+    /// Where it is, has been asked for, or was when its connection went.
     #[must_use]
     pub const fn at(&self) -> Option<Stop> {
         match &self.state {
-            State::Open(at) | State::Asking { at, .. } => Some(*at),
+            State::Open(at) | State::Asking { at, .. } | State::Adrift(at) => Some(*at),
             State::New | State::Ended(_) => None,
         }
     }
@@ -311,7 +323,7 @@ impl Session {
     pub const fn ended(&self) -> Option<&End> {
         match &self.state {
             State::Ended(end) => Some(end),
-            State::New | State::Asking { .. } | State::Open(_) => None,
+            State::New | State::Asking { .. } | State::Open(_) | State::Adrift(_) => None,
         }
     }
 

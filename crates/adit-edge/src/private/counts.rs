@@ -95,7 +95,10 @@ pub(super) struct FlowCounts {
 
 impl FlowCounts {
     pub(super) fn new() -> Self {
-        describe_gauge!("adit_private_flows", "Flows into private networks.");
+        describe_gauge!(
+            "adit_private_datagram_flows",
+            "UDP sessions and echo flows into private networks."
+        );
         describe_counter!(
             "adit_private_sessions_ended_total",
             "UDP sessions that ended, by why."
@@ -114,8 +117,8 @@ impl FlowCounts {
         );
         let datagrams = |to| counter!("adit_private_datagrams_total", "to" => to);
         Self {
-            sessions: gauge!("adit_private_flows", "kind" => "udp"),
-            echoes: gauge!("adit_private_flows", "kind" => "icmp"),
+            sessions: gauge!("adit_private_datagram_flows", "kind" => "udp"),
+            echoes: gauge!("adit_private_datagram_flows", "kind" => "icmp"),
             moved: counter!("adit_private_sessions_moved_total"),
             to_connectors: datagrams("connector"),
             to_users: datagrams("user"),

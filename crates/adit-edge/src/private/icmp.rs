@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 use super::{
     counts::Dropped,
     datagrams::Carrier,
-    sessions::{Flows, choose},
+    sessions::{DatagramFlows, choose},
 };
 use crate::{connection::Connection, tunnels::Tunnel};
 
@@ -53,11 +53,11 @@ struct Inner {
 
 /// A user's end of a flow.
 struct UserEchoes {
-    flows: Arc<Flows>,
+    flows: Arc<DatagramFlows>,
     flow: Arc<EchoFlow>,
 }
 
-impl Flows {
+impl DatagramFlows {
     /// Opens a flow of echo requests to an address that a tunnel's connectors reach.
     pub(crate) async fn icmp(
         self: &Arc<Self>,

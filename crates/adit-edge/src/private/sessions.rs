@@ -43,7 +43,7 @@ const MOST_IDLE: Duration = Duration::from_secs(18 * 3600);
 const MOST_WORDS: usize = 256;
 
 /// Every flow of this edge into private networks.
-pub(crate) struct Flows {
+pub(crate) struct DatagramFlows {
     pub(super) context: Arc<Context>,
     pub(super) counts: FlowCounts,
     pub(super) places: Mutex<Places>,
@@ -54,7 +54,7 @@ pub(crate) struct Flows {
     runtime: Handle,
 }
 
-impl Flows {
+impl DatagramFlows {
     /// Must be called inside a tokio runtime.
     pub(crate) fn new(context: Arc<Context>, limits: FlowLimits) -> Arc<Self> {
         Arc::new(Self {

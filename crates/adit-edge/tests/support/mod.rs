@@ -145,7 +145,7 @@ impl TestEdge {
             connectors: any,
             http: Some(any),
             https: Some(any),
-            flows: FlowLimits::default(),
+            datagram_flows: FlowLimits::default(),
             limits: PublicLimits::default(),
             certificates: None,
             memory_budget: 1 << 30,

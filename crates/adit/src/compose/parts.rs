@@ -141,7 +141,7 @@ async fn assemble(
         connectors: settings.edge_listen,
         http: Some(settings.http_listen),
         https: Some(settings.https_listen),
-        flows: adit_core::sessions::FlowLimits::default(),
+        datagram_flows: adit_core::sessions::FlowLimits::default(),
         limits: public_limits(settings)?,
         certificates: settings.https_cert_dir.clone(),
         memory_budget: settings

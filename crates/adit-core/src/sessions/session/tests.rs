@@ -84,7 +84,6 @@ fn a_session_moves_and_both_places_may_bring_datagrams_meanwhile() {
     let (old, new) = (stop(1, 1), stop(1, 2));
     let mut session = open_at(old);
     session.handle_send(1 * MS);
-    assert!(session.handle_gone(old.connection));
     session.ask(new, Asking::Repeated, 2 * MS);
     for from in [old, new] {
         assert_eq!(session.handle_datagram(from.connection, 3 * MS), Arrival::Deliver);
@@ -101,6 +100,28 @@ fn a_session_moves_and_both_places_may_bring_datagrams_meanwhile() {
         "asked again"
     );
     assert_eq!(session.handle_ready(old.connection, 5 * MS), Step::Stray);
+}
+
+#[test]
+fn what_a_call_asks_for_is_used_once_it_is_there() {
+    let (old, new) = (stop(1, 1), stop(1, 2));
+    let mut session = open_at(old);
+    session.ask(new, Asking::Once, 2 * MS);
+    assert_eq!(session.handle_send(3 * MS), Some(old));
+    assert!(!session.handle_gone(old.connection), "it has left");
+    assert_eq!(session.handle_send(3 * MS), Some(new), "there is no other");
+    assert!(session.handle_gone(new.connection));
+    assert_eq!((session.handle_send(4 * MS), session.at()), (None, Some(new)));
+}
+
+#[test]
+fn a_connection_that_has_gone_brings_nothing() {
+    let old = stop(1, 1);
+    let mut session = open_at(old);
+    session.handle_send(1 * MS);
+    assert!(session.handle_gone(old.connection));
+    session.ask(stop(1, 2), Asking::Repeated, 2 * MS);
+    assert_eq!(session.handle_datagram(old.connection, 3 * MS), Arrival::Foreign);
 }
 
 #[test]

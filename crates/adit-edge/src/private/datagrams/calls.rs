@@ -13,7 +13,7 @@ use tracing::debug;
 
 use super::Carrier;
 use crate::private::{
-    Flows,
+    DatagramFlows,
     sessions::{Flow, words},
 };
 
@@ -22,7 +22,7 @@ const TOO_MANY: &str = "too many active flows";
 
 /// Asks for a session. `None` if the connection has gone, which is told in its own way.
 pub(in crate::private) async fn register(
-    flows: &Flows,
+    flows: &DatagramFlows,
     carrier: &Carrier,
     flow: &Flow,
 ) -> Option<Result<(), End>> {
@@ -47,7 +47,12 @@ pub(in crate::private) async fn register(
 }
 
 /// Tells the connector that a session is over.
-pub(in crate::private) async fn unregister(flows: &Flows, carrier: &Carrier, session: SessionId, why: &str) {
+pub(in crate::private) async fn unregister(
+    flows: &DatagramFlows,
+    carrier: &Carrier,
+    session: SessionId,
+    why: &str,
+) {
     let why = why.to_owned();
     let called = call(flows, carrier, async |stream| {
         stream.unregister_udp_session(session, why).await
@@ -60,7 +65,7 @@ pub(in crate::private) async fn unregister(flows: &Flows, carrier: &Carrier, ses
 }
 
 async fn call<T>(
-    flows: &Flows,
+    flows: &DatagramFlows,
     carrier: &Carrier,
     make: impl AsyncFnOnce(CallStream<'_, RecvStream, SendStream>) -> Result<T, CallError>,
 ) -> Option<Result<T, CallError>> {
@@ -75,7 +80,7 @@ async fn call<T>(
 
 /// Answers on a stream that a connector opened: it tells that a session has ended.
 pub(super) async fn answer(
-    flows: Arc<Flows>,
+    flows: Arc<DatagramFlows>,
     carrier: Arc<Carrier>,
     mut reader: RecvStream,
     writer: SendStream,
@@ -99,7 +104,7 @@ pub(super) async fn answer(
 const PREAMBLE_TIME: Duration = Duration::from_secs(5);
 
 struct Ends {
-    flows: Arc<Flows>,
+    flows: Arc<DatagramFlows>,
     carrier: Arc<Carrier>,
 }
 

@@ -11,14 +11,14 @@ use super::{Carrier, calls, next_sweep};
 use crate::private::{
     counts::Dropped,
     icmp::EchoFlow,
-    sessions::{Flow, Flows, answered},
+    sessions::{DatagramFlows, Flow, answered},
 };
 
 /// Datagrams that are taken before anything else has its turn.
 const BATCH: usize = 64;
 
 /// Serves the flows on a connection until it ends, and then moves them elsewhere.
-pub(in crate::private) async fn carry(flows: Arc<Flows>, carrier: Arc<Carrier>) {
+pub(in crate::private) async fn carry(flows: Arc<DatagramFlows>, carrier: Arc<Carrier>) {
     tokio::select! {
         () = serve(&flows, &carrier) => {}
         () = carrier.connection.ended() => {}
@@ -34,7 +34,7 @@ pub(in crate::private) async fn carry(flows: Arc<Flows>, carrier: Arc<Carrier>) 
 }
 
 /// Returns when the connection is closed.
-async fn serve(flows: &Arc<Flows>, carrier: &Arc<Carrier>) {
+async fn serve(flows: &Arc<DatagramFlows>, carrier: &Arc<Carrier>) {
     let mut called = JoinSet::new();
     let mut changed = Box::pin(carrier.tunnel.until_changed());
     let mut has_flows = carrier.settle_place();
@@ -99,7 +99,7 @@ fn flows_of(carrier: &Carrier) -> Vec<Arc<Flow>> {
 }
 
 /// Looks at the deadlines.
-fn sweep(flows: &Arc<Flows>, carrier: &Arc<Carrier>) {
+fn sweep(flows: &Arc<DatagramFlows>, carrier: &Arc<Carrier>) {
     let now = flows.now();
     let due: Vec<_> = {
         let sessions = carrier.sessions.read();
@@ -112,7 +112,7 @@ fn sweep(flows: &Arc<Flows>, carrier: &Arc<Carrier>) {
     }
 }
 
-fn take(flows: &Arc<Flows>, carrier: &Arc<Carrier>, datagram: Bytes) {
+fn take(flows: &Arc<DatagramFlows>, carrier: &Arc<Carrier>, datagram: Bytes) {
     let taken = match carrier.version {
         Version::V2 => v2::ToEdge::decode(datagram).map(|datagram| match datagram {
             v2::ToEdge::Udp { session, payload } => flows.deliver(carrier, carrier.session(session), payload),
@@ -141,7 +141,7 @@ fn take(flows: &Arc<Flows>, carrier: &Arc<Carrier>, datagram: Bytes) {
 
 impl Carrier {
     /// The connector has ended a session.
-    pub(super) fn unregistered(&self, flows: &Arc<Flows>, session: SessionId, why: &str) {
+    pub(super) fn unregistered(&self, flows: &Arc<DatagramFlows>, session: SessionId, why: &str) {
         match self.session(session) {
             Some(flow) => flows.unregistered(&flow, self, why),
             None => flows.counts.drop(Dropped::UnknownFlow),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{Flows, backlog::Backlog};
+use super::{DatagramFlows, backlog::Backlog};
 use crate::{
     private::{counts::Dropped, datagrams::Carrier},
     tunnels::Tunnel,
@@ -146,12 +146,12 @@ impl Drop for Flow {
 
 /// A user's end of a session.
 pub(super) struct UdpFlow {
-    flows: Arc<Flows>,
+    flows: Arc<DatagramFlows>,
     flow: Arc<Flow>,
 }
 
 impl UdpFlow {
-    pub(super) const fn new(flows: Arc<Flows>, flow: Arc<Flow>) -> Self {
+    pub(super) const fn new(flows: Arc<DatagramFlows>, flow: Arc<Flow>) -> Self {
         Self { flows, flow }
     }
 

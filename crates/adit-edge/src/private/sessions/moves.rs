@@ -7,7 +7,7 @@ use adit_model::{ConnectionId, ConnectorId};
 use adit_net::private::PrivateDialError;
 use adit_wire::datagram::v3;
 
-use super::{Flow, Flows};
+use super::{DatagramFlows, Flow};
 use crate::{
     connection::{Connection, Transport},
     private::datagrams::{self, Carrier},
@@ -53,7 +53,7 @@ pub(in crate::private) fn choose(
     })
 }
 
-impl Flows {
+impl DatagramFlows {
     /// Asks for a session at the best place there is; if there is none, it ends.
     pub(super) fn place(self: &Arc<Self>, flow: &Arc<Flow>) {
         for _ in 0..MAX_TRIES {
