@@ -7,6 +7,7 @@
 pub mod calls;
 pub mod datagram;
 mod framing;
+pub mod hop;
 pub mod http2;
 pub mod icmp;
 pub mod management_token;

@@ -76,6 +76,7 @@ targets! {
     credentials at "../../../fuzz/fuzz_targets/credentials.rs",
     datagram_v2 at "../../../fuzz/fuzz_targets/datagram_v2.rs",
     datagram_v3 at "../../../fuzz/fuzz_targets/datagram_v3.rs",
+    http_head at "../../../fuzz/fuzz_targets/http_head.rs",
     hostname at "../../../fuzz/fuzz_targets/hostname.rs",
     icmp at "../../../fuzz/fuzz_targets/icmp.rs",
     ingress at "../../../fuzz/fuzz_targets/ingress.rs",

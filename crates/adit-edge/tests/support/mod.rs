@@ -13,8 +13,8 @@ pub(crate) mod stock;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use adit_core::port::{
-    Change, ChangeNumber, Changes, CloseReason, Directory, HostRoute, Presence, PresenceEvent, Snapshot,
-    StoreError, TunnelEntry,
+    AccessLog, Change, ChangeNumber, Changes, CloseReason, Directory, HostRoute, Presence, PresenceEvent,
+    ServedRequest, Snapshot, StoreError, TunnelEntry,
 };
 use adit_core::sessions::FlowLimits;
 use adit_edge::{
@@ -36,6 +36,13 @@ use tokio::sync::watch;
 /// The host name of most tests' tunnel.
 pub(crate) const HOST: &str = "shop.adit.localhost";
 pub(crate) const DOMAIN: &str = "adit.localhost";
+
+/// Where no line is kept.
+struct NoLog;
+
+impl AccessLog for NoLog {
+    fn write(&self, _: &ServedRequest<'_>) {}
+}
 
 /// A store that remembers every change, and what the edge reported.
 pub(crate) struct MemoryStore {
@@ -147,6 +154,7 @@ impl TestEdge {
             https: Some(any),
             datagram_flows: FlowLimits::default(),
             limits: PublicLimits::default(),
+            access_log: Arc::new(NoLog),
             certificates: None,
             memory_budget: 1 << 30,
             relieve_memory: || {},

@@ -143,6 +143,7 @@ async fn assemble(
         https: Some(settings.https_listen),
         datagram_flows: adit_core::sessions::FlowLimits::default(),
         limits: public_limits(settings)?,
+        access_log: logging.access(),
         certificates: settings.https_cert_dir.clone(),
         memory_budget: settings
             .edge_memory_budget
