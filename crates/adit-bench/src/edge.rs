@@ -6,6 +6,9 @@ mod handshakes;
 mod idle;
 mod ramp;
 mod tls;
+mod udp;
+
+pub(crate) use udp::private_edge;
 
 use crate::{
     args::Options,
@@ -23,6 +26,8 @@ struct Scale {
     websockets: usize,
     /// Connectors' connections that wait.
     registered: usize,
+    /// UDP sessions that wait.
+    sessions: usize,
     rounds: u32,
     /// The rate at the end of the ramp, requests/s.
     ramp_to: u32,
@@ -35,6 +40,7 @@ impl Scale {
                 connections: 1000,
                 websockets: 500,
                 registered: 500,
+                sessions: 1000,
                 rounds: 1,
                 ramp_to: 1000,
             }
@@ -43,6 +49,7 @@ impl Scale {
                 connections: 10_000,
                 websockets: 5000,
                 registered: 5000,
+                sessions: 10_000,
                 rounds: options.rounds,
                 ramp_to: 2500,
             }
@@ -62,6 +69,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     lines.push(idle::websockets(&program, scale).await?);
     say("registered connections");
     lines.extend(dialled::measure(&program, scale).await?);
+    say("UDP sessions");
+    lines.extend(udp::measure(scale, options.window).await?);
     say("a rising load through the stock connector");
     match ramp::measure(&program, scale).await {
         Ok(more) => lines.extend(more),
