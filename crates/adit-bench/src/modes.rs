@@ -1,7 +1,7 @@
 //! The ways between client and origin.
 
 pub(crate) mod adit;
-mod api;
+pub(crate) mod api;
 pub(crate) mod edge;
 mod haproxy;
 mod rathole;

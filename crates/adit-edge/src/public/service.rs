@@ -2,19 +2,20 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use adit_core::routes::Destination;
+use adit_core::{port::Ray, routes::Destination};
 use adit_wire::RequestHead;
+use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, request::Parts};
 use http_body::Body as _;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use super::{
     Peer, PublicLimits,
-    access_log::{AccessRecord, Ray},
+    access_log::AccessRecord,
     admission::{admit, read_the_rest},
     body::ResponseBody,
     exchange::ask,
-    forwarded::Forwarded,
+    forwarded::{CF_RAY, Forwarded},
     http2::Active,
     page::Page,
     request::{self, BodyLength},
@@ -35,6 +36,7 @@ pub(super) async fn handle(
     let (parts, body) = request.into_parts();
     let forwarded = Forwarded::read(&parts.headers, peer, limits);
     let mut record = AccessRecord::new(context, ray, forwarded.client, &parts, active);
+    let ray = HeaderValue::from_maybe_shared(Bytes::from(record.ray())).ok();
     let answered = match prepare(context, limits, &parts, &forwarded, &body, &mut record) {
         Ok(prepared) => {
             let Prepared {
@@ -42,7 +44,8 @@ pub(super) async fn handle(
                 mut head,
                 most_bytes,
             } = prepared;
-            forwarded.write(&mut head.headers, ray, context.location.as_str());
+            forwarded.write(&mut head.headers);
+            head.headers.extend(ray.clone().map(|ray| (CF_RAY, ray)));
             ask(context, limits, &route, &head, body, most_bytes, &mut record).await
         }
         Err(page) => {
@@ -61,9 +64,7 @@ pub(super) async fn handle(
         },
         Err(page) => page.response(&parts.headers, record),
     };
-    if let Ok(value) = HeaderValue::try_from(format!("{ray}-{}", context.location)) {
-        response.headers_mut().insert("cf-ray", value);
-    }
+    response.headers_mut().extend(ray.map(|ray| (CF_RAY, ray)));
     Ok(response)
 }
 

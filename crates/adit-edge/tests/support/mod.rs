@@ -21,8 +21,8 @@ use std::{
 };
 
 use adit_core::port::{
-    Ask, Change, ChangeNumber, Changes, CloseReason, Directory, HostRoute, Presence, PresenceEvent, Question,
-    Snapshot, StoreError, TunnelEntry,
+    AccessLog, Ask, Change, ChangeNumber, Changes, CloseReason, Directory, HostRoute, Presence,
+    PresenceEvent, Question, ServedRequest, Snapshot, StoreError, TunnelEntry,
 };
 use adit_edge::{
     Edge, EdgeConfig, PublicLimits,
@@ -43,6 +43,13 @@ use tokio::sync::watch;
 /// The host name of most tests' tunnel.
 pub(crate) const HOST: &str = "shop.adit.localhost";
 pub(crate) const DOMAIN: &str = "adit.localhost";
+
+/// Where no line is kept.
+struct NoLog;
+
+impl AccessLog for NoLog {
+    fn write(&self, _: &ServedRequest<'_>) {}
+}
 
 /// A store that remembers every change, and what the edge reported.
 pub(crate) struct MemoryStore {
@@ -167,6 +174,7 @@ impl TestEdge {
             http: Some(any),
             https: Some(any),
             limits: PublicLimits::default(),
+            access_log: Arc::new(NoLog),
             certificates: None,
             memory_budget: 1 << 30,
             relieve_memory: || {},
