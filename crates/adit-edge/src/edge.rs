@@ -35,6 +35,7 @@ use crate::{
     memory::MemoryBudget,
     metrics::EdgeMetrics,
     public::{self, Entrance, PublicLimits},
+    push::Pusher,
     tunnels::Tunnels,
 };
 
@@ -176,7 +177,11 @@ impl Edge {
         let (applied, seen) = watch::channel(ChangeNumber::default());
         context.tasks.spawn(until_stopped(
             context.stopped.clone(),
-            follow(directory, Arc::clone(&tunnels), reserved, applied),
+            follow(Arc::clone(&directory), Arc::clone(&tunnels), reserved, applied),
+        ));
+        context.tasks.spawn(until_stopped(
+            context.stopped.clone(),
+            Pusher::new(Arc::clone(&context), directory).run(Arc::clone(&tunnels.board)),
         ));
         if let Some(folder) = folder {
             let looking = until_stopped(context.stopped.clone(), folder.keep_looking());

@@ -20,6 +20,7 @@ mod limiter;
 mod memory;
 mod metrics;
 mod public;
+mod push;
 mod registrar;
 mod route;
 mod traffic;

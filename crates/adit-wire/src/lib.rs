@@ -4,6 +4,7 @@
 //! hostile peer: bounded, and an error for whatever does not fit. Start with [`StreamKind`], the six bytes that
 //! open a QUIC stream, and [`RequestHead`], what follows them on a data stream.
 
+pub mod calls;
 mod framing;
 pub mod hop;
 pub mod http2;
