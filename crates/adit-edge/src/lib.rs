@@ -5,7 +5,8 @@
 //! it follows the store through [`adit_core::port::Directory`] and reports through [`adit_core::port::Presence`].
 //!
 //! Start with [`Edge::start`]. Inside, `accept` is the connectors' side, `public` the clients', `tunnels` the table
-//! between them, `route` the choice of a connection, and `upstream` one exchange from one to the other.
+//! between them, `route` the choice of a connection, `upstream` one exchange from one to the other, and `private` what goes into
+//! private networks.
 
 mod accept;
 pub mod certificates;
@@ -19,6 +20,7 @@ mod follow;
 mod limiter;
 mod memory;
 mod metrics;
+mod private;
 mod public;
 mod push;
 mod registrar;
@@ -29,4 +31,5 @@ mod upstream;
 mod watch;
 
 pub use edge::{Edge, EdgeAddresses, EdgeConfig, EdgeError, reachable_here};
+pub use private::TunnelDialer;
 pub use public::PublicLimits;

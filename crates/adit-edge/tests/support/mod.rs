@@ -24,6 +24,7 @@ use adit_core::port::{
     AccessLog, Ask, Change, ChangeNumber, Changes, CloseReason, Directory, HostRoute, Presence,
     PresenceEvent, Question, ServedRequest, Snapshot, StoreError, TunnelEntry,
 };
+use adit_core::sessions::FlowLimits;
 use adit_edge::{
     Edge, EdgeConfig, PublicLimits,
     certificates::{Authority, LeafKey},
@@ -173,6 +174,7 @@ impl TestEdge {
             connectors: any,
             http: Some(any),
             https: Some(any),
+            datagram_flows: FlowLimits::default(),
             limits: PublicLimits::default(),
             access_log: Arc::new(NoLog),
             certificates: None,
