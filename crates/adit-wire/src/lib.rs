@@ -6,6 +6,7 @@
 
 mod framing;
 pub mod http2;
+pub mod management;
 pub mod management_token;
 mod pem;
 mod preamble;
