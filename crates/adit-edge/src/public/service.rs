@@ -9,13 +9,14 @@ use http_body::Body as _;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use super::{
-    Peer, PublicLimits,
+    Entered, Peer, PublicLimits,
     access_log::{AccessRecord, Ray},
     admission::{admit, read_the_rest},
     body::ResponseBody,
     exchange::ask,
     forwarded::Forwarded,
     http2::Active,
+    management,
     page::Page,
     request::{self, BodyLength},
     response, websocket,
@@ -35,7 +36,8 @@ pub(super) async fn handle(
     let (parts, body) = request.into_parts();
     let forwarded = Forwarded::read(&parts.headers, peer, limits);
     let mut record = AccessRecord::new(context, ray, forwarded.client, &parts, active);
-    let answered = match prepare(context, limits, &parts, &forwarded, &body, &mut record) {
+    let prepared = prepare(context, limits, peer, &parts, &forwarded, &body, &mut record);
+    let answered = match prepared {
         Ok(prepared) => {
             let Prepared {
                 route,
@@ -45,14 +47,25 @@ pub(super) async fn handle(
             forwarded.write(&mut head.headers, ray, context.location.as_str());
             ask(context, limits, &route, &head, body, most_bytes, &mut record).await
         }
-        Err(page) => {
+        Err(Elsewhere::Management) => {
+            let asked = management::Asked {
+                peer,
+                parts: &parts,
+                body,
+                forwarded: &forwarded,
+                ray,
+            };
+            let response = management::handle(context, asked, upgrade, record).await;
+            return Ok(named(response, ray, context));
+        }
+        Err(Elsewhere::Page(page)) => {
             if page.reads_the_rest() {
                 read_the_rest(context, &parts, body);
             }
             Err(page)
         }
     };
-    let mut response = match answered {
+    let response = match answered {
         Ok(answered) => match request::websocket(&parts).zip(upgrade) {
             Some((kind, upgrade)) if answered.origin.status == StatusCode::SWITCHING_PROTOCOLS => {
                 websocket::accept(context, kind, upgrade, answered, record)
@@ -61,10 +74,29 @@ pub(super) async fn handle(
         },
         Err(page) => page.response(&parts.headers, record),
     };
+    Ok(named(response, ray, context))
+}
+
+/// The answer with the request's id.
+fn named(mut response: Response<ResponseBody>, ray: Ray, context: &Context) -> Response<ResponseBody> {
     if let Ok(value) = HeaderValue::try_from(format!("{ray}-{}", context.location)) {
         response.headers_mut().insert("cf-ray", value);
     }
-    Ok(response)
+    response
+}
+
+/// Where a request goes that no route leads to a tunnel.
+enum Elsewhere {
+    /// It gets an answer of the edge's own.
+    Page(Page),
+    /// It is for the management host.
+    Management,
+}
+
+impl From<Page> for Elsewhere {
+    fn from(page: Page) -> Self {
+        Self::Page(page)
+    }
 }
 
 /// A request that is let in.
@@ -80,25 +112,31 @@ struct Prepared {
 fn prepare(
     context: &Context,
     limits: &PublicLimits,
+    peer: Peer,
     parts: &Parts,
     forwarded: &Forwarded,
     body: &Incoming,
     record: &mut AccessRecord,
-) -> Result<Prepared, Page> {
+) -> Result<Prepared, Elsewhere> {
     if !context.memory.has_room() {
-        return Err(Page::Overloaded);
+        return Err(Page::Overloaded.into());
     }
     if parts.headers.len() > limits.max_headers {
-        return Err(Page::TooManyHeaders);
+        return Err(Page::TooManyHeaders.into());
     }
     let target = request::target(parts)?;
     if forwarded.is_loop() {
-        return Err(Page::Loop);
+        return Err(Page::Loop.into());
     }
     let table = context.tunnels.load();
     let route = match table.routes.lookup(&target.host) {
         Destination::Route(route) => Arc::clone(route),
-        Destination::Reserved | Destination::Unknown => return Err(Page::UnknownHost),
+        Destination::Reserved
+            if peer.entered != Entered::Plainly && target.host == *context.management.host() =>
+        {
+            return Err(Elsewhere::Management);
+        }
+        Destination::Reserved | Destination::Unknown => return Err(Page::UnknownHost.into()),
     };
     let length = length_of(body);
     let head = request::head(parts, &target, forwarded.scheme(), length)?;
