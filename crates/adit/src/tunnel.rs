@@ -3,15 +3,16 @@
 //! Flags of `tunnel` may stand before or after the sub-command. Flags are parsed in [`options`] and [`stock_flags`];
 //! each sub-command has a module of its own.
 
-mod access;
+pub(crate) mod access;
 mod cleanup;
 mod connect;
 mod create;
 mod delete;
 mod info;
 mod list;
+mod networks;
 mod objects;
-mod options;
+pub(crate) mod options;
 mod origin_flags;
 mod ready;
 mod render;
@@ -19,6 +20,7 @@ mod route;
 mod run;
 mod stock_flags;
 mod token;
+mod vnet;
 
 use std::ffi::OsString;
 
@@ -62,6 +64,9 @@ enum TunnelCommand {
     Token(token::Token),
     /// Send requests for a host name to a tunnel
     Route(route::Route),
+    /// Make, list, change and delete virtual networks
+    #[command(alias = "network")]
+    Vnet(vnet::Vnet),
     /// Serve a tunnel from this machine
     Run(run::Run),
     /// Tell whether a connector on this machine is connected
@@ -91,6 +96,7 @@ pub(crate) async fn run(args: TunnelArgs, personality: Personality) -> Result<()
         Some(TunnelCommand::Info(command)) => info::run(&command, &options, personality).await,
         Some(TunnelCommand::Token(command)) => token::run(&command, &options, personality).await,
         Some(TunnelCommand::Route(command)) => route::run(&command, &options, personality).await,
+        Some(TunnelCommand::Vnet(command)) => vnet::run(&command, &options, personality).await,
         Some(TunnelCommand::Run(command)) => run::run(&command, &options, personality).await,
         Some(TunnelCommand::Ready) => ready::run(&options).await,
         Some(TunnelCommand::Delete(command)) => delete::run(&command, &options, personality).await,
@@ -116,7 +122,7 @@ pub(crate) async fn run(args: TunnelArgs, personality: Personality) -> Result<()
 
 fn not_known(word: &str) -> Failure {
     match word {
-        "login" | "vnet" | "diag" | "ingress" => Failure::not_in_this_version(format!("`tunnel {word}`")),
+        "login" | "diag" | "ingress" => Failure::not_in_this_version(format!("`tunnel {word}`")),
         _ => Failure::usage(format!("`tunnel` has no command {word:?}")).hint("`tunnel --help` lists them"),
     }
 }

@@ -167,12 +167,12 @@ pub(super) enum ResultFormat {
 }
 
 /// An empty variable stands for no path; who uses the path leaves empty ones out.
-pub(super) fn path() -> impl TypedValueParser<Value = PathBuf> {
+pub(crate) fn path() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// A path that is set and not empty.
-pub(super) fn set(path: Option<&PathBuf>) -> Option<&PathBuf> {
+pub(crate) fn set(path: Option<&PathBuf>) -> Option<&PathBuf> {
     path.filter(|path| !path.as_os_str().is_empty())
 }
 

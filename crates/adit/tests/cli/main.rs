@@ -15,3 +15,4 @@ mod lifecycle;
 mod recording_api;
 mod stock_client;
 mod support;
+mod tail;
