@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use adit_core::choice::{self, Choice};
 use adit_model::{ConnectorId, Hostname};
-use adit_wire::{RequestHead, management::ManagementRefusal};
+use adit_wire::{ConnectAnswer, RequestHead, management::ManagementRefusal};
 use tracing::warn;
 
 use crate::{
     connection::{Connection, Place},
     route::Chosen,
     tunnels::Tunnel,
-    upstream::{self, Answer, Upload, UpstreamError},
+    upstream::{self, Download, Upload, UpstreamError},
 };
 
 /// A connection that does not take a request is one of several: how many of them are tried.
@@ -27,16 +27,18 @@ pub(crate) struct Passage {
     pub(crate) actor: String,
 }
 
-/// A request that is with a connector.
+/// A request that a connector has begun to answer.
 pub(crate) struct Way {
     pub(crate) place: Place,
     pub(crate) upload: Upload,
-    pub(crate) answer: Answer,
+    pub(crate) answer: ConnectAnswer,
+    pub(crate) download: Download,
 }
 
 impl Passage {
-    /// Sends the head over a connection whose connector is known to serve management under `host`; `has_body` as in
-    /// [`upstream::open`]. Connectors that do not know the name never see it.
+    /// Sends the head over a connection whose connector is known to serve management under `host`, and waits for its
+    /// answer; `has_body` as in [`upstream::open`]. Connectors that do not know the name never see it. What a connection
+    /// swallowed goes over another one: management requests only read.
     pub(crate) async fn open(
         &self,
         host: &Hostname,
@@ -60,7 +62,7 @@ impl Passage {
                 continue;
             };
             let opened = match connection.management.serves(&connection, host.as_str()).await {
-                Ok(true) => upstream::open(&connection, head, has_body).await,
+                Ok(true) => exchange(&connection, head, has_body).await,
                 Ok(false) => {
                     warn!(
                         tunnel.id = %self.tunnel.key.tunnel, connector.id = %connection.connector.id, %host,
@@ -72,11 +74,12 @@ impl Passage {
                 Err(error) => Err(error),
             };
             match opened {
-                Ok((upload, answer)) => {
+                Ok((upload, (answer, download))) => {
                     return Ok(Way {
                         place,
                         upload,
                         answer,
+                        download,
                     });
                 }
                 Err(UpstreamError::Full) => {
@@ -105,4 +108,13 @@ impl Passage {
         choice::choose(&candidates, |connection| connection.candidate(), rand::random())
             .map(|connection| Arc::clone(connection))
     }
+}
+
+async fn exchange(
+    connection: &Connection,
+    head: &RequestHead,
+    has_body: bool,
+) -> Result<(Upload, (ConnectAnswer, Download)), UpstreamError> {
+    let (upload, answer) = upstream::open(connection, head, has_body).await?;
+    Ok((upload, answer.head().await?))
 }

@@ -109,7 +109,7 @@ async fn pass(
     if path == ManagementPath::Logs {
         log_session(&passage, &way);
     }
-    let answered = answered(way, websocket, record).await?;
+    let answered = answered(way, websocket, record)?;
     Ok(Passed::Answered(Box::new(answered)))
 }
 
@@ -144,24 +144,17 @@ fn head(context: &Context, asked: &Asked<'_>) -> Result<RequestHead, ManagementR
 }
 
 /// The connector's answer.
-async fn answered(
-    way: Way,
-    websocket: bool,
-    record: &mut AccessRecord,
-) -> Result<Answered, ManagementRefusal> {
+fn answered(way: Way, websocket: bool, record: &mut AccessRecord) -> Result<Answered, ManagementRefusal> {
     let Way {
         place,
         upload,
         answer,
+        download,
     } = way;
-    let (origin, download) = match answer.head().await {
-        Ok((ConnectAnswer::Accepted(origin), download)) => (origin, download),
-        Ok((ConnectAnswer::Failed(failure), _)) => {
+    let origin = match answer {
+        ConnectAnswer::Accepted(origin) => origin,
+        ConnectAnswer::Failed(failure) => {
             record.fail_with(failure.message);
-            return Err(ManagementRefusal::Broke);
-        }
-        Err(error) => {
-            record.fail(&error);
             return Err(ManagementRefusal::Broke);
         }
     };

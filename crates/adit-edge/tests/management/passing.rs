@@ -19,6 +19,7 @@ on_both_transports!(
     a_connector_is_asked_once_and_gets_the_bare_name_and_the_whole_query,
     a_connector_that_does_not_know_the_name_never_sees_a_token,
     a_connector_id_leads_to_that_connector,
+    a_connection_that_breaks_before_its_answer_is_not_the_end,
     without_a_connector_the_answer_is_530,
 );
 
@@ -80,7 +81,11 @@ async fn a_connector_that_does_not_know_the_name_never_sees_a_token(scene: Scene
         let asking = stage.get_of("/logs", ManagementResource::Logs, id);
         let asked = stage.connector.next().await;
         assert_question(&asked);
-        asked.say(status, text).await;
+        // The edge reads no further than it has to.
+        let (_, mut body) = asked.answer(status, HeaderMap::new()).await;
+        if body.write(text).await.is_ok() {
+            body.finish();
+        }
         let said = asking.said().await;
         assert_eq!(said.refusal(), (530, Some(1034)), "{status} {text}");
         assert!(said.body.contains("TUNNEL_MANAGEMENT_HOSTNAME"), "{said:?}");
@@ -104,6 +109,19 @@ async fn a_connector_id_leads_to_that_connector(scene: Scene) {
     }
     let nobody = stage.get_of("/ping", ManagementResource::Logs, ConnectorId::random());
     assert_eq!(nobody.said().await.refusal(), (530, Some(1033)));
+}
+
+async fn a_connection_that_breaks_before_its_answer_is_not_the_end(scene: Scene) {
+    let connector = scene.connector().await;
+    let mut stage = Stage { scene, connector };
+    let asking = stage.get("/ping", ManagementResource::Logs);
+    stage.is_recognised().await;
+    let asked = stage.connector.next().await;
+    let broken = std::mem::replace(&mut stage.connector, stage.scene.connector().await);
+    drop((asked, broken));
+    stage.is_recognised().await;
+    stage.connector.next().await.say(200, "").await;
+    assert_eq!(asking.said().await.status, 200);
 }
 
 async fn without_a_connector_the_answer_is_530(scene: Scene) {
