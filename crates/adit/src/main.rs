@@ -69,6 +69,8 @@ enum Command {
     Tail(Box<tail::Tail>),
     /// Get a token for a tunnel's management service
     Management(management::ManagementArgs),
+    /// Lead private host names to tunnels
+    Route(tunnel::hostname_routes::RouteArgs),
     /// Make, list and delete accounts
     Account(admin::account::AccountArgs),
     /// Make, list, pause and delete zones: the domains of public host names
@@ -181,6 +183,7 @@ fn run(command: Command, personality: Personality) -> Result<(), Failure> {
         Command::Tunnel(args) => one_shot(tunnel::run(*args, personality)),
         Command::Tail(tail) => one_shot(tail.run(personality)),
         Command::Management(args) => one_shot(args.run(personality)),
+        Command::Route(args) => one_shot(args.run(personality)),
         Command::Account(args) => one_shot(admin::account::run(&args)),
         Command::Zone(args) => one_shot(admin::zone::run(&args)),
         Command::Token(args) => one_shot(admin::token::run(&args)),

@@ -8,7 +8,9 @@ mod cleanup;
 mod connect;
 mod create;
 mod delete;
+pub(crate) mod hostname_routes;
 mod info;
+mod ingress;
 mod list;
 mod networks;
 mod objects;
@@ -64,6 +66,8 @@ enum TunnelCommand {
     Token(token::Token),
     /// Send requests for a host name to a tunnel
     Route(route::Route),
+    /// Check the rules of a configuration file
+    Ingress(ingress::Ingress),
     /// Make, list, change and delete virtual networks
     #[command(alias = "network")]
     Vnet(vnet::Vnet),
@@ -90,12 +94,16 @@ impl TunnelArgs {
 pub(crate) async fn run(args: TunnelArgs, personality: Personality) -> Result<(), Failure> {
     args.stock.refuse_what_is_not_built()?;
     let options = args.options;
+    if !matches!(args.command, Some(TunnelCommand::Ingress(_))) {
+        options.refuse_config()?;
+    }
     match args.command {
         Some(TunnelCommand::Create(command)) => create::run(&command, &options, personality).await,
         Some(TunnelCommand::List(command)) => list::run(&command, &options, personality).await,
         Some(TunnelCommand::Info(command)) => info::run(&command, &options, personality).await,
         Some(TunnelCommand::Token(command)) => token::run(&command, &options, personality).await,
         Some(TunnelCommand::Route(command)) => route::run(&command, &options, personality).await,
+        Some(TunnelCommand::Ingress(command)) => ingress::run(&command, &options),
         Some(TunnelCommand::Vnet(command)) => vnet::run(&command, &options, personality).await,
         Some(TunnelCommand::Run(command)) => run::run(&command, &options, personality).await,
         Some(TunnelCommand::Ready) => ready::run(&options).await,
@@ -122,7 +130,7 @@ pub(crate) async fn run(args: TunnelArgs, personality: Personality) -> Result<()
 
 fn not_known(word: &str) -> Failure {
     match word {
-        "login" | "diag" | "ingress" => Failure::not_in_this_version(format!("`tunnel {word}`")),
+        "login" | "diag" => Failure::not_in_this_version(format!("`tunnel {word}`")),
         _ => Failure::usage(format!("`tunnel` has no command {word:?}")).hint("`tunnel --help` lists them"),
     }
 }
