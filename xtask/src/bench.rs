@@ -15,7 +15,7 @@ const TOOLS: [Tool; 1] = [Tool {
 /// What `adit-bench` is told.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// Its command: tunnels, the API, or what else an edge does.
+    /// Its command: tunnels, the API, what else an edge does, or what clients notice of trouble.
     measures: &'static str,
     args: Vec<String>,
 }
@@ -30,6 +30,7 @@ impl Options {
             match arg.as_str() {
                 "api" if at == 0 => options.measures = "api",
                 "edge" if at == 0 => options.measures = "edge",
+                "calm" if at == 0 => options.measures = "calm",
                 "--quick" => options.args.push(arg.clone()),
                 "--" => {
                     options.args.extend(args.iter().skip(at + 1).cloned());

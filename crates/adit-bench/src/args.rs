@@ -8,6 +8,7 @@ pub(crate) const USAGE: &str = "\
 usage: adit-bench run [OPTION]...
        adit-bench api [--quick] [--rounds N] [--adit FILE]
        adit-bench edge [--quick] [--rounds N] [--adit FILE]
+       adit-bench calm [--quick] [--rounds N] [--adit FILE]
 
 run measures tunnels:
 
@@ -19,7 +20,8 @@ run measures tunnels:
   --adit FILE        the program to measure (default: adit beside this one)
 
 api measures the REST API over SQLite with 100,000 tunnels; --quick with 10,000 and fewer calls
-edge measures TLS handshakes, memory of what waits, and a rising load; --quick with a tenth of each";
+edge measures TLS handshakes, memory of what waits, and a rising load; --quick with a tenth of each
+calm measures what good clients notice of bad peers and of a connector that is lost; --quick once";
 
 /// What to do.
 #[derive(Debug, PartialEq)]
@@ -34,6 +36,8 @@ pub(crate) enum Command {
     Api(Options),
     /// Measure what else an edge does.
     Edge(Options),
+    /// Measure what good clients notice of trouble.
+    Calm(Options),
 }
 
 /// How to measure.
@@ -81,6 +85,7 @@ impl Command {
             Some(("run", rest)) => parse_options(rest).map(Self::Run),
             Some(("api", rest)) => parse_options(rest).map(Self::Api),
             Some(("edge", rest)) => parse_options(rest).map(Self::Edge),
+            Some(("calm", rest)) => parse_options(rest).map(Self::Calm),
             Some(("--help" | "help", _)) => Ok(Self::Help),
             Some((other, _)) => Err(format!("unknown command {other:?}")),
             None => Err("no command".to_owned()),

@@ -1,11 +1,11 @@
 //! Figures that are held against a target.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// A figure with its target and whether that is met.
 #[derive(Debug)]
 pub(crate) struct Line {
-    name: &'static str,
+    name: Cow<'static, str>,
     figure: String,
     target: String,
     /// `None` where nothing is demanded.
@@ -14,9 +14,9 @@ pub(crate) struct Line {
 
 impl Line {
     /// One figure with an upper bound.
-    pub(crate) fn at_most(name: &'static str, value: f64, most: f64) -> Self {
+    pub(crate) fn at_most(name: impl Into<Cow<'static, str>>, value: f64, most: f64) -> Self {
         Self {
-            name,
+            name: name.into(),
             figure: format!("{value:.2}"),
             target: format!("≤ {most}"),
             met: Some(value <= most),
@@ -24,10 +24,10 @@ impl Line {
     }
 
     /// The median of some rounds with a lower bound.
-    pub(crate) fn at_least(name: &'static str, rounds: &[f64], least: Option<f64>) -> Self {
+    pub(crate) fn at_least(name: impl Into<Cow<'static, str>>, rounds: &[f64], least: Option<f64>) -> Self {
         let (figure, median) = spread(rounds);
         Self {
-            name,
+            name: name.into(),
             figure,
             target: least.map_or_else(String::new, |least| format!("≥ {least}")),
             met: least.map(|least| median >= least),
@@ -35,10 +35,10 @@ impl Line {
     }
 
     /// The median of some rounds with an upper bound.
-    pub(crate) fn median_at_most(name: &'static str, rounds: &[f64], most: f64) -> Self {
+    pub(crate) fn median_at_most(name: impl Into<Cow<'static, str>>, rounds: &[f64], most: f64) -> Self {
         let (figure, median) = spread(rounds);
         Self {
-            name,
+            name: name.into(),
             figure,
             target: format!("≤ {most}"),
             met: Some(median <= most),
@@ -46,7 +46,7 @@ impl Line {
     }
 
     /// What was counted, without a target.
-    pub(crate) fn seen(name: &'static str, rounds: &[f64]) -> Self {
+    pub(crate) fn seen(name: impl Into<Cow<'static, str>>, rounds: &[f64]) -> Self {
         Self::at_least(name, rounds, None)
     }
 

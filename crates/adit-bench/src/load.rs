@@ -3,6 +3,7 @@
 mod bulk;
 mod connects;
 mod histogram;
+mod paced;
 mod requests;
 
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use tokio::{net::TcpStream, task::JoinSet};
 pub(crate) use bulk::{Moved, download, upload};
 pub(crate) use connects::connects;
 pub(crate) use histogram::Histogram;
+pub(crate) use paced::{Asked, Paced};
 pub(crate) use requests::{Counted, requests};
 
 /// Where a mode is entered, and under which name.

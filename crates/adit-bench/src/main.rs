@@ -1,11 +1,13 @@
 //! What a tunnel costs, measured on loopback with origin, edge and connector as separate processes.
 //!
-//! `cargo xtask bench` builds for release and calls `adit-bench run`, or `adit-bench api` and `adit-bench edge`, which
-//! [`api`] and [`edge`] describe. The modes take turns, so that whatever else the machine does meets all of them alike. Client and origin are this program's own: the figures do not depend on what is
-//! installed, and hold one thread each.
+//! `cargo xtask bench` builds for release and calls `adit-bench run`, or `adit-bench api`, `adit-bench edge` and
+//! `adit-bench calm`, which [`api`], [`edge`] and [`calm`] describe. The modes take turns, so that whatever else the machine
+//! does meets all of them alike. Client and origin are this program's own: the figures do not depend on what is installed,
+//! and hold one thread each.
 
 mod api;
 mod args;
+mod calm;
 mod edge;
 mod figures;
 mod load;
@@ -31,6 +33,7 @@ async fn main() -> ExitCode {
         Ok(Command::Run(options)) => run(options).await,
         Ok(Command::Api(options)) => api::run(&options).await,
         Ok(Command::Edge(options)) => edge::run(&options).await,
+        Ok(Command::Calm(options)) => calm::run(&options).await,
         Err(mistake) => {
             say(&format!("{mistake}\n\n{}", args::USAGE));
             return ExitCode::from(2);

@@ -1,8 +1,9 @@
 //! The ports between API, edge and store: values only, never streams.
 //!
-//! State flows through the store. The edge reads it by [`Directory`] and reports to it by [`Presence`]; the API
+//! State flows through the store. The edge reads it by [`Directory`] and reports to it by [`Presence`], and writes a line for each request to [`AccessLog`]; the API
 //! asks edges by [`EdgeControl`] and those who hold sites by [`SiteControl`], sets what is logged by [`LogControl`], and keeps its objects by [`Catalog`].
 
+mod access_log;
 mod accounts;
 mod audit;
 mod catalog;
@@ -23,6 +24,7 @@ mod text_match;
 mod tokens;
 mod zones;
 
+pub use access_log::{AccessLog, Ray, ServedRequest, Via};
 pub use accounts::{Account, AccountError, AccountFilter, Accounts};
 pub use audit::{AuditEntry, AuditFilter, AuditLog, AuditedAct};
 pub use catalog::{

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adit_core::port::Presence;
+use adit_core::port::{AccessLog, Presence};
 use adit_model::Location;
 use adit_rpc::RpcLanes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -13,6 +13,7 @@ use crate::{management::Management, memory::MemoryBudget, metrics::EdgeMetrics, 
 pub(crate) struct Context {
     pub(crate) tunnels: Arc<Tunnels>,
     pub(crate) presence: Arc<dyn Presence>,
+    pub(crate) access_log: Arc<dyn AccessLog>,
     pub(crate) lanes: RpcLanes,
     pub(crate) location: Location,
     pub(crate) metrics: EdgeMetrics,

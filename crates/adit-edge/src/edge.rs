@@ -9,7 +9,7 @@ use std::{
 };
 
 use adit_core::{
-    port::{ChangeNumber, Directory, EdgeControl, Presence},
+    port::{AccessLog, ChangeNumber, Directory, EdgeControl, Presence},
     reserved_hosts::ReservedHosts,
 };
 use adit_model::{Hostname, Location, NodeId};
@@ -70,6 +70,8 @@ pub struct EdgeConfig {
     pub relieve_memory: fn(),
     /// Keys that must survive a restart, so that connectors notice it at once.
     pub quic_keys: QuicKeys,
+    /// Where each public request leaves a line.
+    pub access_log: Arc<dyn AccessLog>,
     /// Certificates for public HTTPS, in files. A name that has none gets one of the authority.
     pub certificates: Option<PathBuf>,
     /// Who may reach connectors' management services over `management.<domain>`.
@@ -160,6 +162,7 @@ impl Edge {
         let context = Arc::new(Context {
             tunnels: Arc::clone(&tunnels),
             presence,
+            access_log: config.access_log,
             lanes: RpcLanes::start(rpc_threads()).map_err(EdgeError::Thread)?,
             location: config.location,
             metrics: EdgeMetrics::new(),

@@ -70,6 +70,18 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
+/// A builder whose one segment holds a head with so many entries, and so many bytes in all their texts: the default one
+/// clears 8 KiB for what often takes 500 bytes.
+pub(crate) fn builder(entries: usize, text_bytes: usize) -> Builder<HeapAllocator> {
+    /// Root, its pointers, and the tag of the list.
+    const ROOT_WORDS: usize = 8;
+    /// Of an entry: two pointers, and what two texts lose to the end of their words.
+    const ENTRY_WORDS: usize = 4;
+    let words = ROOT_WORDS + ENTRY_WORDS * entries + text_bytes / 8;
+    let words = u32::try_from(words).unwrap_or(u32::MAX);
+    Builder::new(HeapAllocator::new().first_segment_words(words))
+}
+
 /// A stream's first bytes: preamble and message in one piece.
 pub(crate) fn opened_by(kind: StreamKind, message: &Builder<HeapAllocator>) -> Vec<u8> {
     let segments = message.get_segments_for_output();
@@ -103,6 +115,7 @@ pub(crate) fn open(mut message: &[u8]) -> Result<Reader<impl capnp::message::Rea
 
 #[cfg(test)]
 mod tests {
+    use adit_wire_capnp::stream_capnp::connect_request;
     use proptest::prelude::*;
 
     use super::*;
@@ -124,6 +137,26 @@ mod tests {
             message_length(&[0, 0, 0, 0, 0, 0, 1, 0]),
             Err(MessageError::TooLarge)
         );
+    }
+
+    #[test]
+    fn a_head_fits_into_one_segment() {
+        for (entries, length) in [(0, 0), (1, 1), (3, 7), (200, 8), (5, 9), (1, 60_000)] {
+            let text = "x".repeat(length);
+            let mut message = builder(entries, (2 * entries + 1) * length);
+            let mut root = message.init_root::<connect_request::Builder<'_>>();
+            root.set_dest(&text[..]);
+            let mut metadata = root.init_metadata(u32::try_from(entries).unwrap());
+            for at in 0..metadata.len() {
+                metadata.reborrow().get(at).set_key(&text[..]);
+                metadata.reborrow().get(at).set_val(&text[..]);
+            }
+            assert_eq!(
+                message.get_segments_for_output().len(),
+                1,
+                "{entries} of {length}"
+            );
+        }
     }
 
     proptest! {

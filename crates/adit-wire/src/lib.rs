@@ -5,6 +5,7 @@
 //! open a QUIC stream, and [`RequestHead`], what follows them on a data stream.
 
 mod framing;
+pub mod hop;
 pub mod http2;
 pub mod management;
 pub mod management_token;

@@ -43,7 +43,11 @@ impl RequestHead {
     /// The preamble and the head, in one piece: cloudflared reads the version with a single call.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut message = capnp::message::Builder::new_default();
+        let texts = texts_of(&self.headers)
+            + self.dest.len()
+            + self.host.len()
+            + self.flow_id.as_ref().map_or(0, String::len);
+        let mut message = framing::builder(self.headers.len() + 2, texts + 32);
         let mut root = message.init_root::<connect_request::Builder<'_>>();
         root.set_dest(&self.dest[..]);
         root.set_type(match self.kind {
@@ -72,12 +76,7 @@ impl RequestHead {
         } else if let Some(flow_id) = &self.flow_id {
             add(FLOW_ID, flow_id.as_bytes());
         }
-        let mut key = String::from(HEADER);
-        for (name, value) in &self.headers {
-            key.truncate(HEADER.len());
-            key.push_str(name.as_str());
-            add(&key, value.as_bytes());
-        }
+        each_header(&self.headers, add);
         framing::opened_by(StreamKind::Data, &message)
     }
 
@@ -125,9 +124,20 @@ pub(crate) fn header_name(key: &[u8]) -> Option<&[u8]> {
     key.strip_prefix(HEADER.as_bytes())
 }
 
-/// The key for a header of that name, written into `key`.
-pub(crate) fn header_key(name: &HeaderName) -> String {
-    [HEADER, name.as_str()].concat()
+/// Hands each header to `add` under the key of its name.
+pub(crate) fn each_header(headers: &HeaderMap, mut add: impl FnMut(&str, &[u8])) {
+    let mut key = String::from(HEADER);
+    for (name, value) in headers {
+        key.truncate(HEADER.len());
+        key.push_str(name.as_str());
+        add(&key, value.as_bytes());
+    }
+}
+
+/// How many bytes that makes.
+pub(crate) fn texts_of(headers: &HeaderMap) -> usize {
+    let bytes = |(name, value): (&HeaderName, &HeaderValue)| HEADER.len() + name.as_str().len() + value.len();
+    headers.iter().map(bytes).sum()
 }
 
 /// Adds a header whose name and value come from a peer.

@@ -5,7 +5,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::{
     MessageError, StreamKind, framing,
-    request_head::{append, header_key, header_name},
+    request_head::{append, each_header, header_name, texts_of},
 };
 
 const STATUS: &str = "HttpStatus";
@@ -45,7 +45,11 @@ impl ConnectAnswer {
     /// The preamble and the head, in one piece.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut message = capnp::message::Builder::new_default();
+        let (entries, texts) = match self {
+            Self::Accepted(head) => (head.headers.len(), texts_of(&head.headers)),
+            Self::Failed(failure) => (0, failure.message.len()),
+        };
+        let mut message = framing::builder(entries + 1, texts + 32);
         let mut root = message.init_root::<connect_response::Builder<'_>>();
         match self {
             Self::Accepted(head) => {
@@ -54,11 +58,13 @@ impl ConnectAnswer {
                 let mut item = metadata.reborrow().get(0);
                 item.set_key(STATUS);
                 item.set_val(head.status.as_str());
-                for (at, (name, value)) in (1..).zip(&head.headers) {
-                    let mut item = metadata.reborrow().get(at);
-                    item.set_key(&header_key(name)[..]);
-                    item.set_val(capnp::text::Reader(value.as_bytes()));
-                }
+                let mut next = 1;
+                each_header(&head.headers, |key, value| {
+                    let mut item = metadata.reborrow().get(next);
+                    item.set_key(key);
+                    item.set_val(capnp::text::Reader(value));
+                    next += 1;
+                });
             }
             Self::Failed(failure) => {
                 root.set_error(&failure.message[..]);

@@ -1,5 +1,6 @@
 //! Log lines go to stderr. What is logged can be changed while the process runs.
 
+mod access;
 mod batch;
 
 use std::{
@@ -7,11 +8,11 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use adit_core::port::{BadLogLevel, LogControl};
+use adit_core::port::{AccessLog, BadLogLevel, LogControl};
 use parking_lot::Mutex;
 use tracing_subscriber::{EnvFilter, Registry, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt};
 
-use self::batch::Batch;
+use self::{access::AccessLines, batch::Batch};
 use crate::config::{Directives, LogFormat};
 
 /// Where lines wait to be written.
@@ -21,6 +22,7 @@ static BATCH: OnceLock<Batch> = OnceLock::new();
 pub(crate) struct Logging {
     filter: reload::Handle<EnvFilter, Registry>,
     directives: Mutex<String>,
+    access: Arc<AccessLines>,
 }
 
 /// Starts logging. `directives` were checked when the configuration was read; the first call of a process counts.
@@ -28,9 +30,9 @@ pub(crate) struct Logging {
 pub(crate) fn start(directives: &str, format: LogFormat) -> Arc<Logging> {
     let (filter, handle) = reload::Layer::new(filter(directives));
     // A line that cannot be written is lost: to complain about it would need the same stderr.
-    let lines = fmt::layer()
-        .with_writer(BATCH.get_or_init(|| Batch::start(io::stderr())).clone())
-        .log_internal_errors(false);
+    let batch = BATCH.get_or_init(|| Batch::start(io::stderr())).clone();
+    let access = Arc::new(AccessLines::new(batch.clone(), format));
+    let lines = fmt::layer().with_writer(batch).log_internal_errors(false);
     let registry = tracing_subscriber::registry().with(filter);
     let _ = match format {
         LogFormat::Text => registry
@@ -41,6 +43,7 @@ pub(crate) fn start(directives: &str, format: LogFormat) -> Arc<Logging> {
     Arc::new(Logging {
         filter: handle,
         directives: Mutex::new(directives.to_owned()),
+        access,
     })
 }
 
@@ -49,6 +52,11 @@ fn filter(directives: &str) -> EnvFilter {
 }
 
 impl Logging {
+    /// Where the edge's access log goes: with the other lines.
+    pub(crate) fn access(&self) -> Arc<dyn AccessLog> {
+        Arc::<AccessLines>::clone(&self.access)
+    }
+
     /// Logs this from now on; what was logged before.
     pub(crate) fn set(&self, directives: &Directives) -> String {
         let mut current = self.directives.lock();

@@ -1,21 +1,32 @@
 //! Our edge, with our connector or the stock one behind it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use adit_testing::{
     cloudflared::{self, Cloudflared, Protocol},
     process::Process,
 };
+use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::{
     Parts, Way,
+    api::PublicTunnel,
     edge::{CONNECTIONS, Edge, clean},
 };
 
+/// What the tunnel is called.
+const NAME: &str = "bench";
+
 pub(crate) async fn with_own_connector(parts: &Parts) -> anyhow::Result<Way> {
     let edge = Edge::start(&parts.adit).await?;
-    let tunnel = edge.api.create_public_tunnel().await?;
+    let tunnel = edge.api.create_public_tunnel(NAME).await?;
+    let connector = own_connector(parts, &edge, &tunnel)?;
+    edge.finish(connector, &tunnel.id, &tunnel.host).await
+}
+
+/// Starts `adit tunnel run`.
+pub(crate) fn own_connector(parts: &Parts, edge: &Edge, tunnel: &PublicTunnel) -> anyhow::Result<Process> {
     let mut command = Command::new(&parts.adit);
     // In the environment, since arguments are there for every user to read.
     clean(&mut command).env("TUNNEL_TOKEN", &tunnel.token);
@@ -32,12 +43,7 @@ pub(crate) async fn with_own_connector(parts: &Parts) -> anyhow::Result<Way> {
         "--url",
         &format!("http://{}", parts.origin),
     ]);
-    edge.finish(
-        Process::spawn("adit tunnel run", command),
-        &tunnel.id,
-        &tunnel.host,
-    )
-    .await
+    Ok(Process::spawn("adit tunnel run", command))
 }
 
 pub(crate) async fn with_stock_connector(
@@ -46,8 +52,22 @@ pub(crate) async fn with_stock_connector(
     over: Protocol,
 ) -> anyhow::Result<Way> {
     let edge = Edge::start(&parts.adit).await?;
-    let tunnel = edge.api.create_public_tunnel().await?;
-    let options = cloudflared::Options::new(&binary, edge.listener("edge")?, &edge.ca(), &tunnel.token)
+    let tunnel = edge.api.create_public_tunnel(NAME).await?;
+    let (connector, home) = stock_connector(parts, &edge, &tunnel, &binary, over).await?;
+    let mut way = edge.finish(connector, &tunnel.id, &tunnel.host).await?;
+    way.directories.push(home);
+    Ok(way)
+}
+
+/// Starts `cloudflared tunnel run`; what it keeps on disk must live as long.
+pub(crate) async fn stock_connector(
+    parts: &Parts,
+    edge: &Edge,
+    tunnel: &PublicTunnel,
+    binary: &Path,
+    over: Protocol,
+) -> anyhow::Result<(Process, TempDir)> {
+    let options = cloudflared::Options::new(binary, edge.listener("edge")?, &edge.ca(), &tunnel.token)
         .over(over)
         .serving(&format!("http://{}", parts.origin));
     // As its users run it: `debug` would log each request.
@@ -55,8 +75,5 @@ pub(crate) async fn with_stock_connector(
         log_level: "info",
         ..options
     };
-    let (connector, home) = Cloudflared::start(&options).await.into_parts();
-    let mut way = edge.finish(connector, &tunnel.id, &tunnel.host).await?;
-    way.directories.push(home);
-    Ok(way)
+    Ok(Cloudflared::start(&options).await.into_parts())
 }

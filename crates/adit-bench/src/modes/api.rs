@@ -62,9 +62,10 @@ impl Api {
         Ok((id, token))
     }
 
-    pub(crate) async fn create_public_tunnel(&self) -> anyhow::Result<PublicTunnel> {
-        let (id, token) = self.create_tunnel("bench").await?;
-        let host = format!("bench.{}", self.domain);
+    /// One whose host name is its name below the domain.
+    pub(crate) async fn create_public_tunnel(&self, name: &str) -> anyhow::Result<PublicTunnel> {
+        let (id, token) = self.create_tunnel(name).await?;
+        let host = format!("{name}.{}", self.domain);
         let zones = self
             .call(Method::GET, &format!("/zones?name={}", self.domain), &Value::Null)
             .await?;

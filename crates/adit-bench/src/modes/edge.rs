@@ -31,6 +31,11 @@ pub(crate) struct Edge {
 
 impl Edge {
     pub(crate) async fn start(adit: &Path) -> anyhow::Result<Self> {
+        Self::start_with(adit, &[]).await
+    }
+
+    /// With these arguments beside its own.
+    pub(crate) async fn start_with(adit: &Path, args: &[&str]) -> anyhow::Result<Self> {
         let directory = TempDir::new()?;
         let token = format!("adit-bench-{:016x}{:016x}", random(), random());
         let mut command = Command::new(adit);
@@ -43,6 +48,7 @@ impl Edge {
         for listener in ["api", "edge", "http", "https", "metrics"] {
             command.args([format!("--{listener}-listen"), "127.0.0.1:0".to_owned()]);
         }
+        command.args(args);
         let process = Process::spawn_logging("adit up", command, &directory.path().join("adit.log"));
         let file = directory.path().join(DATA).join("run.json");
         let run: Value = until("run.json", async || {
@@ -77,6 +83,26 @@ impl Edge {
         self.directory.path()
     }
 
+    /// Waits until the tunnel has so many connections, this connector's among them.
+    pub(crate) async fn until_connected(
+        &self,
+        connector: &mut Process,
+        tunnel: &str,
+        connections: usize,
+    ) -> anyhow::Result<()> {
+        until("the connector's connections", async || {
+            ensure!(
+                connector.is_running(),
+                "the connector ended:\n{}",
+                connector.lines().join("\n")
+            );
+            let there = self.api.connections(tunnel).await?;
+            ensure!(there >= connections, "there are {there}");
+            Ok(())
+        })
+        .await
+    }
+
     /// Waits until the connector has all its connections and a request reaches the origin.
     pub(crate) async fn finish(
         self,
@@ -88,17 +114,7 @@ impl Edge {
             addr: self.listener("http")?,
             host: host.to_owned(),
         };
-        until("the connector's connections", async || {
-            ensure!(
-                connector.is_running(),
-                "the connector ended:\n{}",
-                connector.lines().join("\n")
-            );
-            let connections = self.api.connections(tunnel).await?;
-            ensure!(connections >= CONNECTIONS, "it has {connections}");
-            Ok(())
-        })
-        .await?;
+        self.until_connected(&mut connector, tunnel, CONNECTIONS).await?;
         until("the origin's answer", async || {
             let answer = client::get(target.addr, host, SMALL)
                 .await

@@ -1,7 +1,7 @@
 //! One line for each public request, written when its answer has been sent or given up.
 
 use std::{
-    fmt,
+    borrow::Cow,
     net::IpAddr,
     sync::{
         Arc,
@@ -10,8 +10,8 @@ use std::{
     time::Instant,
 };
 
-use http::{Method, StatusCode, Version, header::HOST, request::Parts};
-use tracing::info;
+use adit_core::port::{Ray, ServedRequest, Via};
+use http::{HeaderValue, Method, StatusCode, Uri, Version, header::HOST, request::Parts};
 
 use super::http2::Active;
 use crate::{
@@ -30,8 +30,9 @@ pub(super) struct AccessRecord {
     client: IpAddr,
     method: Method,
     version: Version,
-    host: String,
-    path: String,
+    uri: Uri,
+    /// The first Host header.
+    host: Option<HeaderValue>,
     route: Option<Arc<Route>>,
     /// What was asked last.
     via: Option<Chosen>,
@@ -41,7 +42,8 @@ pub(super) struct AccessRecord {
     /// Since the start, milliseconds: the request's head is with the connector; the answer's head is here.
     sent_ms: Option<f64>,
     head_ms: f64,
-    request_bytes: Arc<AtomicU64>,
+    /// Of a request with a body, what of it has come.
+    request_bytes: Option<Arc<AtomicU64>>,
     response_bytes: u64,
     end: End,
     failed_at: Option<&'static str>,
@@ -75,16 +77,6 @@ impl End {
     }
 }
 
-/// A request's id: 16 hexadecimal digits, and the edge's location in `Cf-Ray`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ray(pub(super) u64);
-
-impl fmt::Display for Ray {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
-
 impl AccessRecord {
     /// `active` tells the client's connection that the request runs until its line is written.
     pub(super) fn new(
@@ -94,13 +86,6 @@ impl AccessRecord {
         parts: &Parts,
         active: Option<Active>,
     ) -> Self {
-        let named = || {
-            parts
-                .headers
-                .get(HOST)
-                .map(|host| String::from_utf8_lossy(host.as_bytes()))
-        };
-        let host = parts.uri.host().map(str::to_owned);
         Self {
             context: Arc::clone(context),
             started: Instant::now(),
@@ -108,15 +93,15 @@ impl AccessRecord {
             client,
             method: parts.method.clone(),
             version: parts.version,
-            host: host.or_else(|| Some(named()?.into_owned())).unwrap_or_default(),
-            path: parts.uri.path().to_owned(),
+            uri: parts.uri.clone(),
+            host: parts.headers.get(HOST).cloned(),
             route: None,
             via: None,
             asked: 0,
             status: StatusCode::OK,
             sent_ms: None,
             head_ms: 0.0,
-            request_bytes: Arc::default(),
+            request_bytes: None,
             response_bytes: 0,
             end: End::Client,
             failed_at: None,
@@ -132,8 +117,8 @@ impl AccessRecord {
     }
 
     /// The counter that the request's body adds to.
-    pub(super) fn request_bytes(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.request_bytes)
+    pub(super) fn request_bytes(&mut self) -> Arc<AtomicU64> {
+        Arc::clone(self.request_bytes.get_or_insert_default())
     }
 
     pub(super) fn routed(&mut self, route: &Arc<Route>) {
@@ -194,15 +179,30 @@ impl AccessRecord {
         asked.or_else(|| self.route.as_ref()?.only()).map(Arc::as_ref)
     }
 
+    /// The host as the client wrote it.
+    fn host(&self) -> Cow<'_, str> {
+        let named = || {
+            self.host
+                .as_ref()
+                .map(|host| String::from_utf8_lossy(host.as_bytes()))
+        };
+        let target = self.uri.host().map(Cow::Borrowed);
+        target.or_else(named).unwrap_or_default()
+    }
+
+    /// To the microsecond.
     fn elapsed_ms(&self) -> f64 {
-        self.started.elapsed().as_secs_f64() * 1e3
+        self.started.elapsed().as_micros() as f64 / 1e3
     }
 }
 
 impl Drop for AccessRecord {
     fn drop(&mut self) {
         let total_ms = self.elapsed_ms();
-        let request_bytes = self.request_bytes.load(Ordering::Relaxed);
+        let request_bytes = self
+            .request_bytes
+            .as_ref()
+            .map_or(0, |bytes| bytes.load(Ordering::Relaxed));
         self.context.metrics.request_done(
             self.route.as_deref(),
             self.tunnel(),
@@ -211,20 +211,42 @@ impl Drop for AccessRecord {
             request_bytes,
             self.response_bytes,
         );
-        let via = self.via.as_ref().map(|via| &via.connection);
         if self.end == End::Client && self.context.stopped.is_cancelled() {
             self.end = End::Edge;
         }
-        info!(
-            target: "adit::access",
-            ray = %self.ray, client = %self.client, method = %self.method, version = ?self.version,
-            host = self.host, path = self.path, status = self.status.as_u16(),
-            tunnel.id = self.tunnel().map(|tunnel| display(tunnel.key.tunnel)),
-            connector.id = via.map(|via| display(via.connector.id)), connection.id = via.map(|via| display(via.id)),
-            connection.index = via.map(|via| via.index.0),
-            transport = via.map(|via| display(via.transport.protocol())), asked = self.asked,
-            request_bytes, response_bytes = self.response_bytes, sent_ms = self.sent_ms, head_ms = self.head_ms, total_ms,
-            end = self.end.as_str(), failed_at = self.failed_at, failure = self.failure, "request"
-        );
+        let over = |chosen: &Chosen| Via {
+            connector: chosen.connection.connector.id,
+            connection: chosen.connection.id,
+            index: chosen.connection.index,
+            transport: chosen.connection.transport.protocol(),
+        };
+        self.context.access_log.write(&ServedRequest {
+            ray: self.ray,
+            client: self.client,
+            method: self.method.as_str(),
+            version: version(self.version),
+            host: &self.host(),
+            path: self.uri.path(),
+            status: self.status.as_u16(),
+            tunnel: self.tunnel().map(|tunnel| tunnel.key.tunnel),
+            via: self.via.as_ref().map(over),
+            asked: self.asked,
+            request_bytes,
+            response_bytes: self.response_bytes,
+            sent_ms: self.sent_ms,
+            head_ms: self.head_ms,
+            total_ms,
+            end: self.end.as_str(),
+            failed_at: self.failed_at,
+            failure: self.failure.as_deref(),
+        });
+    }
+}
+
+const fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_11 => "HTTP/1.1",
+        _ => "HTTP/2.0",
     }
 }

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use adit_core::client_address::{client_address, is_trusted};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::{Peer, PublicLimits, access_log::Ray};
+use super::{Peer, PublicLimits};
 
 const CF_CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting-ip");
-const CF_RAY: HeaderName = HeaderName::from_static("cf-ray");
+pub(super) const CF_RAY: HeaderName = HeaderName::from_static("cf-ray");
 const CF_VISITOR: HeaderName = HeaderName::from_static("cf-visitor");
 const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -90,7 +90,7 @@ impl Forwarded {
     }
 
     /// Replaces what a client may have said of itself by what the edge knows.
-    pub(super) fn write(&self, headers: &mut HeaderMap, ray: Ray, location: &str) {
+    pub(super) fn write(&self, headers: &mut HeaderMap) {
         let mut set = |name: HeaderName, value: String| {
             if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(value)) {
                 headers.insert(name, value);
@@ -98,7 +98,6 @@ impl Forwarded {
         };
         set(CF_CONNECTING_IP, self.client.to_string());
         set(X_FORWARDED_FOR, self.chain.clone());
-        set(CF_RAY, format!("{ray}-{location}"));
         set(CDN_LOOP, vec![LOOP_NAME; self.passes + 1].join(", "));
         let visitor = if self.scheme == "https" {
             r#"{"scheme":"https"}"#

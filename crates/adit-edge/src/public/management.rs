@@ -9,16 +9,16 @@ use adit_wire::{
     ConnectAnswer, RequestHead,
     management::{ManagementPath, ManagementRefusal},
 };
-use http::{HeaderMap, Method, Response, StatusCode, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, request::Parts};
 use http_body::Body as _;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use super::{
     Entered, Peer,
-    access_log::{AccessRecord, Ray},
+    access_log::AccessRecord,
     body::ResponseBody,
     exchange::Answered,
-    forwarded::Forwarded,
+    forwarded::{CF_RAY, Forwarded},
     request::{self, BodyLength, Target},
     response, websocket,
 };
@@ -33,7 +33,8 @@ pub(super) struct Asked<'a> {
     pub(super) parts: &'a Parts,
     pub(super) body: Incoming,
     pub(super) forwarded: &'a Forwarded,
-    pub(super) ray: Ray,
+    /// The request's id, as `Cf-Ray` has it.
+    pub(super) ray: Option<&'a HeaderValue>,
 }
 
 /// Answers a request for the management host.
@@ -137,9 +138,8 @@ fn head(context: &Context, asked: &Asked<'_>) -> Result<RequestHead, ManagementR
         }
     }
     head.headers = kept;
-    asked
-        .forwarded
-        .write(&mut head.headers, asked.ray, context.location.as_str());
+    asked.forwarded.write(&mut head.headers);
+    head.headers.extend(asked.ray.map(|ray| (CF_RAY, ray.clone())));
     Ok(head)
 }
 

@@ -2,19 +2,20 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use adit_core::routes::Destination;
+use adit_core::{port::Ray, routes::Destination};
 use adit_wire::RequestHead;
+use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, request::Parts};
 use http_body::Body as _;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use super::{
     Entered, Peer, PublicLimits,
-    access_log::{AccessRecord, Ray},
+    access_log::AccessRecord,
     admission::{admit, read_the_rest},
     body::ResponseBody,
     exchange::ask,
-    forwarded::Forwarded,
+    forwarded::{CF_RAY, Forwarded},
     http2::Active,
     management,
     page::Page,
@@ -36,6 +37,7 @@ pub(super) async fn handle(
     let (parts, body) = request.into_parts();
     let forwarded = Forwarded::read(&parts.headers, peer, limits);
     let mut record = AccessRecord::new(context, ray, forwarded.client, &parts, active);
+    let ray = HeaderValue::from_maybe_shared(Bytes::from(record.ray())).ok();
     let prepared = prepare(context, limits, peer, &parts, &forwarded, &body, &mut record);
     let answered = match prepared {
         Ok(prepared) => {
@@ -44,7 +46,8 @@ pub(super) async fn handle(
                 mut head,
                 most_bytes,
             } = prepared;
-            forwarded.write(&mut head.headers, ray, context.location.as_str());
+            forwarded.write(&mut head.headers);
+            head.headers.extend(ray.clone().map(|ray| (CF_RAY, ray)));
             ask(context, limits, &route, &head, body, most_bytes, &mut record).await
         }
         Err(Elsewhere::Management) => {
@@ -53,10 +56,12 @@ pub(super) async fn handle(
                 parts: &parts,
                 body,
                 forwarded: &forwarded,
-                ray,
+                ray: ray.as_ref(),
             };
-            let response = management::handle(context, asked, upgrade, record).await;
-            return Ok(named(response, ray, context));
+            // Apart, since every other request would carry its room.
+            let mut response = Box::pin(management::handle(context, asked, upgrade, record)).await;
+            response.headers_mut().extend(ray.map(|ray| (CF_RAY, ray)));
+            return Ok(response);
         }
         Err(Elsewhere::Page(page)) => {
             if page.reads_the_rest() {
@@ -65,7 +70,7 @@ pub(super) async fn handle(
             Err(page)
         }
     };
-    let response = match answered {
+    let mut response = match answered {
         Ok(answered) => match request::websocket(&parts).zip(upgrade) {
             Some((kind, upgrade)) if answered.origin.status == StatusCode::SWITCHING_PROTOCOLS => {
                 websocket::accept(context, kind, upgrade, answered, record)
@@ -74,15 +79,8 @@ pub(super) async fn handle(
         },
         Err(page) => page.response(&parts.headers, record),
     };
-    Ok(named(response, ray, context))
-}
-
-/// The answer with the request's id.
-fn named(mut response: Response<ResponseBody>, ray: Ray, context: &Context) -> Response<ResponseBody> {
-    if let Ok(value) = HeaderValue::try_from(format!("{ray}-{}", context.location)) {
-        response.headers_mut().insert("cf-ray", value);
-    }
-    response
+    response.headers_mut().extend(ray.map(|ray| (CF_RAY, ray)));
+    Ok(response)
 }
 
 /// Where a request goes that no route leads to a tunnel.

@@ -13,8 +13,8 @@ pub(crate) mod stock;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use adit_core::port::{
-    Change, ChangeNumber, Changes, CloseReason, Directory, HostRoute, Presence, PresenceEvent, Snapshot,
-    StoreError, TunnelEntry,
+    AccessLog, Change, ChangeNumber, Changes, CloseReason, Directory, HostRoute, Presence, PresenceEvent,
+    ServedRequest, Snapshot, StoreError, TunnelEntry,
 };
 use adit_edge::{
     Edge, EdgeConfig, ManagementConfig, PublicLimits,
@@ -40,6 +40,13 @@ pub(crate) const HOST: &str = "shop.adit.localhost";
 pub(crate) const DOMAIN: &str = "adit.localhost";
 /// Where Adit's own web pages come from.
 pub(crate) const DASHBOARD: &str = "http://127.0.0.1:8787";
+
+/// Where no line is kept.
+struct NoLog;
+
+impl AccessLog for NoLog {
+    fn write(&self, _: &ServedRequest<'_>) {}
+}
 
 /// A store that remembers every change, and what the edge reported.
 pub(crate) struct MemoryStore {
@@ -153,6 +160,7 @@ impl TestEdge {
             http: Some(any),
             https: Some(any),
             limits: PublicLimits::default(),
+            access_log: Arc::new(NoLog),
             certificates: None,
             memory_budget: 1 << 30,
             relieve_memory: || {},

@@ -148,6 +148,7 @@ async fn assemble(
         http: Some(settings.http_listen),
         https: Some(settings.https_listen),
         limits: public_limits(settings)?,
+        access_log: logging.access(),
         certificates: settings.https_cert_dir.clone(),
         memory_budget: settings
             .edge_memory_budget
