@@ -9,12 +9,14 @@
 //! ([`token_value`]), which origin serves a request ([`ingress`]), what may a tunnel be configured with
 //! ([`remote_config`]), which connection is offered it next ([`rollout`]), which replica carries a site's traffic ([`ha`]), what may a stranger have ([`quick_tunnel`]),
 //! what may a host name be asked for ([`host_limits`]), what are private networks made of ([`networks`]), who is a client behind proxies ([`client_address`]),
-//! where is a UDP session carried and when does it end ([`sessions`]).
+//! where is a UDP session carried and when does it end ([`sessions`]), how often may one show a bad credential
+//! ([`failure_limit`]).
 
 pub mod balancing;
 pub mod choice;
 pub mod client_address;
 pub mod drain;
+pub mod failure_limit;
 pub mod ha;
 pub mod host_limits;
 pub mod ingress;

@@ -168,20 +168,22 @@ impl Rollout {
         touched
     }
 
+    /// The version that [`Rollout::poll_offer`] would offer now; `None` if it has nothing to offer.
+    pub fn due(&mut self, now: Duration) -> Option<ConfigVersion> {
+        self.wake(now);
+        let (rank, ..) = self.due.first()?;
+        let again = *rank == Rank::Again;
+        let room = self.under_way < self.limits.at_once
+            && (!again || self.again_under_way < self.limits.again_at_once);
+        self.wanted.filter(|_| room)
+    }
+
     /// The next offer to be made, which is under way from now on. `None`: ask again after [`Rollout::poll_timeout`], or
     /// when something has happened.
     pub fn poll_offer(&mut self, now: Duration) -> Option<Offer> {
-        let version = self.wanted?;
-        self.wake(now);
-        if self.under_way >= self.limits.at_once {
-            return None;
-        }
-        let &(rank, connector, connection) = self.due.first()?;
+        let version = self.due(now)?;
+        let (rank, connector, connection) = self.due.pop_first()?;
         let again = rank == Rank::Again;
-        if again && self.again_under_way >= self.limits.again_at_once {
-            return None;
-        }
-        self.due.pop_first();
         let state = self
             .connectors
             .get_mut(&connector)?

@@ -33,10 +33,12 @@ use crate::{
     control::LocalEdge,
     drain::move_away,
     follow::follow,
+    management::{Management, ManagementConfig},
     memory::MemoryBudget,
     metrics::EdgeMetrics,
     private::{DatagramFlows, TunnelDialer},
     public::{self, Entrance, PublicLimits},
+    push::Pusher,
     tunnels::Tunnels,
 };
 
@@ -77,6 +79,8 @@ pub struct EdgeConfig {
     pub access_log: Arc<dyn AccessLog>,
     /// Certificates for public HTTPS, in files. A name that has none gets one of the authority.
     pub certificates: Option<PathBuf>,
+    /// Who may reach connectors' management services over `management.<domain>`.
+    pub management: ManagementConfig,
     /// Issues the edge's certificates.
     pub authority: Arc<Authority>,
     /// The key of those certificates.
@@ -168,6 +172,11 @@ impl Edge {
             lanes: RpcLanes::start(rpc_threads()).map_err(EdgeError::Thread)?,
             location: config.location,
             metrics: EdgeMetrics::new(),
+            management: Management::new(
+                config.management,
+                &reserved,
+                addresses.https.map(|https| https.port()),
+            ),
             memory: MemoryBudget::new(config.memory_budget, config.relieve_memory),
             tasks: TaskTracker::new(),
             requests: TaskTracker::new(),
@@ -181,7 +190,11 @@ impl Edge {
         let (applied, seen) = watch::channel(ChangeNumber::default());
         context.tasks.spawn(until_stopped(
             context.stopped.clone(),
-            follow(directory, Arc::clone(&tunnels), reserved, applied),
+            follow(Arc::clone(&directory), Arc::clone(&tunnels), reserved, applied),
+        ));
+        context.tasks.spawn(until_stopped(
+            context.stopped.clone(),
+            Pusher::new(Arc::clone(&context), directory).run(Arc::clone(&tunnels.board)),
         ));
         if let Some(folder) = folder {
             let looking = until_stopped(context.stopped.clone(), folder.keep_looking());

@@ -207,7 +207,7 @@ async fn a_call_without_an_answer_ends_in_time_on_both_sides() {
 #[tokio::test]
 async fn what_comes_back_cut_at_any_byte_is_no_answer() {
     let lanes = Arc::new(RpcLanes::start(1).unwrap());
-    let whole = conversation(&lanes).await;
+    let (_, whole) = conversation(&lanes).await;
     for cut in 0..whole.len() {
         let (near, far) = duplex(64 * KIB);
         let (reader, writer) = split(near);
@@ -225,32 +225,59 @@ async fn what_comes_back_cut_at_any_byte_is_no_answer() {
     }
 }
 
-/// The bytes that a connector answers a configuration with.
-async fn conversation(lanes: &Arc<RpcLanes>) -> Vec<u8> {
+#[tokio::test]
+async fn a_call_cut_at_any_byte_is_never_carried_out_in_part() {
+    let lanes = Arc::new(RpcLanes::start(1).unwrap());
+    let (whole, _) = conversation(&lanes).await;
+    let mut carried_out = 0;
+    for cut in 0..=whole.len() {
+        let (mut connector, (_reader, mut writer)) = answering(&lanes, Side::Connector);
+        writer.write_all(&whole[..cut]).await.unwrap();
+        writer.shutdown().await.unwrap();
+        let ended = connector.tasks.join_next().await.unwrap().unwrap();
+        // A panic on the lane would read so.
+        assert!(
+            !matches!(ended, Err(CallError::Rpc(RpcError::Ended))),
+            "cut at {cut}"
+        );
+        while let Ok(heard) = connector.heard.try_recv() {
+            assert_eq!(heard, "1 with 14 bytes", "cut at {cut}");
+            carried_out += 1;
+        }
+    }
+    assert!((1..whole.len() / 2).contains(&carried_out), "{carried_out}");
+}
+
+/// The bytes that an edge offers a configuration with, and those that a connector answers with.
+async fn conversation(lanes: &Arc<RpcLanes>) -> (Vec<u8>, Vec<u8>) {
     let (_connector, (mut from_connector, mut to_connector)) = answering(lanes, Side::Connector);
     let (near, far) = duplex(64 * KIB);
     let (reader, writer) = split(near);
-    let (mut asked, mut answer) = split(far);
-    let mut seen = Vec::new();
-    let passing = async {
-        let down = tokio::io::copy(&mut asked, &mut to_connector);
-        let up = async {
-            let mut buffer = [0; 4096];
-            while let Ok(read @ 1..) = from_connector.read(&mut buffer).await {
-                seen.extend_from_slice(&buffer[..read]);
-                if answer.write_all(&buffer[..read]).await.is_err() {
-                    return;
-                }
-            }
-        };
-        tokio::join!(down, up)
-    };
+    let (mut from_edge, mut to_edge) = split(far);
+    let (mut asked, mut answered) = (Vec::new(), Vec::new());
     let call = CallStream::new(lanes, reader, writer);
+    let call = call.update_configuration(ConfigVersion(1), Bytes::from_static(b"{\"ingress\":[]}"));
+    let passing = async {
+        tokio::join!(
+            pass(&mut from_edge, &mut to_connector, &mut asked),
+            pass(&mut from_connector, &mut to_edge, &mut answered)
+        )
+    };
     tokio::select! {
-        answer = call.update_configuration(ConfigVersion(1), Bytes::from_static(b"{\"ingress\":[]}")) => { answer.unwrap(); }
+        answer = call => { answer.unwrap(); }
         _ = passing => {}
     }
-    seen
+    (asked, answered)
+}
+
+async fn pass(from: &mut ReadHalf<DuplexStream>, to: &mut WriteHalf<DuplexStream>, seen: &mut Vec<u8>) {
+    let mut buffer = [0; 4096];
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        seen.extend_from_slice(&buffer[..read]);
+        if to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The stock connector, unmodified, as a user would run it against an edge of one's own.
 
 mod access;
+mod tail;
 
 use std::{
     env,
@@ -18,6 +19,7 @@ use tokio::{process::Command, time::timeout};
 use crate::{client, process::Process, wait::wait_within};
 
 pub use access::{Access, ConnectProxy, access_ssh, access_tcp};
+pub use tail::tail;
 
 /// Why a test with the stock connector is left out.
 pub const ABSENT: &str = "no stock cloudflared: ADIT_CLOUDFLARED names none and none is on PATH";

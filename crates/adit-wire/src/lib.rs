@@ -10,6 +10,7 @@ mod framing;
 pub mod hop;
 pub mod http2;
 pub mod icmp;
+pub mod management;
 pub mod management_token;
 mod pem;
 mod preamble;

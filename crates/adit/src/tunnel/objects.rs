@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// What stands for "never" in a printed object.
-const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
+pub(super) const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
 /// A tunnel.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,6 +49,36 @@ pub(super) struct Connector {
     pub(super) connections: Vec<Connection>,
 }
 
+/// How far a tunnel's configuration has come; of Adit's API only.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ConfigurationStatus {
+    pub(super) version: i32,
+    pub(super) connectors: Vec<ConnectorStatus>,
+}
+
+/// What one connector made of it.
+#[derive(Debug, Deserialize)]
+pub(super) struct ConnectorStatus {
+    pub(super) connector_id: String,
+    pub(super) running: Option<Running>,
+    pub(super) refused: Option<Refused>,
+}
+
+/// What a connector runs.
+#[derive(Debug, Deserialize)]
+pub(super) struct Running {
+    pub(super) version: i32,
+    pub(super) since: String,
+}
+
+/// What a connector refused.
+#[derive(Debug, Deserialize)]
+pub(super) struct Refused {
+    pub(super) version: i32,
+    pub(super) error: String,
+    pub(super) at: String,
+}
+
 /// A tunnel with its connectors, as `info` prints it.
 #[derive(Debug, Serialize)]
 pub(super) struct TunnelInfo {
@@ -67,7 +97,7 @@ impl Tunnel {
     }
 }
 
-fn or_zero_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(super) fn or_zero_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let time = Option::<String>::deserialize(deserializer)?;
     Ok(time.unwrap_or_else(|| ZERO_TIME.to_owned()))
 }
