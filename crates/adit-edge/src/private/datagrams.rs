@@ -131,11 +131,12 @@ impl Carrier {
         has_sessions || self.echoes.lock().as_ref().is_some_and(|all| !all.is_empty())
     }
 
-    /// Keeps a place on the connection while there are flows. Tells whether there are.
+    /// Keeps a place on the connection while there are flows and it is in service: flows hold up nobody who closes it.
+    /// Tells whether there are any.
     fn settle_place(&self) -> bool {
         let has_flows = self.has_flows();
         let mut place = self.place.lock();
-        if !has_flows {
+        if !has_flows || !self.is_in_service() {
             *place = None;
         } else if place.is_none() {
             *place = Place::on(Chosen {
