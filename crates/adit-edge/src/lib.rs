@@ -32,6 +32,6 @@ mod upstream;
 mod watch;
 
 pub use edge::{Edge, EdgeAddresses, EdgeConfig, EdgeError, reachable_here};
-pub use private::TunnelDialer;
 pub use management::ManagementConfig;
+pub use private::TunnelDialer;
 pub use public::PublicLimits;
