@@ -116,6 +116,14 @@ impl Directory for OneTunnel {
     async fn changes(&self, _: ChangeNumber) -> Result<Changes, StoreError> {
         std::future::pending().await
     }
+
+    async fn remote_configuration(
+        &self,
+        _: TunnelKey,
+        _: ConfigVersion,
+    ) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
 }
 
 impl Presence for OneTunnel {
@@ -180,6 +188,10 @@ fn config(authority: Authority, access_log: Arc<dyn AccessLog>) -> anyhow::Resul
         https: None,
         datagram_flows: adit_core::sessions::FlowLimits::default(),
         limits: PublicLimits::default(),
+        management: ManagementConfig {
+            verifier: ManagementKeys::new(ManagementKey::generate(1)?.0, []).verifier(),
+            origins: Vec::new(),
+        },
         access_log,
         memory_budget: 4 << 30,
         relieve_memory: || {},
