@@ -105,14 +105,6 @@ impl Directory for OneTunnel {
         Ok((snapshot, ChangeNumber(1)))
     }
 
-    async fn remote_configuration(
-        &self,
-        _: TunnelKey,
-        _: ConfigVersion,
-    ) -> Result<Option<String>, StoreError> {
-        Ok(None)
-    }
-
     async fn changes(&self, _: ChangeNumber) -> Result<Changes, StoreError> {
         std::future::pending().await
     }
@@ -195,10 +187,6 @@ fn config(authority: Authority, access_log: Arc<dyn AccessLog>) -> anyhow::Resul
         access_log,
         memory_budget: 4 << 30,
         relieve_memory: || {},
-        management: ManagementConfig {
-            verifier: ManagementKeys::new(ManagementKey::generate(1)?.0, []).verifier(),
-            origins: Vec::new(),
-        },
         quic_keys: QuicKeys::generate()?,
         certificates: None,
         authority: Arc::new(authority),
