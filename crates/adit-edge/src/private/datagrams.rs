@@ -134,7 +134,8 @@ impl Carrier {
         let has_echoes = self.echoes.lock().as_ref().is_some_and(|all| !all.is_empty());
         let has_flows = has_sessions || has_echoes;
         let mut place = self.place.lock();
-        if !has_sessions && !(has_echoes && self.is_in_service()) {
+        let is_needed = has_sessions || (has_echoes && self.is_in_service());
+        if !is_needed {
             *place = None;
         } else if place.is_none() {
             *place = Place::on(Chosen {
