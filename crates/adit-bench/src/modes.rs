@@ -184,7 +184,7 @@ async fn answers(target: &Target, program: &str) -> anyhow::Result<()> {
     .await
 }
 
-fn direct(parts: &Parts) -> Way {
+pub(crate) fn direct(parts: &Parts) -> Way {
     let target = Target {
         addr: parts.origin,
         host: "origin.localhost".to_owned(),

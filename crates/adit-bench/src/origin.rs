@@ -16,6 +16,8 @@ use crate::print;
 
 /// What a small request gets.
 pub(crate) const SMALL: &str = "/small";
+/// What a page gets: 16 KiB.
+pub(crate) const PAGE: &str = "/page";
 /// Bytes without end in sight; the client leaves when it has seen enough.
 pub(crate) const DOWN: &str = "/down";
 /// Reads a body and answers how many bytes it had.
@@ -24,6 +26,7 @@ pub(crate) const UP: &str = "/up";
 pub(crate) const LISTENS: &str = "origin listens on ";
 
 const SMALL_BYTES: usize = 64;
+const PAGE_BYTES: usize = 16 * 1024;
 const CHUNK_BYTES: usize = 64 * 1024;
 /// More than any window lets through, and still a length: chunked encoding would cost each hop something else.
 const DOWN_BYTES: u64 = 1 << 42;
@@ -48,13 +51,18 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
 async fn answer(request: Request<Incoming>) -> Result<Response<Body>, hyper::Error> {
     Ok(match request.uri().path() {
         DOWN => down(),
+        PAGE => fixed(&[b'.'; PAGE_BYTES]),
         UP => up(request.into_body()).await?,
-        _ => Response::new(Either::Left(Full::from(Bytes::from_static(&[b'.'; SMALL_BYTES])))),
+        _ => fixed(&[b'.'; SMALL_BYTES]),
     })
 }
 
 type Endless = std::pin::Pin<Box<dyn stream::Stream<Item = Result<Frame<Bytes>, Infallible>> + Send>>;
 type Body = Either<Full<Bytes>, StreamBody<Endless>>;
+
+fn fixed(bytes: &'static [u8]) -> Response<Body> {
+    Response::new(Either::Left(Full::from(Bytes::from_static(bytes))))
+}
 
 fn down() -> Response<Body> {
     let chunk = Bytes::from(vec![0x5a; CHUNK_BYTES]);

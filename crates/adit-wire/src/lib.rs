@@ -6,6 +6,7 @@
 
 pub mod calls;
 mod framing;
+pub mod hop;
 pub mod http2;
 pub mod management_token;
 mod pem;

@@ -74,6 +74,7 @@ targets! {
     connect_answer at "../../../fuzz/fuzz_targets/connect_answer.rs",
     control_stream at "../../../fuzz/fuzz_targets/control_stream.rs",
     credentials at "../../../fuzz/fuzz_targets/credentials.rs",
+    http_head at "../../../fuzz/fuzz_targets/http_head.rs",
     hostname at "../../../fuzz/fuzz_targets/hostname.rs",
     ingress at "../../../fuzz/fuzz_targets/ingress.rs",
     management_token at "../../../fuzz/fuzz_targets/management_token.rs",

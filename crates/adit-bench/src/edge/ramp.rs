@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adit_testing::{cloudflared::Protocol, origin::Origin};
+use adit_testing::cloudflared::Protocol;
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
@@ -22,11 +22,14 @@ use super::Scale;
 use crate::{
     figures::Line,
     load::{Histogram, Target},
-    modes::{Parts, adit::with_stock_connector, stock, unless_it_panics},
+    modes::{
+        Parts,
+        adit::{with_own_connector, with_stock_connector},
+        direct, start_origin, stock, unless_it_panics,
+    },
+    origin::PAGE,
 };
 
-/// What every request gets.
-const PATH: &str = "/bytes/16384";
 /// From nothing to the highest rate.
 const RISE: Duration = Duration::from_secs(20);
 /// Connections that wait for the next request; one that is busy does not hold up the others.
@@ -35,32 +38,49 @@ const CLIENTS: usize = 256;
 const MOST_TIMES: f64 = 10.0;
 const LEAST_LIMIT_MS: f64 = 50.0;
 
+/// Through the stock connector, whose figures are held against the limit, and through ours and to the origin at once, which
+/// tell whose the slow ones are.
 pub(super) async fn measure(program: &Path, scale: Scale) -> anyhow::Result<Vec<Line>> {
-    let origin = Origin::start().await;
+    let (_origin, origin) = start_origin().await?;
     let parts = Parts {
-        origin: origin.addr(),
+        origin,
         adit: program.to_owned(),
     };
-    let way = unless_it_panics(with_stock_connector(&parts, stock()?, Protocol::Quic)).await?;
-    let mut shares = Vec::new();
-    let mut medians = Vec::new();
-    let mut slowest = Vec::new();
+    let ways = [
+        ("none", direct(&parts)),
+        (
+            "ours over QUIC",
+            unless_it_panics(with_own_connector(&parts)).await?,
+        ),
+        (
+            "stock over QUIC",
+            unless_it_panics(with_stock_connector(&parts, stock()?, Protocol::Quic)).await?,
+        ),
+    ];
+    let mut latencies = ways.each_ref().map(|_| (Vec::new(), Vec::new()));
     for _ in 0..scale.rounds.min(3) {
-        let latencies = ramp(&way.target, scale.ramp_to).await?;
-        let (median, high) = (latencies.quantile_ms(0.5), latencies.quantile_ms(0.999));
-        shares.push(high / (median * MOST_TIMES).max(LEAST_LIMIT_MS));
-        medians.push(median);
-        slowest.push(high);
+        for ((_, way), (medians, slowest)) in ways.iter().zip(&mut latencies) {
+            let latencies = ramp(&way.target, scale.ramp_to).await?;
+            medians.push(latencies.quantile_ms(0.5));
+            slowest.push(latencies.quantile_ms(0.999));
+        }
     }
-    Ok(vec![
-        Line::seen("rising load, stock over QUIC, 16 KiB: median, ms", &medians),
-        Line::seen("rising load, stock over QUIC, 16 KiB: p99.9, ms", &slowest),
-        Line::median_at_most(
-            "rising load: p99.9 as a share of the greater of 10 × median and 50 ms",
+    let mut lines = Vec::new();
+    for ((connector, _), (medians, slowest)) in ways.iter().zip(&latencies) {
+        let name = format!("rising load, 16 KiB, connector {connector}");
+        lines.push(Line::seen(format!("{name}: median, ms"), medians));
+        lines.push(Line::seen(format!("{name}: p99.9, ms"), slowest));
+    }
+    if let Some((medians, slowest)) = latencies.last() {
+        let limit = |(median, high): (&f64, &f64)| high / (median * MOST_TIMES).max(LEAST_LIMIT_MS);
+        let shares: Vec<f64> = medians.iter().zip(slowest).map(limit).collect();
+        lines.push(Line::median_at_most(
+            "rising load, stock: p99.9 as a share of the greater of 10 × median and 50 ms",
             &shares,
             1.0,
-        ),
-    ])
+        ));
+    }
+    Ok(lines)
 }
 
 /// Latencies from the time at which each request was due.
@@ -101,7 +121,7 @@ async fn ramp(target: &Target, highest: u32) -> anyhow::Result<Histogram> {
 
 async fn ask(target: &Target, sender: &mut SendRequest<Empty<Bytes>>) -> anyhow::Result<()> {
     sender.ready().await?;
-    let response = sender.send_request(target.request(PATH, Empty::new())?).await?;
+    let response = sender.send_request(target.request(PAGE, Empty::new())?).await?;
     ensure!(response.status() == 200, "the answer was {}", response.status());
     response.into_body().collect().await?;
     Ok(())

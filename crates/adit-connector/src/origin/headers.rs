@@ -1,7 +1,7 @@
 //! Which headers cross between edge and origin.
 
 use adit_model::ConnectorId;
-use adit_wire::is_internal_header;
+use adit_wire::{hop::HopByHop, is_internal_header};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, Entry, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
     SEC_WEBSOCKET_VERSION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
@@ -106,34 +106,19 @@ pub(crate) fn response_headers(mut headers: HeaderMap, upgraded: bool) -> Header
     headers
 }
 
-/// RFC 9110, section 7.6.1: what concerns one connection stays on it, and so does what Connection names.
+/// What concerns one connection stays on it; here, where the next hop speaks HTTP/1, also what a proxy asks of its client.
 fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
-        .collect();
-    for name in named {
-        headers.remove(name);
-    }
     let trailers_wanted = headers
         .get(TE)
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"));
-    let fixed = [
-        CONNECTION,
-        TE,
-        TRAILER,
-        TRANSFER_ENCODING,
-        UPGRADE,
-        PROXY_AUTHENTICATE,
-        PROXY_AUTHORIZATION,
-    ];
-    for name in fixed {
+    let hop = HopByHop::of(headers);
+    let staying: Vec<HeaderName> = headers.keys().filter(|name| hop.holds(name)).cloned().collect();
+    for name in staying
+        .into_iter()
+        .chain([TRAILER, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION])
+    {
         headers.remove(name);
     }
-    headers.remove("keep-alive");
-    headers.remove("proxy-connection");
     if trailers_wanted {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }

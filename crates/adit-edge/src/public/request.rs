@@ -1,9 +1,12 @@
 //! From a public request to the head that goes to a connector.
 
 use adit_model::Hostname;
-use adit_wire::{FlowKind, RequestHead};
+use adit_wire::{
+    FlowKind, RequestHead,
+    hop::{HopByHop, has_token, is_websocket_upgrade, join_cookies},
+};
 use base64::Engine as _;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header, request::Parts, uri::Authority};
+use http::{HeaderMap, HeaderValue, Method, header, request::Parts, uri::Authority};
 use hyper::ext::Protocol;
 
 use super::{forwarded::is_edge_header, page::Page};
@@ -70,12 +73,7 @@ pub(super) enum WebSocket {
 
 /// The WebSocket handshake that a request is, if it is one.
 pub(super) fn websocket(parts: &Parts) -> Option<WebSocket> {
-    let upgrade = || {
-        parts.method == Method::GET
-            && parts.version == Version::HTTP_11
-            && has_token(&parts.headers, &header::CONNECTION, "upgrade")
-            && has_token(&parts.headers, &header::UPGRADE, "websocket")
-    };
+    let upgrade = || is_websocket_upgrade(&parts.method, parts.version, &parts.headers);
     let stream = || {
         let protocol = parts.extensions.get::<Protocol>();
         parts.method == Method::CONNECT && protocol.is_some_and(|protocol| protocol.as_str() == "websocket")
@@ -101,14 +99,11 @@ pub(super) fn head(
         return Err(Page::BadRequest("The target must be a path."));
     }
     let mut headers = HeaderMap::with_capacity(parts.headers.len() + 8);
-    let named = named_by_connection(&parts.headers);
+    let hop = HopByHop::of(&parts.headers);
     for (name, value) in &parts.headers {
-        let drop = is_hop_by_hop(name)
+        let drop = hop.holds(name)
             || is_edge_header(name)
-            || matches!(*name, header::HOST | header::CONTENT_LENGTH | header::EXPECT)
-            || named
-                .iter()
-                .any(|named| named.eq_ignore_ascii_case(name.as_str()));
+            || matches!(*name, header::HOST | header::CONTENT_LENGTH | header::EXPECT);
         if !drop {
             headers.append(name, value.clone());
         }
@@ -163,58 +158,15 @@ fn refuse_unknown_codings(headers: &HeaderMap) -> Result<(), Page> {
     }
 }
 
-/// Over HTTP/2 each cookie may have a field of its own; an HTTP/1 origin knows one: RFC 9113, section 8.2.3.
-fn join_cookies(headers: &mut HeaderMap) {
-    let mut crumbs = headers.get_all(header::COOKIE).iter();
-    if crumbs.nth(1).is_none() {
-        return;
-    }
-    let crumbs: Vec<&[u8]> = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .map(HeaderValue::as_bytes)
-        .collect();
-    if let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
-        headers.insert(header::COOKIE, joined);
-    }
-}
-
 /// A key for a handshake in the name of a client that needs none: RFC 6455, section 4.1.
 fn handshake_key() -> Result<HeaderValue, Page> {
     let key = base64::engine::general_purpose::STANDARD.encode(rand::random::<[u8; 16]>());
     HeaderValue::try_from(key).map_err(|_| Page::BadRequest("The request cannot be forwarded."))
 }
 
-/// Headers that speak of one connection only: RFC 9110, section 7.6.1.
-pub(super) fn is_hop_by_hop(name: &HeaderName) -> bool {
-    matches!(
-        *name,
-        header::CONNECTION | header::TE | header::TRANSFER_ENCODING | header::UPGRADE
-    ) || matches!(name.as_str(), "keep-alive" | "proxy-connection")
-}
-
-/// The names that the Connection header adds to them.
-pub(super) fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
-    tokens(headers, &header::CONNECTION).map(str::to_owned).collect()
-}
-
-fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    tokens(headers, name).any(|item| item.eq_ignore_ascii_case(token))
-}
-
-fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
-    use http::Request;
+    use http::{Request, Version};
 
     use super::*;
 

@@ -1,13 +1,16 @@
 //! From a connector's answer to the public response.
 
-use adit_wire::{ResponseHead, is_internal_header};
+use adit_wire::{
+    ResponseHead,
+    hop::{HopByHop, content_length},
+    is_internal_header,
+};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 use super::{
     access_log::AccessRecord,
     body::{ExchangeBody, ResponseBody},
     exchange::Answered,
-    request::{is_hop_by_hop, named_by_connection},
 };
 
 /// The answer that an origin's head begins.
@@ -60,15 +63,10 @@ pub(super) fn respond(
 /// accepted WebSocket keeps its upgrade.
 pub(super) fn headers(head: &ResponseHead) -> HeaderMap {
     let upgraded = head.status == StatusCode::SWITCHING_PROTOCOLS;
-    let named = named_by_connection(&head.headers);
+    let hop = HopByHop::of(&head.headers);
     let mut headers = HeaderMap::with_capacity(head.headers.len() + 2);
     for (name, value) in &head.headers {
-        let drop = is_hop_by_hop(name)
-            || is_internal_header(name.as_str())
-            || named
-                .iter()
-                .any(|named| named.eq_ignore_ascii_case(name.as_str()));
-        if !drop {
+        if !hop.holds(name) && !is_internal_header(name.as_str()) {
             headers.append(name, value.clone());
         }
     }
@@ -101,15 +99,6 @@ pub(super) fn flaw(head: &ResponseHead, websocket: bool) -> Option<&'static str>
         return Some("a Content-Length that is not one number");
     }
     None
-}
-
-/// The length that the origin announced, if it is one number.
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
-    let first = values.next()?.to_str().ok()?;
-    let digits = first.bytes().all(|byte| byte.is_ascii_digit());
-    let length = first.parse().ok().filter(|_| digits)?;
-    values.next().is_none().then_some(length)
 }
 
 #[cfg(test)]
@@ -163,17 +152,5 @@ mod tests {
         assert_eq!(kept["upgrade"], "websocket");
         assert_eq!(kept["connection"], "Upgrade");
         assert_eq!(kept["sec-websocket-accept"], "x");
-    }
-
-    #[test]
-    fn two_lengths_are_no_length() {
-        assert_eq!(
-            content_length(&head(200, &[("content-length", "5")]).headers),
-            Some(5)
-        );
-        assert_eq!(
-            content_length(&head(200, &[("content-length", "5"), ("content-length", "6")]).headers),
-            None
-        );
     }
 }
