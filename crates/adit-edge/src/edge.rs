@@ -11,8 +11,9 @@ use std::{
 use adit_core::{
     port::{AccessLog, ChangeNumber, Directory, EdgeControl, Presence},
     reserved_hosts::ReservedHosts,
+    sessions::FlowLimits,
 };
-use adit_model::{Hostname, Location, NodeId};
+use adit_model::{Hostname, Location, NodeId, TunnelKey};
 use adit_net::{
     quic::{HandshakeLimits, QuicKeys, QuicListener},
     tls::{self, TlsConfigError, TlsLimits, TlsListener},
@@ -32,8 +33,10 @@ use crate::{
     control::LocalEdge,
     drain::move_away,
     follow::follow,
+    management::{Management, ManagementConfig},
     memory::MemoryBudget,
     metrics::EdgeMetrics,
+    private::{DatagramFlows, TunnelDialer},
     public::{self, Entrance, PublicLimits},
     push::Pusher,
     tunnels::Tunnels,
@@ -61,6 +64,8 @@ pub struct EdgeConfig {
     pub http: Option<SocketAddr>,
     /// Where public HTTPS enters.
     pub https: Option<SocketAddr>,
+    /// How many UDP sessions and echo flows into private networks there may be.
+    pub datagram_flows: FlowLimits,
     /// What public clients may take up.
     pub limits: PublicLimits,
     /// What the process may hold in all, bytes: see `docs/operations.md`.
@@ -74,6 +79,8 @@ pub struct EdgeConfig {
     pub access_log: Arc<dyn AccessLog>,
     /// Certificates for public HTTPS, in files. A name that has none gets one of the authority.
     pub certificates: Option<PathBuf>,
+    /// Who may reach connectors' management services over `management.<domain>`.
+    pub management: ManagementConfig,
     /// Issues the edge's certificates.
     pub authority: Arc<Authority>,
     /// The key of those certificates.
@@ -125,6 +132,7 @@ pub struct Edge {
     listener: Arc<QuicListener>,
     addresses: EdgeAddresses,
     control: Arc<LocalEdge>,
+    flows: Arc<DatagramFlows>,
 }
 
 impl Edge {
@@ -164,6 +172,11 @@ impl Edge {
             lanes: RpcLanes::start(rpc_threads()).map_err(EdgeError::Thread)?,
             location: config.location,
             metrics: EdgeMetrics::new(),
+            management: Management::new(
+                config.management,
+                &reserved,
+                addresses.https.map(|https| https.port()),
+            ),
             memory: MemoryBudget::new(config.memory_budget, config.relieve_memory),
             tasks: TaskTracker::new(),
             requests: TaskTracker::new(),
@@ -200,6 +213,7 @@ impl Edge {
                 .tasks
                 .spawn(public::serve(Arc::clone(&context), Arc::clone(&limits), entrance));
         }
+        let flows = DatagramFlows::new(Arc::clone(&context), config.datagram_flows);
         let control = Arc::new(LocalEdge::new(config.node, tunnels, seen));
         info!(connectors = %addresses.connectors, http = ?addresses.http, https = ?addresses.https, "edge started");
         Ok(Self {
@@ -207,6 +221,7 @@ impl Edge {
             listener,
             addresses,
             control,
+            flows,
         })
     }
 
@@ -220,6 +235,16 @@ impl Edge {
     #[must_use]
     pub fn control(&self) -> Arc<dyn EdgeControl> {
         Arc::clone(&self.control) as _
+    }
+
+    /// Dials what the connectors of this tunnel reach, if there is such a tunnel.
+    #[must_use]
+    pub fn dialer_into(&self, tunnel: &TunnelKey) -> Option<TunnelDialer> {
+        let table = self.context.tunnels.load();
+        Some(TunnelDialer {
+            flows: Arc::clone(&self.flows),
+            tunnel: Arc::clone(table.tunnel(tunnel)?),
+        })
     }
 
     /// Takes no new connections and lets open requests finish for at most `grace`. Meanwhile the connectors' connections

@@ -2,9 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     time::{Duration, Instant},
 };
+
+use crate::client_address::network_of;
 
 /// Requests of one client within [`WINDOW`].
 const MOST: usize = 5;
@@ -32,7 +34,7 @@ impl RateLimit {
             asked.retain(|at| now.saturating_duration_since(*at) < WINDOW);
             !asked.is_empty()
         });
-        let client = client(address);
+        let client = network_of(address);
         if self.clients.len() >= MOST_CLIENTS && !self.clients.contains_key(&client) {
             return Err(WINDOW);
         }
@@ -44,16 +46,6 @@ impl RateLimit {
                 Ok(())
             }
         }
-    }
-}
-
-fn client(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = address.to_bits() & (u128::MAX << 64);
-            Ipv6Addr::from_bits(network).into()
-        }
-        address @ IpAddr::V4(_) => address,
     }
 }
 

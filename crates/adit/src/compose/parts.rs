@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use adit_api::{ApiState, Limits, QuickTunnelService};
 use adit_core::{port::Catalog, quick_tunnel::Lifetimes, reserved_hosts::ReservedHosts};
-use adit_edge::{Edge, EdgeConfig, PublicLimits};
+use adit_edge::{Edge, EdgeConfig, ManagementConfig, PublicLimits};
 use adit_model::{AccountId, Timestamp};
 use adit_store::{ApiTokenValue, BootstrapOutcome, Retention, Store, StoreOptions, UserKey};
 use adit_wire::OriginCertificate;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Plan,
     announce::Facts,
+    dashboard,
     demo::{self, Demo},
     keys::Keys,
     memory, metrics_listener,
@@ -132,6 +133,11 @@ async fn assemble(
     );
     let outcome = set_up(&store, settings, dir, bootstrap).await?;
 
+    progress.waits_for("the API's listener");
+    let api = TcpListener::bind(settings.api_listen)
+        .await
+        .with_context(|| format!("cannot listen on {} for the API", settings.api_listen))?;
+
     progress.waits_for("the edge's listeners");
     let authority = Arc::new(keys.authority);
     let config = EdgeConfig {
@@ -141,6 +147,7 @@ async fn assemble(
         connectors: settings.edge_listen,
         http: Some(settings.http_listen),
         https: Some(settings.https_listen),
+        datagram_flows: adit_core::sessions::FlowLimits::default(),
         limits: public_limits(settings)?,
         access_log: logging.access(),
         certificates: settings.https_cert_dir.clone(),
@@ -148,18 +155,18 @@ async fn assemble(
             .edge_memory_budget
             .map_or_else(memory::quarter, |size| size.0),
         relieve_memory: crate::allocator::give_back,
+        management: ManagementConfig {
+            verifier: keys.management.verifier(),
+            origins: dashboard::origins(settings, &api)?,
+        },
         quic_keys: keys.quic,
         authority: Arc::clone(&authority),
         leaf_key: Arc::new(keys.leaf),
     };
     let edge = Edge::start(config, Arc::clone(&store) as _, Arc::clone(&store) as _).await?;
 
-    progress.waits_for("the API's listener");
     let stop_servers = CancellationToken::new();
     let mut servers = JoinSet::new();
-    let api = TcpListener::bind(settings.api_listen)
-        .await
-        .with_context(|| format!("cannot listen on {} for the API", settings.api_listen))?;
     let metrics_listener = metrics_listener::bind(settings.metrics_listen).await?;
     let listeners = listeners(&edge, &api, &metrics_listener)?;
     let limits = Limits {
