@@ -31,7 +31,9 @@ pub use catalog::{
     Actor, Catalog, CatalogError, ConnectionRecord, ConnectorRecord, NewTunnel, Page, PageRequest,
     StoreError, Tunnel, TunnelChanges, TunnelFilter,
 };
-pub use configurations::{Configuration, Configurations};
+pub use configurations::{
+    AppliedConfiguration, Configuration, Configurations, ConnectorConfiguration, RefusedConfiguration,
+};
 pub use directory::{Change, ChangeNumber, Changes, Directory, HostRoute, HostTarget, Snapshot, TunnelEntry};
 pub use edge_control::{Answer, Ask, AskError, EdgeControl, LiveConnection, Question};
 pub use host_limits::{LimitedHost, LimitedHostError, LimitedHosts};
@@ -46,7 +48,10 @@ pub use networks::{
     RouteChange, RouteComment, RouteFilter, RouteSelector, Subnet, SubnetChange, SubnetFilter,
     SubnetSelector, VirtualNetwork, VirtualNetworkChange, VirtualNetworkFilter,
 };
-pub use presence::{CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, Presence, PresenceEvent};
+pub use presence::{
+    CloseReason, ConnectionClosed, ConnectionOpened, ConnectorConfigured, ConnectorInfo, LocallyConfigured,
+    Presence, PresenceEvent,
+};
 pub use quick_tunnels::{NewQuickTunnel, QuickTunnelError, QuickTunnels};
 pub use records::{
     DnsRecord, DnsRecordFilter, DnsRecordKind, NewDnsRecord, RecordOrder, RecordSettings, TagMatch,

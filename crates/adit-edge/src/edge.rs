@@ -11,8 +11,9 @@ use std::{
 use adit_core::{
     port::{AccessLog, ChangeNumber, Directory, EdgeControl, Presence},
     reserved_hosts::ReservedHosts,
+    sessions::FlowLimits,
 };
-use adit_model::{Hostname, Location, NodeId};
+use adit_model::{Hostname, Location, NodeId, TunnelKey};
 use adit_net::{
     quic::{HandshakeLimits, QuicKeys, QuicListener},
     tls::{self, TlsConfigError, TlsLimits, TlsListener},
@@ -35,7 +36,9 @@ use crate::{
     management::{Management, ManagementConfig},
     memory::MemoryBudget,
     metrics::EdgeMetrics,
+    private::{DatagramFlows, TunnelDialer},
     public::{self, Entrance, PublicLimits},
+    push::Pusher,
     tunnels::Tunnels,
 };
 
@@ -61,6 +64,8 @@ pub struct EdgeConfig {
     pub http: Option<SocketAddr>,
     /// Where public HTTPS enters.
     pub https: Option<SocketAddr>,
+    /// How many UDP sessions and echo flows into private networks there may be.
+    pub datagram_flows: FlowLimits,
     /// What public clients may take up.
     pub limits: PublicLimits,
     /// What the process may hold in all, bytes: see `docs/operations.md`.
@@ -127,6 +132,7 @@ pub struct Edge {
     listener: Arc<QuicListener>,
     addresses: EdgeAddresses,
     control: Arc<LocalEdge>,
+    flows: Arc<DatagramFlows>,
 }
 
 impl Edge {
@@ -184,7 +190,11 @@ impl Edge {
         let (applied, seen) = watch::channel(ChangeNumber::default());
         context.tasks.spawn(until_stopped(
             context.stopped.clone(),
-            follow(directory, Arc::clone(&tunnels), reserved, applied),
+            follow(Arc::clone(&directory), Arc::clone(&tunnels), reserved, applied),
+        ));
+        context.tasks.spawn(until_stopped(
+            context.stopped.clone(),
+            Pusher::new(Arc::clone(&context), directory).run(Arc::clone(&tunnels.board)),
         ));
         if let Some(folder) = folder {
             let looking = until_stopped(context.stopped.clone(), folder.keep_looking());
@@ -203,6 +213,7 @@ impl Edge {
                 .tasks
                 .spawn(public::serve(Arc::clone(&context), Arc::clone(&limits), entrance));
         }
+        let flows = DatagramFlows::new(Arc::clone(&context), config.datagram_flows);
         let control = Arc::new(LocalEdge::new(config.node, tunnels, seen));
         info!(connectors = %addresses.connectors, http = ?addresses.http, https = ?addresses.https, "edge started");
         Ok(Self {
@@ -210,6 +221,7 @@ impl Edge {
             listener,
             addresses,
             control,
+            flows,
         })
     }
 
@@ -223,6 +235,16 @@ impl Edge {
     #[must_use]
     pub fn control(&self) -> Arc<dyn EdgeControl> {
         Arc::clone(&self.control) as _
+    }
+
+    /// Dials what the connectors of this tunnel reach, if there is such a tunnel.
+    #[must_use]
+    pub fn dialer_into(&self, tunnel: &TunnelKey) -> Option<TunnelDialer> {
+        let table = self.context.tunnels.load();
+        Some(TunnelDialer {
+            flows: Arc::clone(&self.flows),
+            tunnel: Arc::clone(table.tunnel(tunnel)?),
+        })
     }
 
     /// Takes no new connections and lets open requests finish for at most `grace`. Meanwhile the connectors' connections

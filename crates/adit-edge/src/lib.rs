@@ -5,8 +5,8 @@
 //! it follows the store through [`adit_core::port::Directory`] and reports through [`adit_core::port::Presence`].
 //!
 //! Start with [`Edge::start`]. Inside, `accept` is the connectors' side, `public` the clients', `tunnels` the table
-//! between them, `route` the choice of a connection, `upstream` one exchange from one to the other, and `management` who may
-//! pass to a connector's own service.
+//! between them, `route` the choice of a connection, `upstream` one exchange from one to the other, `private` what goes into
+//! private networks, and `management` who may pass to a connector's own service.
 
 mod accept;
 pub mod certificates;
@@ -21,7 +21,9 @@ mod limiter;
 mod management;
 mod memory;
 mod metrics;
+mod private;
 mod public;
+mod push;
 mod registrar;
 mod route;
 mod traffic;
@@ -30,5 +32,6 @@ mod upstream;
 mod watch;
 
 pub use edge::{Edge, EdgeAddresses, EdgeConfig, EdgeError, reachable_here};
+pub use private::TunnelDialer;
 pub use management::ManagementConfig;
 pub use public::PublicLimits;

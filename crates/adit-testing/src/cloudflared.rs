@@ -96,6 +96,8 @@ pub struct Options {
     pub prechecks: bool,
     /// Further flags of `tunnel`, which stand before `run` and go over those above.
     pub flags: Vec<String>,
+    /// Further flags of `run`, which stand behind it.
+    pub run_flags: Vec<String>,
     /// What stands in its configuration file; `None` for none.
     pub config: Option<String>,
     /// What it logs: `info` at least, which tells where `/ready` is; `debug` shows each request.
@@ -116,6 +118,7 @@ impl Options {
             grace_period: Duration::from_secs(2),
             prechecks: false,
             flags: Vec::new(),
+            run_flags: Vec::new(),
             config: None,
             log_level: "debug",
         }
@@ -149,6 +152,13 @@ impl Options {
         self
     }
 
+    /// With these flags of `run`.
+    #[must_use]
+    pub fn run_with(mut self, flags: &[&str]) -> Self {
+        self.run_flags.extend(flags.iter().copied().map(str::to_owned));
+        self
+    }
+
     fn arguments(&self) -> Vec<String> {
         let mut args: Vec<String> = ["tunnel", "--no-autoupdate"].map(str::to_owned).into();
         if !self.prechecks {
@@ -172,6 +182,7 @@ impl Options {
         }
         args.extend(self.flags.iter().cloned());
         args.push("run".to_owned());
+        args.extend(self.run_flags.iter().cloned());
         if let Some(url) = &self.url {
             args.extend(["--url".to_owned(), url.clone()]);
         }

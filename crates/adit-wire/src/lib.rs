@@ -1,12 +1,15 @@
-//! The bytes between connector and edge: preambles, heads, serialised headers, tokens.
+//! The bytes between connector and edge: preambles, heads, serialised headers, datagrams, tokens.
 //!
 //! No I/O: encoders give bytes, decoders take bytes and say how many more they need. Every decoder is made for a
 //! hostile peer: bounded, and an error for whatever does not fit. Start with [`StreamKind`], the six bytes that
 //! open a QUIC stream, and [`RequestHead`], what follows them on a data stream.
 
+pub mod calls;
+pub mod datagram;
 mod framing;
 pub mod hop;
 pub mod http2;
+pub mod icmp;
 pub mod management;
 pub mod management_token;
 mod pem;

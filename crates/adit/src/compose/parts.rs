@@ -147,6 +147,7 @@ async fn assemble(
         connectors: settings.edge_listen,
         http: Some(settings.http_listen),
         https: Some(settings.https_listen),
+        datagram_flows: adit_core::sessions::FlowLimits::default(),
         limits: public_limits(settings)?,
         access_log: logging.access(),
         certificates: settings.https_cert_dir.clone(),

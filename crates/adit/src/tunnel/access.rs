@@ -117,6 +117,11 @@ impl Access {
         Target::new(format!("/accounts/{}/cfd_tunnel{below}", self.login.account))
     }
 
+    /// One of Adit's own calls on the account.
+    pub(super) fn of_adit(&self, below: &str) -> Target {
+        Target::new(format!("/accounts/{}/adit{below}", self.login.account))
+    }
+
     /// How much a page of a list holds, if it was said.
     pub(super) const fn page_size(&self) -> Option<u32> {
         self.page_size
