@@ -9,7 +9,8 @@ use std::{
 
 use adit_core::{
     port::{Actor, NewQuickTunnel, QuickTunnelError, StoreError},
-    quick_tunnel::{MOST_LIVE, RateLimit, random_label},
+    quick_tunnel::{MOST_A_MINUTE, MOST_LIVE, random_label},
+    rate_limit::RateLimit,
 };
 use adit_model::{AccountId, Hostname, TunnelId};
 use axum::{
@@ -45,7 +46,7 @@ impl QuickTunnelService {
     pub fn new(domain: Hostname) -> Self {
         Self {
             domain,
-            limit: Mutex::default(),
+            limit: Mutex::new(RateLimit::new(MOST_A_MINUTE)),
         }
     }
 }

@@ -8,7 +8,7 @@
 //! Adit keep for itself ([`reserved_hosts`]), what may a credential do ([`permission`]), what is an API token made of
 //! ([`token_value`]), which origin serves a request ([`ingress`]), what may a tunnel be configured with
 //! ([`remote_config`]), which replica carries a site's traffic ([`ha`]), what may a stranger have ([`quick_tunnel`]),
-//! what may a host name be asked for ([`host_limits`]), what are private networks made of ([`networks`]), who is a client behind proxies ([`client_address`]).
+//! what may a host name be asked for ([`host_limits`]), what are private networks made of ([`networks`]), who is a client behind proxies ([`client_address`]), how often may it do something ([`rate_limit`]).
 
 pub mod balancing;
 pub mod choice;
@@ -24,6 +24,7 @@ pub mod object;
 pub mod permission;
 pub mod port;
 pub mod quick_tunnel;
+pub mod rate_limit;
 pub mod registration;
 pub mod remote_config;
 pub mod reserved_hosts;

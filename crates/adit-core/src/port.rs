@@ -32,7 +32,10 @@ pub use catalog::{
     StoreError, Tunnel, TunnelChanges, TunnelFilter,
 };
 pub use configurations::{Configuration, Configurations};
-pub use directory::{Change, ChangeNumber, Changes, Directory, HostRoute, HostTarget, Snapshot, TunnelEntry};
+pub use directory::{
+    Change, ChangeNumber, Changes, Directory, HostRoute, HostTarget, NamedNetwork, NetworkToken,
+    PrivateChange, PrivateHostname, PrivateRoute, Snapshot, TunnelEntry,
+};
 pub use edge_control::{Answer, Ask, AskError, EdgeControl, LiveConnection, Question};
 pub use host_limits::{LimitedHost, LimitedHostError, LimitedHosts};
 pub use load_balancers::{
