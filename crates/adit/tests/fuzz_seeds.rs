@@ -74,13 +74,16 @@ targets! {
     connect_answer at "../../../fuzz/fuzz_targets/connect_answer.rs",
     control_stream at "../../../fuzz/fuzz_targets/control_stream.rs",
     credentials at "../../../fuzz/fuzz_targets/credentials.rs",
+    dns at "../../../fuzz/fuzz_targets/dns.rs",
     http_head at "../../../fuzz/fuzz_targets/http_head.rs",
     hostname at "../../../fuzz/fuzz_targets/hostname.rs",
+    http_connect at "../../../fuzz/fuzz_targets/http_connect.rs",
     ingress at "../../../fuzz/fuzz_targets/ingress.rs",
     management_token at "../../../fuzz/fuzz_targets/management_token.rs",
     preamble at "../../../fuzz/fuzz_targets/preamble.rs",
     request_head at "../../../fuzz/fuzz_targets/request_head.rs",
     response_headers at "../../../fuzz/fuzz_targets/response_headers.rs",
+    socks at "../../../fuzz/fuzz_targets/socks.rs",
 }
 
 fn folder(name: &str) -> PathBuf {
