@@ -14,6 +14,7 @@ use adit_core::{
 };
 use adit_model::{Hostname, Location, NodeId};
 use adit_net::{
+    private::PrivateDialer,
     quic::{HandshakeLimits, QuicKeys, QuicListener},
     tls::{self, TlsConfigError, TlsLimits, TlsListener},
 };
@@ -34,6 +35,8 @@ use crate::{
     follow::follow,
     memory::MemoryBudget,
     metrics::EdgeMetrics,
+    private::{Dialer, PrivateLimits},
+    private_proxy::{self, Proxy},
     public::{self, Entrance, PublicLimits},
     tunnels::Tunnels,
 };
@@ -60,8 +63,12 @@ pub struct EdgeConfig {
     pub http: Option<SocketAddr>,
     /// Where public HTTPS enters.
     pub https: Option<SocketAddr>,
+    /// Where people enter private networks, by SOCKS5 and HTTP CONNECT.
+    pub private_proxy: Option<SocketAddr>,
     /// What public clients may take up.
     pub limits: PublicLimits,
+    /// What private networks may take up, and be.
+    pub private: PrivateLimits,
     /// What the process may hold in all, bytes: see `docs/operations.md`.
     pub memory_budget: u64,
     /// Makes the allocator give back what is free. Called off the runtime's threads, at most once a second, and only
@@ -88,6 +95,16 @@ pub struct EdgeAddresses {
     pub http: Option<SocketAddr>,
     /// Public HTTPS.
     pub https: Option<SocketAddr>,
+    /// The proxy into private networks.
+    pub private_proxy: Option<SocketAddr>,
+}
+
+impl EdgeAddresses {
+    fn all(&self) -> Vec<SocketAddr> {
+        let others = [self.http, self.https, self.private_proxy];
+        let others = others.into_iter().flatten();
+        others.chain([self.connectors]).collect()
+    }
 }
 
 /// Why an edge could not start.
@@ -124,6 +141,7 @@ pub struct Edge {
     listener: Arc<QuicListener>,
     addresses: EdgeAddresses,
     control: Arc<LocalEdge>,
+    dialer: Arc<Dialer>,
 }
 
 impl Edge {
@@ -143,6 +161,7 @@ impl Edge {
         let folder = config.certificates.clone().map(CertificateFolder::open);
         let folder = folder.transpose()?.map(Arc::new);
         let entrances = bind_public(&config, &tunnels, folder.clone()).await?;
+        let proxy = bind_proxy(&config).await?;
         let address_of = |wanted: fn(&Entrance) -> bool| {
             entrances
                 .iter()
@@ -155,6 +174,7 @@ impl Edge {
                 .map_err(listen_error("connectors", config.connectors))?,
             http: address_of(|entrance| matches!(entrance, Entrance::Plain(_))),
             https: address_of(|entrance| matches!(entrance, Entrance::Tls(_))),
+            private_proxy: proxy.as_ref().and_then(|listener| listener.local_addr().ok()),
         };
         let context = Arc::new(Context {
             tunnels: Arc::clone(&tunnels),
@@ -195,6 +215,16 @@ impl Edge {
                 .tasks
                 .spawn(public::serve(Arc::clone(&context), Arc::clone(&limits), entrance));
         }
+        let most_flows = config.private.max_flows;
+        let own = addresses.all();
+        let dialer = Arc::new(Dialer::new(Arc::clone(&context), config.private, own));
+        if let Some(listener) = proxy {
+            private_proxy::describe();
+            let proxy = Proxy::new(Arc::clone(&context), Arc::clone(&dialer));
+            context
+                .tasks
+                .spawn(private_proxy::serve(proxy, listener, most_flows));
+        }
         let control = Arc::new(LocalEdge::new(config.node, tunnels, seen));
         info!(connectors = %addresses.connectors, http = ?addresses.http, https = ?addresses.https, "edge started");
         Ok(Self {
@@ -202,6 +232,7 @@ impl Edge {
             listener,
             addresses,
             control,
+            dialer,
         })
     }
 
@@ -215,6 +246,12 @@ impl Edge {
     #[must_use]
     pub fn control(&self) -> Arc<dyn EdgeControl> {
         Arc::clone(&self.control) as _
+    }
+
+    /// What reaches into private networks over this edge's connections.
+    #[must_use]
+    pub fn private(&self) -> Arc<dyn PrivateDialer> {
+        Arc::clone(&self.dialer) as _
     }
 
     /// Takes no new connections and lets open requests finish for at most `grace`. Meanwhile the connectors' connections
@@ -333,6 +370,15 @@ async fn bind_public(
         entrances.push(Entrance::Tls(listener));
     }
     Ok(entrances)
+}
+
+async fn bind_proxy(config: &EdgeConfig) -> Result<Option<TcpListener>, EdgeError> {
+    let Some(address) = config.private_proxy else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(listen_error("the private proxy", address))?;
+    Ok(Some(listener))
 }
 
 /// The loopback address of a listener that may listen on all addresses: what a process on this machine dials.

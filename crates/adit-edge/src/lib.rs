@@ -5,7 +5,8 @@
 //! it follows the store through [`adit_core::port::Directory`] and reports through [`adit_core::port::Presence`].
 //!
 //! Start with [`Edge::start`]. Inside, `accept` is the connectors' side, `public` the clients', `tunnels` the table
-//! between them, `route` the choice of a connection, and `upstream` one exchange from one to the other.
+//! between them, `route` the choice of a connection, and `upstream` one exchange from one to the other. `private` reaches
+//! into private networks over the same connections, and `private_proxy` is who lets people in.
 
 mod accept;
 pub mod certificates;
@@ -15,12 +16,18 @@ mod context;
 mod control;
 mod drain;
 mod edge;
+mod end;
 mod follow;
 mod limiter;
 mod memory;
 mod metrics;
+mod opening;
+mod places;
+mod private;
+mod private_proxy;
 mod public;
 mod registrar;
+mod replies;
 mod route;
 mod traffic;
 mod tunnels;
@@ -28,4 +35,5 @@ mod upstream;
 mod watch;
 
 pub use edge::{Edge, EdgeAddresses, EdgeConfig, EdgeError, reachable_here};
+pub use private::PrivateLimits;
 pub use public::PublicLimits;

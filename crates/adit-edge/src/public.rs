@@ -9,7 +9,6 @@ mod http1;
 mod http2;
 mod listener;
 mod page;
-mod places;
 mod request;
 mod response;
 mod service;

@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use adit_core::{
     host_limits::HostLimits,
+    networks::PrivateTable,
     port::{Change, ChangeNumber, CloseReason, HostTarget, LiveConnection, Snapshot, TunnelEntry},
     registration::{self, Admission, Refusal},
     reserved_hosts::ReservedHosts,
@@ -153,6 +154,7 @@ pub(crate) struct Table {
     pub(crate) routes: RouteTable<Arc<Route>>,
     /// Those of names and wildcards that have any, whether or not they are routed.
     pub(crate) limits: HostMap<Arc<Limiter>>,
+    pub(crate) private: PrivateTable,
     pub(crate) change: ChangeNumber,
     /// False until the first snapshot: nobody can be refused for good before it.
     pub(crate) ready: bool,
@@ -213,6 +215,7 @@ impl Tunnels {
             tunnels: HashMap::new(),
             routes: RouteTable::new(reserved),
             limits: HostMap::default(),
+            private: PrivateTable::default(),
             change: ChangeNumber::default(),
             ready: false,
         });
@@ -238,6 +241,7 @@ impl Tunnels {
             tunnels: old.tunnels.clone(),
             routes: RouteTable::new(reserved.clone()),
             limits: HostMap::default(),
+            private: PrivateTable::default(),
             change,
             ready: true,
         };
@@ -257,6 +261,9 @@ impl Tunnels {
             let before = old.limits.get(&pattern);
             table.set_limits(pattern, limits, before);
         }
+        for change in snapshot.private {
+            table.private.apply(change);
+        }
         self.table.store(Arc::new(table));
         self.ready.cancel();
     }
@@ -272,6 +279,7 @@ impl Tunnels {
                     let before = table.limits.get(&pattern).cloned();
                     table.set_limits(pattern, limits, before.as_ref());
                 }
+                Change::Private(change) => table.private.apply(change),
             }
         }
         table.change = upto;

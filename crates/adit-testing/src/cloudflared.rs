@@ -94,6 +94,8 @@ pub struct Options {
     pub prechecks: bool,
     /// Further flags of `tunnel`, which stand before `run` and go over those above.
     pub flags: Vec<String>,
+    /// More flags of `tunnel run`.
+    pub run_flags: Vec<String>,
     /// What stands in its configuration file; `None` for none.
     pub config: Option<String>,
     /// What it logs: `info` at least, which tells where `/ready` is; `debug` shows each request.
@@ -114,6 +116,7 @@ impl Options {
             grace_period: Duration::from_secs(2),
             prechecks: false,
             flags: Vec::new(),
+            run_flags: Vec::new(),
             config: None,
             log_level: "debug",
         }
@@ -137,6 +140,13 @@ impl Options {
     #[must_use]
     pub fn configured(mut self, yaml: &str) -> Self {
         self.config = Some(yaml.to_owned());
+        self
+    }
+
+    /// With these flags of `tunnel run`.
+    #[must_use]
+    pub fn running_with(mut self, flags: &[&str]) -> Self {
+        self.run_flags.extend(flags.iter().copied().map(str::to_owned));
         self
     }
 
@@ -170,6 +180,7 @@ impl Options {
         }
         args.extend(self.flags.iter().cloned());
         args.push("run".to_owned());
+        args.extend(self.run_flags.iter().cloned());
         if let Some(url) = &self.url {
             args.extend(["--url".to_owned(), url.clone()]);
         }

@@ -17,7 +17,7 @@ use adit_core::port::{
     ServedRequest, Snapshot, StoreError, TunnelEntry,
 };
 use adit_edge::{
-    Edge, EdgeConfig, PublicLimits,
+    Edge, EdgeConfig, PrivateLimits, PublicLimits,
     certificates::{Authority, LeafKey},
 };
 use adit_model::{
@@ -60,6 +60,7 @@ impl Directory for MemoryStore {
                 tunnels: Vec::new(),
                 hosts: Vec::<HostRoute>::new(),
                 limits: Vec::new(),
+                private: Vec::new(),
             },
             ChangeNumber(0),
         ))
@@ -151,7 +152,9 @@ impl TestEdge {
             connectors: any,
             http: Some(any),
             https: Some(any),
+            private_proxy: Some(any),
             limits: PublicLimits::default(),
+            private: PrivateLimits::default(),
             access_log: Arc::new(NoLog),
             certificates: None,
             memory_budget: 1 << 30,
