@@ -1,6 +1,7 @@
 //! Tunnels of type `cfd_tunnel`.
 
 mod ask;
+mod configuration_status;
 mod configurations;
 mod connections;
 mod create;

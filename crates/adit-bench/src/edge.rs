@@ -1,9 +1,10 @@
-//! What our edge costs beyond a stream of requests: TLS handshakes, what waits in it without a word, and whether a
-//! rising load makes it stutter.
+//! What our edge costs beyond a stream of requests: TLS handshakes, what waits in it without a word, how fast a
+//! configuration reaches many connectors, and whether a rising load makes it stutter.
 
 mod dialled;
 mod handshakes;
 mod idle;
+mod push;
 mod ramp;
 mod tls;
 
@@ -23,6 +24,8 @@ struct Scale {
     websockets: usize,
     /// Connectors' connections that wait.
     registered: usize,
+    /// Connectors that are configured.
+    configured: usize,
     rounds: u32,
     /// The rate at the end of the ramp, requests/s.
     ramp_to: u32,
@@ -35,6 +38,7 @@ impl Scale {
                 connections: 1000,
                 websockets: 500,
                 registered: 500,
+                configured: 100,
                 rounds: 1,
                 ramp_to: 1000,
             }
@@ -43,6 +47,7 @@ impl Scale {
                 connections: 10_000,
                 websockets: 5000,
                 registered: 5000,
+                configured: 1000,
                 rounds: options.rounds,
                 ramp_to: 2500,
             }
@@ -62,6 +67,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     lines.push(idle::websockets(&program, scale).await?);
     say("registered connections");
     lines.extend(dialled::measure(&program, scale).await?);
+    say("configurations");
+    lines.extend(push::measure(&program, scale).await?);
     say("a rising load through the stock connector");
     match ramp::measure(&program, scale).await {
         Ok(more) => lines.extend(more),

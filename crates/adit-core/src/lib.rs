@@ -7,7 +7,7 @@
 //! order does a stopping edge part with its connections ([`drain`]), how does a tunnel fare ([`status`]), what does a typed host name mean in a zone ([`zone_names`]), which host names does
 //! Adit keep for itself ([`reserved_hosts`]), what may a credential do ([`permission`]), what is an API token made of
 //! ([`token_value`]), which origin serves a request ([`ingress`]), what may a tunnel be configured with
-//! ([`remote_config`]), which replica carries a site's traffic ([`ha`]), what may a stranger have ([`quick_tunnel`]),
+//! ([`remote_config`]), which connection is offered it next ([`rollout`]), which replica carries a site's traffic ([`ha`]), what may a stranger have ([`quick_tunnel`]),
 //! what may a host name be asked for ([`host_limits`]), what are private networks made of ([`networks`]), who is a client behind proxies ([`client_address`]), how often may it do something ([`rate_limit`]).
 
 pub mod balancing;
@@ -28,6 +28,7 @@ pub mod rate_limit;
 pub mod registration;
 pub mod remote_config;
 pub mod reserved_hosts;
+pub mod rollout;
 pub mod routes;
 pub mod status;
 pub mod token_value;

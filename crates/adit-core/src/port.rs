@@ -31,7 +31,9 @@ pub use catalog::{
     Actor, Catalog, CatalogError, ConnectionRecord, ConnectorRecord, NewTunnel, Page, PageRequest,
     StoreError, Tunnel, TunnelChanges, TunnelFilter,
 };
-pub use configurations::{Configuration, Configurations};
+pub use configurations::{
+    AppliedConfiguration, Configuration, Configurations, ConnectorConfiguration, RefusedConfiguration,
+};
 pub use directory::{
     Change, ChangeNumber, Changes, Directory, HostRoute, HostTarget, NamedNetwork, NetworkToken,
     PrivateChange, PrivateHostname, PrivateRoute, Snapshot, TunnelEntry,
@@ -49,7 +51,10 @@ pub use networks::{
     RouteChange, RouteComment, RouteFilter, RouteSelector, Subnet, SubnetChange, SubnetFilter,
     SubnetSelector, VirtualNetwork, VirtualNetworkChange, VirtualNetworkFilter,
 };
-pub use presence::{CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, Presence, PresenceEvent};
+pub use presence::{
+    CloseReason, ConnectionClosed, ConnectionOpened, ConnectorConfigured, ConnectorInfo, LocallyConfigured,
+    Presence, PresenceEvent,
+};
 pub use quick_tunnels::{NewQuickTunnel, QuickTunnelError, QuickTunnels};
 pub use records::{
     DnsRecord, DnsRecordFilter, DnsRecordKind, NewDnsRecord, RecordOrder, RecordSettings, TagMatch,

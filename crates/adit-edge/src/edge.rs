@@ -38,6 +38,7 @@ use crate::{
     private::{Dialer, PrivateLimits},
     private_proxy::{self, Proxy},
     public::{self, Entrance, PublicLimits},
+    push::Pusher,
     tunnels::Tunnels,
 };
 
@@ -196,7 +197,11 @@ impl Edge {
         let (applied, seen) = watch::channel(ChangeNumber::default());
         context.tasks.spawn(until_stopped(
             context.stopped.clone(),
-            follow(directory, Arc::clone(&tunnels), reserved, applied),
+            follow(Arc::clone(&directory), Arc::clone(&tunnels), reserved, applied),
+        ));
+        context.tasks.spawn(until_stopped(
+            context.stopped.clone(),
+            Pusher::new(Arc::clone(&context), directory).run(Arc::clone(&tunnels.board)),
         ));
         if let Some(folder) = folder {
             let looking = until_stopped(context.stopped.clone(), folder.keep_looking());

@@ -26,6 +26,7 @@ mod places;
 mod private;
 mod private_proxy;
 mod public;
+mod push;
 mod registrar;
 mod replies;
 mod route;

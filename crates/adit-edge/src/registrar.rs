@@ -1,6 +1,7 @@
 //! What a connector's calls on its control stream do.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{
         Arc,
@@ -10,7 +11,9 @@ use std::{
 };
 
 use adit_core::{
-    port::{CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, PresenceEvent},
+    port::{
+        CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, LocallyConfigured, PresenceEvent,
+    },
     registration::Refusal,
 };
 use adit_model::{SecretDigest, Timestamp, TunnelKey};
@@ -20,6 +23,7 @@ use adit_wire::registration::{
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use serde::de::IgnoredAny;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
@@ -46,6 +50,9 @@ pub(crate) enum Progress {
     Unregistered,
 }
 
+/// What a local configuration must be; what it holds is the connector's business.
+type Object = BTreeMap<String, IgnoredAny>;
+
 /// One control stream and the connection it registers.
 pub(crate) struct ControlStream {
     context: Arc<Context>,
@@ -70,14 +77,6 @@ impl ControlStream {
 
     pub(crate) fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.subscribe()
-    }
-
-    /// The connection this stream registered.
-    pub(crate) fn connection(&self) -> Option<Arc<Connection>> {
-        self.registered
-            .lock()
-            .as_ref()
-            .map(|(_, connection)| Arc::clone(connection))
     }
 
     /// The link has ended: takes the connection out of service and reports it, once.
@@ -226,10 +225,20 @@ impl Registrar for ControlStream {
     }
 
     async fn update_local_configuration(&self, json: Vec<u8>) -> Result<(), String> {
-        let connection = self.connection().ok_or("register first")?;
-        serde_json::from_slice::<serde::de::IgnoredAny>(&json)
-            .map_err(|error| format!("the configuration is not JSON: {error}"))?;
-        debug!(connection.id = %connection.id, bytes = json.len(), "local configuration received");
+        let registered = self.registered.lock().clone();
+        let (tunnel, connection) = registered.ok_or("register first")?;
+        serde_json::from_slice::<Object>(&json)
+            .map_err(|error| format!("the configuration is not a JSON object: {error}"))?;
+        let config = String::from_utf8(json).map_err(|_| "the configuration is not UTF-8")?;
+        debug!(connection.id = %connection.id, bytes = config.len(), "local configuration received");
+        self.context
+            .presence
+            .report(PresenceEvent::LocallyConfigured(LocallyConfigured {
+                tunnel: tunnel.key,
+                connector: connection.connector.id,
+                config,
+                at: SystemTime::now().into(),
+            }));
         Ok(())
     }
 }

@@ -10,13 +10,13 @@ use adit_core::{
     reserved_hosts::ReservedHosts,
     routes::{HostMap, RouteTable},
 };
-use adit_model::{ConnectorId, HostPattern, SecretDigest, TunnelKey};
+use adit_model::{ConfigSource, ConfigVersion, ConnectorId, HostPattern, SecretDigest, TunnelKey};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, futures::Notified};
 use tokio_util::sync::CancellationToken;
 
-use crate::{connection::Connection, limiter::Limiter, route::Route, traffic::LazyTraffic};
+use crate::{connection::Connection, limiter::Limiter, push::Board, route::Route, traffic::LazyTraffic};
 
 /// One tunnel: what the store says of it and which connections serve it.
 #[derive(Debug)]
@@ -33,10 +33,12 @@ pub(crate) struct Tunnel {
     /// Tells one who waits that a connection has room again.
     room: Notify,
     pub(crate) traffic: LazyTraffic,
+    /// Where the pusher hears of changes.
+    board: Arc<Board>,
 }
 
 impl Tunnel {
-    fn new(key: TunnelKey) -> Arc<Self> {
+    fn new(key: TunnelKey, board: Arc<Board>) -> Arc<Self> {
         Arc::new(Self {
             key,
             entry: ArcSwapOption::empty(),
@@ -45,6 +47,7 @@ impl Tunnel {
             changed: Notify::new(),
             room: Notify::new(),
             traffic: LazyTraffic::default(),
+            board,
         })
     }
 
@@ -100,7 +103,10 @@ impl Tunnel {
 
     /// These are in service from now on. `editing` is held.
     fn serve_with(&self, connections: Vec<Arc<Connection>>) {
-        self.connections.store(Arc::new(connections));
+        let before = self.connections.swap(Arc::new(connections));
+        if !(before.is_empty() && self.connections.load().is_empty()) {
+            self.board.mark(self.key);
+        }
         self.changed.notify_waiters();
     }
 
@@ -138,6 +144,16 @@ impl Tunnel {
         }
     }
 
+    /// The newest configuration that its connectors are to run; `None` if it has none or is not managed here.
+    pub(crate) fn wanted_configuration(&self) -> Option<ConfigVersion> {
+        let entry = self.entry.load();
+        let entry = entry.as_ref().filter(|entry| !entry.deleted)?;
+        match entry.config_source {
+            ConfigSource::Cloudflare => Some(entry.config_version).filter(|version| version.0 > 0),
+            ConfigSource::Local => None,
+        }
+    }
+
     pub(crate) fn live(&self) -> Vec<LiveConnection> {
         self.connections
             .load()
@@ -151,6 +167,7 @@ impl Tunnel {
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     tunnels: HashMap<TunnelKey, Arc<Tunnel>>,
+    board: Arc<Board>,
     pub(crate) routes: RouteTable<Arc<Route>>,
     /// Those of names and wildcards that have any, whether or not they are routed.
     pub(crate) limits: HostMap<Arc<Limiter>>,
@@ -170,11 +187,15 @@ impl Table {
     }
 
     fn set_tunnel(&mut self, key: TunnelKey, entry: Option<TunnelEntry>) {
-        let tunnel = self.tunnels.entry(key).or_insert_with(|| Tunnel::new(key));
+        let tunnel = self.tunnels.entry(key);
+        let tunnel = tunnel.or_insert_with(|| Tunnel::new(key, Arc::clone(&self.board)));
         let serves = entry.as_ref().is_some_and(|entry| !entry.deleted);
         let _editing = tunnel.editing.lock();
         tunnel.entry.store(entry.map(Arc::new));
         drop(_editing);
+        if !tunnel.connections().is_empty() {
+            self.board.mark(key);
+        }
         if !serves {
             for connection in tunnel.evict(None) {
                 connection.close(CloseReason::Evicted);
@@ -183,8 +204,11 @@ impl Table {
     }
 
     fn set_route(&mut self, pattern: HostPattern, target: Option<&HostTarget>) {
-        let known = &mut self.tunnels;
-        let mut tunnel = |&key| Arc::clone(known.entry(key).or_insert_with(|| Tunnel::new(key)));
+        let (known, board) = (&mut self.tunnels, &self.board);
+        let mut tunnel = |&key| {
+            let tunnel = known.entry(key);
+            Arc::clone(tunnel.or_insert_with(|| Tunnel::new(key, Arc::clone(board))))
+        };
         let route = target.map(|target| {
             let tunnels = target.tunnels().iter().map(&mut tunnel).collect();
             Arc::new(Route::new(&pattern, tunnels))
@@ -206,13 +230,16 @@ impl Table {
 #[derive(Debug)]
 pub(crate) struct Tunnels {
     table: ArcSwap<Table>,
+    pub(crate) board: Arc<Board>,
     ready: CancellationToken,
 }
 
 impl Tunnels {
     pub(crate) fn new(reserved: ReservedHosts) -> Self {
+        let board = Arc::<Board>::default();
         let table = ArcSwap::from_pointee(Table {
             tunnels: HashMap::new(),
+            board: Arc::clone(&board),
             routes: RouteTable::new(reserved),
             limits: HostMap::default(),
             private: PrivateTable::default(),
@@ -221,6 +248,7 @@ impl Tunnels {
         });
         Self {
             table,
+            board,
             ready: CancellationToken::new(),
         }
     }
@@ -239,6 +267,7 @@ impl Tunnels {
         let old = self.table.load_full();
         let mut table = Table {
             tunnels: old.tunnels.clone(),
+            board: Arc::clone(&self.board),
             routes: RouteTable::new(reserved.clone()),
             limits: HostMap::default(),
             private: PrivateTable::default(),

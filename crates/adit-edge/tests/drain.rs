@@ -153,7 +153,7 @@ async fn a_stock_connectors_connections_leave_one_after_another_and_its_request_
 /// Microseconds.
 fn closed_at(event: &PresenceEvent) -> Option<i64> {
     match event {
-        PresenceEvent::Opened(_) => None,
+        PresenceEvent::Opened(_) | PresenceEvent::Configured(_) | PresenceEvent::LocallyConfigured(_) => None,
         PresenceEvent::Closed(closed) => Some(closed.closed_at.unix_micros()),
     }
 }

@@ -91,6 +91,8 @@ uuid_ids! {
     ConnectorId,
     /// One registered connection of a connector.
     ConnectionId,
+    /// One UDP flow through a connection; made by the edge.
+    SessionId,
     /// One edge of a cluster; stays the same across restarts.
     NodeId,
     /// One run of an edge; new at each start.

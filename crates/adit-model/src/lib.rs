@@ -17,8 +17,8 @@ mod tunnel;
 pub use hostname::{HostPattern, Hostname, HostnameError};
 pub use ids::{
     AccountId, ApiTokenId, BootId, ConnectionId, ConnectionIndex, ConnectorId, HostnameRouteId, IdError,
-    LoadBalancerId, NodeId, PolicyId, PoolId, RecordId, RouteId, SubnetId, TunnelId, TunnelKey, UserId,
-    VirtualNetworkId, ZoneId,
+    LoadBalancerId, NodeId, PolicyId, PoolId, RecordId, RouteId, SessionId, SubnetId, TunnelId, TunnelKey,
+    UserId, VirtualNetworkId, ZoneId,
 };
 pub use location::{Location, LocationError};
 pub use pool::{PoolName, PoolNameError};

@@ -16,14 +16,36 @@ use tokio::io::{AsyncRead, ReadBuf};
 const UNREGISTERED_BYTES: u64 = 64 * 1024;
 /// What it may send in all afterwards: local configurations, mostly.
 const REGISTERED_BYTES: u64 = 4 * 1024 * 1024;
+/// What an answer to one call may take: the spans of a traced flow, or a sentence.
+const ANSWER_BYTES: u64 = 128 * 1024;
+/// What an edge may send on a stream for calls: one configuration, mostly.
+const CONFIGURATION_BYTES: u64 = 1024 * 1024;
+/// What a connector may send on a stream for calls: a session's id and why it ended.
+const SESSION_END_BYTES: u64 = 16 * 1024;
 
-/// How many bytes a peer may still send on its control stream. Bounds what calls that nobody finished can cost.
+/// How many bytes a peer may still send on its stream. Bounds what calls that nobody finished can cost.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget(Arc<AtomicU64>);
 
 impl Budget {
     pub(crate) fn unregistered() -> Self {
-        Self(Arc::new(AtomicU64::new(UNREGISTERED_BYTES)))
+        Self::of(UNREGISTERED_BYTES)
+    }
+
+    pub(crate) fn answer() -> Self {
+        Self::of(ANSWER_BYTES)
+    }
+
+    pub(crate) fn configuration() -> Self {
+        Self::of(CONFIGURATION_BYTES)
+    }
+
+    pub(crate) fn session_end() -> Self {
+        Self::of(SESSION_END_BYTES)
+    }
+
+    fn of(bytes: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(bytes)))
     }
 
     pub(crate) fn registered(&self) {
@@ -58,7 +80,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for Budgeted<R> {
         }
         Poll::Ready(Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            "the peer sent more than a control stream may",
+            "the peer sent more than it may on this stream",
         )))
     }
 }

@@ -1,5 +1,7 @@
 //! Between RPC messages and the values of `adit_wire::registration`.
 
+pub(crate) mod calls;
+
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::Duration,

@@ -1,18 +1,24 @@
-//! Cap'n Proto RPC of the control stream, on single-threaded lanes behind facades that are `Send`.
+//! Cap'n Proto RPC between connector and edge, on single-threaded lanes behind facades that are `Send`.
 //!
 //! An RPC system of `capnp-rpc` lives on one thread. [`RpcLanes`] owns a few such threads; each control stream is
 //! moved onto one of them and spoken to from anywhere. The edge answers calls with [`serve_registration`], the
-//! connector makes them with [`RegistrationClient`]. This crate takes halves of byte streams and knows no QUIC.
+//! connector makes them with [`RegistrationClient`]. On QUIC either side opens further streams for one call each: made
+//! with [`CallStream`], answered with [`serve_connector_calls`] and [`serve_edge_calls`]. This crate takes halves of byte
+//! streams and knows no QUIC.
 
 mod budget;
+mod call;
 mod client;
 mod convert;
 mod lanes;
 mod server;
+mod service;
 
+pub use call::{CALL_TIME, CallError, CallStream};
 pub use client::RegistrationClient;
 pub use lanes::RpcLanes;
 pub use server::{Registrar, serve_registration};
+pub use service::{ConnectorService, EdgeService, serve_connector_calls, serve_edge_calls};
 
 use capnp::message::ReaderOptions;
 
@@ -20,7 +26,7 @@ use capnp::message::ReaderOptions;
 #[derive(Debug, thiserror::Error)]
 pub enum RpcError {
     /// The peer ended the stream, or the lane is gone.
-    #[error("the control stream has ended")]
+    #[error("the stream has ended")]
     Ended,
     /// The peer refused a call or broke the protocol.
     #[error("{0}")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use adit_wire::registration::{RegisterConnection, RegistrationAnswer};
 use adit_wire_capnp::control_capnp::registration_server;
 use async_trait::async_trait;
-use capnp::capability::Rc;
+use capnp::capability::{Client, Rc};
 use capnp_rpc::{RpcSystem, rpc_twoparty_capnp::Side, twoparty::VatNetwork};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
@@ -45,22 +45,36 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let outcome = lanes.run(move || async move {
+    let outcome = lanes.run(move || {
         let budget = Budget::unregistered();
         let reader = Budgeted {
             inner: reader,
             budget: budget.clone(),
         };
-        let network = VatNetwork::new(
-            reader.compat(),
-            writer.compat_write(),
-            Side::Server,
-            reader_options(),
-        );
         let calls: registration_server::Client = capnp_rpc::new_client(Calls { registrar, budget });
-        RpcSystem::new(Box::new(network), Some(calls.client)).await
+        answer(reader, writer, calls.client)
     });
-    match outcome.await? {
+    how_it_ended(outcome.await?)
+}
+
+/// Answers calls on `bootstrap` until the stream ends.
+pub(crate) async fn answer<R, W>(reader: R, writer: W, bootstrap: Client) -> Result<(), capnp::Error>
+where
+    R: AsyncRead + Unpin + 'static,
+    W: AsyncWrite + Unpin + 'static,
+{
+    let network = VatNetwork::new(
+        reader.compat(),
+        writer.compat_write(),
+        Side::Server,
+        reader_options(),
+    );
+    RpcSystem::new(Box::new(network), Some(bootstrap)).await
+}
+
+/// An orderly end and a broken link are no error.
+pub(crate) fn how_it_ended(outcome: Result<(), capnp::Error>) -> Result<(), RpcError> {
+    match outcome {
         Ok(()) => Ok(()),
         // How a Go peer says goodbye.
         Err(error) if error.extra.contains("rpc: shutdown") => Ok(()),
@@ -76,7 +90,7 @@ struct Calls {
     budget: Budget,
 }
 
-fn failed(error: impl std::fmt::Display) -> capnp::Error {
+pub(crate) fn failed(error: impl std::fmt::Display) -> capnp::Error {
     capnp::Error::failed(error.to_string())
 }
 

@@ -6,11 +6,11 @@ use adit_core::port::{
     DnsRecordFilter, Login, LoginCredential, NewDnsRecord, NewTunnel, Page, PageRequest, Presence,
     PresenceEvent, Snapshot, StoreError, Tunnel, TunnelChanges, TunnelFilter, Zone, ZoneFilter,
 };
-use adit_model::{AccountId, RecordId, TunnelId, TunnelKey, TunnelKind, TunnelSecret, ZoneId};
+use adit_model::{AccountId, ConfigVersion, RecordId, TunnelId, TunnelKey, TunnelKind, TunnelSecret, ZoneId};
 use async_trait::async_trait;
 
 use crate::{
-    directory, dns_records,
+    configurations, directory, dns_records,
     failure::{Cause, store_error},
     login,
     read::{change, read},
@@ -192,6 +192,16 @@ impl Directory for Store {
             reader,
             &self.sealer
         )))
+    }
+
+    async fn remote_configuration(
+        &self,
+        tunnel: TunnelKey,
+        version: ConfigVersion,
+    ) -> Result<Option<String>, StoreError> {
+        Ok(read!(self, "read a configuration to push", |reader| {
+            configurations::version(reader, tunnel, version)
+        }))
     }
 
     async fn changes(&self, after: ChangeNumber) -> Result<Changes, StoreError> {

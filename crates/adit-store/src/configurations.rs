@@ -4,7 +4,7 @@ use adit_core::{
     port::{Actor, CatalogError, ChangeNumber, Configuration, Configurations, StoreError},
     remote_config::RemoteConfig,
 };
-use adit_model::{ConfigSource, ConfigVersion, TunnelKey, TunnelKind};
+use adit_model::{ConfigSource, ConfigVersion, Timestamp, TunnelKey, TunnelKind};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::{
     engine::{Connection, Row},
     failure::{Cause, Failure},
     read::read,
-    row::{column, number, time},
+    row::{column, number, parsed, time},
     sql::query,
     store::Store,
     tx::{Audit, Object, Tx},
@@ -50,7 +50,7 @@ impl Configurations for Store {
 /// What a live tunnel of kind `cfd_tunnel` has: when it was made, and its configuration's version.
 async fn present(connection: &mut Connection, key: TunnelKey) -> Result<Option<Row>, Cause> {
     let row = query(
-        "SELECT created_at, config_version FROM tunnels
+        "SELECT created_at, config_source, config_version FROM tunnels
          WHERE account_id = $1 AND tunnel_id = $2 AND kind = $3 AND deleted_at IS NULL",
     )
     .bind(key.account.to_string())
@@ -74,14 +74,20 @@ async fn find(
     let Some(present) = present(connection, tunnel).await? else {
         return Ok(None);
     };
+    let source: ConfigSource = parsed(&present, "config_source")?;
     let version = version.unwrap_or(ConfigVersion(newest_version(&present)?));
     if version.0 == 0 {
+        let told = told(connection, tunnel).await?;
+        let (config, created_at) = match told {
+            Some((config, at)) if source == ConfigSource::Local => (Some(config), at),
+            _ => (None, time(&present, "created_at")?),
+        };
         return Ok(Some(Configuration {
             tunnel,
             version,
-            config: None,
+            config,
             author: String::new(),
-            created_at: time(&present, "created_at")?,
+            created_at,
         }));
     }
     let row = query(
@@ -103,6 +109,35 @@ async fn find(
         })
     };
     row.map(configuration).transpose()
+}
+
+/// What a connector last told of its local configuration, and when.
+async fn told(connection: &mut Connection, tunnel: TunnelKey) -> Result<Option<(String, Timestamp)>, Cause> {
+    let row =
+        query("SELECT config, told_at FROM local_configurations WHERE account_id = $1 AND tunnel_id = $2")
+            .bind(tunnel.account.to_string())
+            .bind(tunnel.tunnel.uuid())
+            .fetch_optional(connection)
+            .await?;
+    row.map(|row| Ok((column(&row, "config")?, time(&row, "told_at")?)))
+        .transpose()
+}
+
+/// The JSON of one version, while it is kept.
+pub(crate) async fn version(
+    connection: &mut Connection,
+    tunnel: TunnelKey,
+    version: ConfigVersion,
+) -> Result<Option<String>, Cause> {
+    let row = query(
+        "SELECT config FROM tunnel_configurations WHERE account_id = $1 AND tunnel_id = $2 AND version = $3",
+    )
+    .bind(tunnel.account.to_string())
+    .bind(tunnel.tunnel.uuid())
+    .bind(i64::from(version.0))
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| column(&row, "config")).transpose()
 }
 
 async fn insert(

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use adit_core::port::{ConnectionRecord, ConnectorRecord};
-use adit_model::{AccountId, ConnectionId, ConnectionIndex, ConnectorId, TunnelId};
+use adit_core::port::{
+    AppliedConfiguration, ConnectionRecord, ConnectorConfiguration, ConnectorRecord, RefusedConfiguration,
+};
+use adit_model::{AccountId, ConfigVersion, ConnectionId, ConnectionIndex, ConnectorId, TunnelId};
 
 use crate::{
     engine::{Connection, Row},
     failure::Cause,
-    row::{column, id, number, parsed, time},
+    row::{column, id, number, optional_time, parsed, time},
     sql::query,
 };
 
@@ -17,6 +19,7 @@ const AT_ONCE: usize = 16;
 
 /// SQLite reads the tables of a CROSS JOIN in this order, and so nothing of connections that ended.
 const LIVE: &str = "SELECT c.tunnel_id, c.connector_id, k.version, k.arch, k.features, k.run_at,
+        k.applied_version, k.applied_at, k.refused_version, k.refused_text, k.refused_at,
         c.connection_id, c.connection_index, c.location, c.origin_ip, c.opened_at
     FROM connections c
     CROSS JOIN connectors k
@@ -61,7 +64,29 @@ pub(crate) fn connector_record(row: &Row, id: ConnectorId) -> Result<ConnectorRe
         arch: column(row, "arch")?,
         features: serde_json::from_str(column(row, "features")?).map_err(|_| Cause::BadColumn("features"))?,
         run_at: time(row, "run_at")?,
+        configuration: configuration(row)?,
         connections: Vec::new(),
+    })
+}
+
+/// What the connector made of its tunnel's remote configuration.
+fn configuration(row: &Row) -> Result<ConnectorConfiguration, Cause> {
+    let applied = optional_time(row, "applied_at")?.map(|at| {
+        Ok::<_, Cause>(AppliedConfiguration {
+            version: ConfigVersion(number(row, "applied_version")?),
+            at,
+        })
+    });
+    let refused = optional_time(row, "refused_at")?.map(|at| {
+        Ok::<_, Cause>(RefusedConfiguration {
+            version: ConfigVersion(number(row, "refused_version")?),
+            sentence: column(row, "refused_text")?,
+            at,
+        })
+    });
+    Ok(ConnectorConfiguration {
+        applied: applied.transpose()?,
+        refused: refused.transpose()?,
     })
 }
 

@@ -1,8 +1,10 @@
 //! News of connections: gathered without waiting, written together.
 
+mod configured;
 mod missing;
 mod pending;
 pub(crate) mod rows;
+mod told;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use self::pending::{News, Pending};
+use self::pending::{Batch, Pending};
 use crate::writer::Writer;
 
 /// How long news waits for company. With the write itself it stays within the port's 50 ms.
@@ -91,7 +93,7 @@ impl PresenceQueue {
     /// Writes all news. What cannot be written stays.
     async fn flush(&self, reporter: Reporter, writer: &Writer) -> Result<(), StoreError> {
         loop {
-            let batch: Arc<[News]> = self.pending.lock().take(AT_ONCE).into();
+            let batch: Arc<Batch> = self.pending.lock().take(AT_ONCE).into();
             if batch.is_empty() {
                 return Ok(());
             }

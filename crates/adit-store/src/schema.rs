@@ -17,6 +17,7 @@ macro_rules! steps {
             6, "0006_lists", "lists of tunnels";
             7, "0007_load_balancers", "pools of tunnels and load balancers";
             8, "0008_host_limits", "limits of host names";
+            9, "0009_connector_configurations", "what connectors run";
             10, "0010_private_changes", "changes of private networks";
         )
     };

@@ -7,7 +7,7 @@ mod identity;
 mod origin;
 
 pub(crate) use connector::begin_control;
-pub use connector::{AnswerBody, Asked, AskedBody, ScriptedConnector, registration};
+pub use connector::{AnswerBody, Asked, AskedBody, Called, Offer, ScriptedConnector, Waiting, registration};
 pub use edge::{Answer, EdgeConnection, Exchange, Script, ScriptedEdge};
 pub use identity::TestIdentity;
 pub use origin::{ScriptedBody, ScriptedOrigin, full};

@@ -5,6 +5,7 @@
 //! hostile peer: bounded, and an error for whatever does not fit. Start with [`StreamKind`], the six bytes that
 //! open a QUIC stream, and [`RequestHead`], what follows them on a data stream.
 
+pub mod calls;
 mod destination;
 pub mod dns;
 mod framing;

@@ -107,7 +107,10 @@ pub(crate) async fn configure(
     view(set.0, ConfigSource::Cloudflare)
 }
 
-async fn find_configurable(state: &ApiState, tunnel: TunnelKey) -> Result<Tunnel, ConfigurationError> {
+pub(super) async fn find_configurable(
+    state: &ApiState,
+    tunnel: TunnelKey,
+) -> Result<Tunnel, ConfigurationError> {
     let tunnel = find(state, CfdTunnel, tunnel).await?;
     if tunnel.deleted_at.is_some() {
         return Err(ConfigurationError::Gone);

@@ -4,6 +4,7 @@ use adit_core::permission::{CFD_READ, CFD_WRITE, TUNNELS_READ};
 
 use super::{
     TunnelChangeRequest, close_connections,
+    configuration_status::{ConfigurationStatusView, configuration_status},
     configurations::{ConfigurationRequest, ConfigurationView, configuration, configure},
     connections, connector, create,
     create::{CreatedTunnel, TunnelRequest},
@@ -178,6 +179,14 @@ fn current() -> Vec<Endpoint> {
         .gives::<ConfigurationView>()
         .fails(CONFIGURATION)
         .fails(CONFIGURATION_VALUE),
+        Endpoint::get(
+            "/accounts/{account_id}/adit/tunnels/{tunnel_id}/configuration_status",
+            "Show which version each connector runs, and which it refused",
+            read,
+            configuration_status,
+        )
+        .gives::<ConfigurationStatusView>()
+        .fails(CONFIGURATION),
         Endpoint::get(
             "/accounts/{account_id}/cfd_tunnel/{tunnel_id}/token",
             "Show the token that connectors run with",

@@ -41,6 +41,9 @@ pub(crate) struct ConnectorView {
     version: String,
     features: Vec<String>,
     run_at: Timestamp,
+    /// The version of the tunnel's configuration that it runs; absent if it has never had one from here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    config_version: Option<i32>,
     conns: Vec<ConnectionView>,
     /// Only connectors of sites have one.
     ha_status: Option<&'static str>,
@@ -106,6 +109,7 @@ impl ConnectorView {
             version: connector.version.clone(),
             features: connector.features.clone(),
             run_at: connector.run_at,
+            config_version: connector.configuration.applied.map(|applied| applied.version.0),
             conns: ConnectionView::all_of(connector).collect(),
             ha_status: None,
         }

@@ -1,9 +1,17 @@
 //! Remote configurations of tunnels.
 
+use std::time::SystemTime;
+
+use adit_core::{
+    port::{ConnectorConfigured, LocallyConfigured, Presence, PresenceEvent},
+    rollout::{Refused, Standing},
+};
+use adit_model::{ConfigVersion, ConnectorId};
+use adit_testing::wait_for;
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 
-use crate::support::{Api, NOBODY, tunnels};
+use crate::support::{ACCOUNT, Api, NOBODY, tunnels};
 
 fn path(tunnel: &str) -> String {
     tunnels(&format!("/{tunnel}/configurations"))
@@ -156,4 +164,91 @@ async fn a_deleted_tunnel_has_no_configuration() {
     assert_eq!(api.put(&path(&id), body.clone()).await.failure(), (404, 1055));
     assert_json_snapshot!("configuration_unknown", api.get(&path(NOBODY)).await.whole());
     assert_eq!(api.put(&path(NOBODY), body).await.failure(), (404, 1003));
+}
+
+fn status(tunnel: &str) -> String {
+    format!("/accounts/{ACCOUNT}/adit/tunnels/{tunnel}/configuration_status")
+}
+
+/// An edge reports what the only connector of a tunnel answered.
+async fn answered(api: &Api, tunnel: &str, running: i32, refused: Option<(i32, &str)>) {
+    let listed = api.get(&tunnels(&format!("/{tunnel}/connections"))).await;
+    let connector = listed.result()[0]["id"].as_str().unwrap().parse().unwrap();
+    let refused = refused.map(|(version, sentence)| Refused {
+        version: ConfigVersion(version),
+        sentence: sentence.to_owned(),
+    });
+    let standing = Standing {
+        running: (running > 0).then_some(ConfigVersion(running)),
+        refused,
+    };
+    api.store.report(PresenceEvent::Configured(ConnectorConfigured {
+        tunnel: api.key(tunnel),
+        connector,
+        standing,
+        at: SystemTime::now().into(),
+    }));
+}
+
+#[tokio::test]
+async fn the_status_tells_what_each_connector_runs_and_refused() {
+    let api = Api::new().await;
+    let id = api.create_tunnel("blog").await;
+    assert_json_snapshot!("configuration_status_none", api.get(&status(&id)).await.whole());
+    let connector = tunnels(&format!("/{id}/connections"));
+    api.connect(&id).await;
+    assert_eq!(api.get(&connector).await.result()[0].get("config_version"), None);
+    for _ in 0..2 {
+        api.put(&path(&id), config(json!([{"service": "hello_world"}])))
+            .await
+            .result();
+    }
+    answered(&api, &id, 1, Some((2, "Rule #1 has \"no\" service"))).await;
+    wait_for("the answer", async || {
+        !api.get(&status(&id)).await.result()["connectors"][0]["refused"].is_null()
+    })
+    .await;
+    assert_json_snapshot!("configuration_status", api.get(&status(&id)).await.whole());
+    assert_eq!(api.get(&connector).await.result()[0]["config_version"], 1);
+
+    answered(&api, &id, 2, None).await;
+    wait_for("the newer version", async || {
+        api.get(&connector).await.result()[0]["config_version"] == 2
+    })
+    .await;
+    let shown = api.get(&status(&id)).await;
+    assert_eq!(shown.result()["connectors"][0]["refused"], Value::Null);
+
+    api.delete(&tunnels(&format!("/{id}?cascade=true")))
+        .await
+        .result();
+    assert_json_snapshot!(
+        "configuration_status_deleted",
+        api.get(&status(&id)).await.whole()
+    );
+    assert_json_snapshot!(
+        "configuration_status_unknown",
+        api.get(&status(NOBODY)).await.whole()
+    );
+}
+
+#[tokio::test]
+async fn a_locally_managed_tunnel_shows_what_its_connector_told() {
+    let api = Api::new().await;
+    let id = api.create_tunnel("blog").await;
+    api.connect(&id).await;
+    let config =
+        r#"{"__configuration_flags":{"protocol":"quic"},"ingress":[{"service":"http://localhost:80"}]}"#;
+    api.store
+        .report(PresenceEvent::LocallyConfigured(LocallyConfigured {
+            tunnel: api.key(&id),
+            connector: ConnectorId::random(),
+            config: config.to_owned(),
+            at: SystemTime::now().into(),
+        }));
+    wait_for("the configuration", async || {
+        !api.get(&path(&id)).await.result()["config"].is_null()
+    })
+    .await;
+    assert_json_snapshot!("configuration_local", api.get(&path(&id)).await.whole());
 }

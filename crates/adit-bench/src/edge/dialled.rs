@@ -20,38 +20,42 @@ use super::{Scale, kib_each};
 use crate::{figures::Line, modes::edge::Edge};
 
 /// How many are dialled in a second.
-const RATE: u32 = 200;
+pub(super) const RATE: u32 = 200;
 /// Connections of one connector, connectors of one tunnel.
-const CONNECTIONS: u8 = 4;
+pub(super) const CONNECTIONS: u8 = 4;
 const CONNECTORS: usize = 25;
 const DIAL_LIMIT: Duration = Duration::from_secs(5);
 /// How long they wait, and must all stay.
 const WAIT: Duration = Duration::from_secs(60);
 
 /// What every dial uses.
-struct Shared {
+pub(super) struct Shared {
     edge: SocketAddr,
     dialer: QuicDialer,
-    lanes: RpcLanes,
+    pub(super) lanes: RpcLanes,
+}
+
+impl Shared {
+    pub(super) fn of(edge: &Edge) -> anyhow::Result<Arc<Self>> {
+        let anchors = TrustAnchors::from_pem(&fs::read(edge.ca())?)?;
+        Ok(Arc::new(Self {
+            edge: edge.listener("edge")?,
+            dialer: QuicDialer::new(connector_config(&anchors)?, None)?,
+            lanes: RpcLanes::start(1)?,
+        }))
+    }
 }
 
 /// A connection that is registered while this lives.
-struct Dialled {
-    connection: QuicConnection,
+pub(super) struct Dialled {
+    pub(super) connection: QuicConnection,
     _client: RegistrationClient,
     _control: JoinSet<()>,
 }
 
 pub(super) async fn measure(program: &Path, scale: Scale) -> anyhow::Result<Vec<Line>> {
     let edge = Edge::start(program).await?;
-    let shared = Arc::new(Shared {
-        edge: edge.listener("edge")?,
-        dialer: QuicDialer::new(
-            connector_config(&TrustAnchors::from_pem(&fs::read(edge.ca())?)?)?,
-            None,
-        )?,
-        lanes: RpcLanes::start(1)?,
-    });
+    let shared = Shared::of(&edge)?;
     let mut tokens = Vec::new();
     for tunnel in 0..scale.registered.div_ceil(CONNECTORS * usize::from(CONNECTIONS)) {
         let (_, token) = edge.api.create_tunnel(&format!("bench-{tunnel}")).await?;
@@ -87,7 +91,7 @@ pub(super) async fn measure(program: &Path, scale: Scale) -> anyhow::Result<Vec<
     ])
 }
 
-async fn dial(
+pub(super) async fn dial(
     shared: Arc<Shared>,
     token: TunnelToken,
     connector: ConnectorId,

@@ -80,6 +80,14 @@ impl Api {
         Ok(PublicTunnel { id, token, host })
     }
 
+    /// Sets a tunnel's configuration.
+    pub(crate) async fn configure(&self, tunnel: &str, config: &Value) -> anyhow::Result<()> {
+        let path = format!("/accounts/{}/cfd_tunnel/{tunnel}/configurations", self.account);
+        self.call(Method::PUT, &path, &json!({ "config": config }))
+            .await?;
+        Ok(())
+    }
+
     /// How many connections the tunnel has.
     pub(crate) async fn connections(&self, tunnel: &str) -> anyhow::Result<usize> {
         let path = format!("/accounts/{}/cfd_tunnel/{tunnel}/connections", self.account);

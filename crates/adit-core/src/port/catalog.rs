@@ -9,8 +9,9 @@ use adit_model::{
 use async_trait::async_trait;
 
 use super::{
-    Accounts, ApiTokens, AuditLog, ChangeNumber, Configurations, DnsRecord, DnsRecordFilter, LimitedHosts,
-    LoadBalancers, Login, Networks, NewDnsRecord, QuickTunnels, Sites, Zone, ZoneFilter, Zones,
+    Accounts, ApiTokens, AuditLog, ChangeNumber, Configurations, ConnectorConfiguration, DnsRecord,
+    DnsRecordFilter, LimitedHosts, LoadBalancers, Login, Networks, NewDnsRecord, QuickTunnels, Sites, Zone,
+    ZoneFilter, Zones,
 };
 use crate::{lifecycle::StillRouted, permission::Reach};
 
@@ -115,6 +116,8 @@ pub struct ConnectorRecord {
     pub features: Vec<String>,
     /// Its first registration.
     pub run_at: Timestamp,
+    /// What it made of the tunnel's remote configuration.
+    pub configuration: ConnectorConfiguration,
     /// Its live connections, by index.
     pub connections: Vec<ConnectionRecord>,
 }

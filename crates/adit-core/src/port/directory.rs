@@ -116,6 +116,14 @@ pub trait Directory: Send + Sync {
     /// Everything, and the number that [`Directory::changes`] goes on from.
     async fn snapshot(&self) -> Result<(Snapshot, ChangeNumber), StoreError>;
 
+    /// The JSON of a version of a tunnel's remote configuration; `None` if it is not kept, or no longer. For the push,
+    /// which is in no request's way and asks once for all connectors of a tunnel.
+    async fn remote_configuration(
+        &self,
+        tunnel: TunnelKey,
+        version: ConfigVersion,
+    ) -> Result<Option<String>, StoreError>;
+
     /// Waits until something happened after `after`, then tells what. Cancelling the call loses nothing.
     async fn changes(&self, after: ChangeNumber) -> Result<Changes, StoreError>;
 }

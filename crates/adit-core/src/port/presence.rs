@@ -6,6 +6,8 @@ use adit_model::{
     ConnectionId, ConnectionIndex, ConnectorId, Location, Timestamp, TransportProtocol, TunnelKey,
 };
 
+use crate::rollout::Standing;
+
 /// A connector process, as it described itself at registration. Texts are a peer's: bounded, not trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectorInfo {
@@ -85,18 +87,49 @@ pub struct ConnectionClosed {
     pub closed_at: Timestamp,
 }
 
-/// News of one connection.
+/// A connector took its tunnel's configuration, or refused it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectorConfigured {
+    /// The tunnel it serves.
+    pub tunnel: TunnelKey,
+    /// The connector.
+    pub connector: ConnectorId,
+    /// What it runs and what it refused; takes the place of what was told before.
+    pub standing: Standing,
+    /// When it answered.
+    pub at: Timestamp,
+}
+
+/// A connector of a locally managed tunnel told what it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocallyConfigured {
+    /// The tunnel.
+    pub tunnel: TunnelKey,
+    /// The connector.
+    pub connector: ConnectorId,
+    /// A JSON object of at most 512 KiB.
+    pub config: String,
+    /// When it told.
+    pub at: Timestamp,
+}
+
+/// News of one connection, or of a connector's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PresenceEvent {
     /// It was registered.
     Opened(Box<ConnectionOpened>),
     /// It ended.
     Closed(ConnectionClosed),
+    /// A connector took or refused a configuration.
+    Configured(ConnectorConfigured),
+    /// A connector told its local configuration.
+    LocallyConfigured(LocallyConfigured),
 }
 
-/// Where an edge reports its connections.
+/// Where an edge reports its connections and what their connectors run.
 pub trait Presence: Send + Sync {
     /// Takes the news without waiting; written within 50 ms. If several events of one connection queue up, the
-    /// newest wins; none is lost. Memory is bounded by the connections that are open or closed unwritten.
+    /// newest wins; none is lost. Memory is bounded by the connections that are open or closed unwritten. Of what
+    /// connectors run, the newest of each counts, and what finds no room is dropped: a reconnect tells it again.
     fn report(&self, event: PresenceEvent);
 }

@@ -33,7 +33,7 @@ fn opened(store: &MemoryStore) -> Vec<ConnectionOpened> {
     let events = store.events.lock();
     let opened = events.iter().filter_map(|event| match event {
         PresenceEvent::Opened(opened) => Some(ConnectionOpened::clone(opened)),
-        PresenceEvent::Closed(_) => None,
+        PresenceEvent::Closed(_) | PresenceEvent::Configured(_) | PresenceEvent::LocallyConfigured(_) => None,
     });
     opened.collect()
 }

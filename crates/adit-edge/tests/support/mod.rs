@@ -10,11 +10,19 @@
 pub(crate) mod scripted;
 pub(crate) mod stock;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use adit_core::port::{
-    AccessLog, Change, ChangeNumber, Changes, CloseReason, Directory, HostRoute, Presence, PresenceEvent,
-    ServedRequest, Snapshot, StoreError, TunnelEntry,
+    AccessLog, Ask, Change, ChangeNumber, Changes, CloseReason, Directory, HostRoute, Presence,
+    PresenceEvent, Question, ServedRequest, Snapshot, StoreError, TunnelEntry,
 };
 use adit_edge::{
     Edge, EdgeConfig, PrivateLimits, PublicLimits,
@@ -49,6 +57,9 @@ pub(crate) struct MemoryStore {
     /// It answers nothing before this.
     there: watch::Sender<bool>,
     pub(crate) events: Mutex<Vec<PresenceEvent>>,
+    configurations: Mutex<BTreeMap<(TunnelKey, ConfigVersion), String>>,
+    /// How often a configuration was read.
+    pub(crate) configurations_read: AtomicUsize,
 }
 
 #[async_trait]
@@ -64,6 +75,15 @@ impl Directory for MemoryStore {
             },
             ChangeNumber(0),
         ))
+    }
+
+    async fn remote_configuration(
+        &self,
+        tunnel: TunnelKey,
+        version: ConfigVersion,
+    ) -> Result<Option<String>, StoreError> {
+        self.configurations_read.fetch_add(1, Ordering::Relaxed);
+        Ok(self.configurations.lock().get(&(tunnel, version)).cloned())
     }
 
     async fn changes(&self, after: ChangeNumber) -> Result<Changes, StoreError> {
@@ -143,6 +163,8 @@ impl TestEdge {
             changes: watch::Sender::new(Vec::new()),
             there: watch::Sender::new(store_is_there),
             events: Mutex::default(),
+            configurations: Mutex::default(),
+            configurations_read: AtomicUsize::new(0),
         });
         let any = "127.0.0.1:0".parse().unwrap();
         let mut config = EdgeConfig {
@@ -227,6 +249,22 @@ impl TestEdge {
         self.set_kind(tunnel.key, &tunnel.secret, false, TunnelKind::WarpConnector);
     }
 
+    /// Sets a version of a tunnel's remote configuration.
+    pub(crate) fn configure(&self, tunnel: &TestTunnel, version: i32, json: &str) {
+        let version = ConfigVersion(version);
+        let mut kept = self.store.configurations.lock();
+        kept.insert((tunnel.key, version), json.to_owned());
+        drop(kept);
+        let entry = TunnelEntry {
+            kind: TunnelKind::CfdTunnel,
+            deleted: false,
+            config_source: ConfigSource::Cloudflare,
+            config_version: version,
+            secret: SecretDigest::of(tunnel.secret.expose()),
+        };
+        self.change(Change::Tunnel(tunnel.key, Some(entry)));
+    }
+
     fn set_kind(&self, key: TunnelKey, secret: &TunnelSecret, deleted: bool, kind: TunnelKind) {
         let entry = TunnelEntry {
             kind,
@@ -240,6 +278,18 @@ impl TestEdge {
 
     pub(crate) fn change(&self, change: Change) {
         self.store.changes.send_modify(|all| all.push(change));
+    }
+
+    /// Waits until the edge knows all changes.
+    pub(crate) async fn applied(&self) {
+        let ask = Ask {
+            after: self.change_number(),
+            question: Question::ListConnections {
+                tunnel: self.unserved(),
+            },
+        };
+        let answers = self.edge.control().ask(ask, GRACE).await;
+        assert!(answers.iter().all(|(_, answer)| answer.is_ok()), "{answers:?}");
     }
 
     pub(crate) fn change_number(&self) -> ChangeNumber {

@@ -2,14 +2,32 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use adit_core::port::{ConnectionClosed, ConnectionOpened, PresenceEvent};
+use adit_core::port::{
+    ConnectionClosed, ConnectionOpened, ConnectorConfigured, LocallyConfigured, PresenceEvent,
+};
 use adit_model::ConnectionId;
+
+use super::told::Told;
 
 /// What is to be written of one connection: that it opened, that it ended, or both. An end is final.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct News {
     pub(crate) opened: Option<Box<ConnectionOpened>>,
     pub(crate) closed: Option<ConnectionClosed>,
+}
+
+/// What is written together: connections before what their connectors run.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) connections: Vec<News>,
+    pub(crate) answers: Vec<ConnectorConfigured>,
+    pub(crate) local: Vec<LocallyConfigured>,
+}
+
+impl Batch {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.connections.is_empty() && self.answers.is_empty() && self.local.is_empty()
+    }
 }
 
 /// The most connections that wait to be written though they have ended already. Of more the oldest go unrecorded:
@@ -24,6 +42,7 @@ pub(super) struct Pending {
     /// Those that came and went, oldest first; some may be written already.
     ended: VecDeque<ConnectionId>,
     most_ended: usize,
+    told: Told,
     dropped: u64,
 }
 
@@ -33,6 +52,7 @@ impl Default for Pending {
             news: BTreeMap::new(),
             ended: VecDeque::new(),
             most_ended: MOST_ENDED,
+            told: Told::default(),
             dropped: 0,
         }
     }
@@ -51,6 +71,8 @@ impl Pending {
                 self.of(connection).closed = Some(closed);
                 self.bound(connection);
             }
+            PresenceEvent::Configured(news) => self.dropped += u64::from(!self.told.add_answer(news)),
+            PresenceEvent::LocallyConfigured(news) => self.dropped += u64::from(!self.told.add_local(news)),
         }
     }
 
@@ -76,7 +98,7 @@ impl Pending {
         news.is_some_and(|news| news.opened.is_some() && news.closed.is_some())
     }
 
-    /// How many connections went unrecorded since this was last asked.
+    /// How much went unrecorded since this was last asked.
     pub(super) fn dropped(&mut self) -> u64 {
         std::mem::take(&mut self.dropped)
     }
@@ -85,21 +107,27 @@ impl Pending {
         self.news.entry(connection).or_default()
     }
 
-    /// Takes news of at most `most` connections out.
-    pub(super) fn take(&mut self, most: usize) -> Vec<News> {
-        let taken = std::iter::from_fn(|| self.news.pop_first())
+    /// Takes news of at most `most` connections out, and what connectors run once all of their connections are.
+    pub(super) fn take(&mut self, most: usize) -> Batch {
+        let connections: Vec<_> = std::iter::from_fn(|| self.news.pop_first())
             .take(most)
             .map(|(_, news)| news)
             .collect();
+        let mut batch = Batch {
+            connections,
+            ..Batch::default()
+        };
         if self.news.is_empty() {
             self.ended.clear();
+            (batch.answers, batch.local) = self.told.take(most);
         }
-        taken
+        batch
     }
 
     /// Returns what was taken and not written; news that arrived meanwhile stands.
-    pub(super) fn put_back(&mut self, taken: &[News]) {
-        for news in taken {
+    pub(super) fn put_back(&mut self, taken: &Batch) {
+        self.dropped += self.told.put_back(&taken.answers, &taken.local);
+        for news in &taken.connections {
             let connection = match (&news.opened, &news.closed) {
                 (Some(opened), _) => opened.connection,
                 (None, Some(closed)) => closed.connection,
@@ -160,7 +188,7 @@ mod tests {
         let (mut pending, connection) = (Pending::default(), ConnectionId::random());
         pending.add(opened(connection));
         pending.add(closed(connection));
-        let news = pending.take(10);
+        let news = pending.take(10).connections;
         assert_eq!(news.len(), 1);
         assert!(news[0].opened.is_some() && news[0].closed.is_some());
         assert!(pending.take(10).is_empty());
@@ -184,7 +212,7 @@ mod tests {
         assert_eq!((pending.dropped(), pending.dropped()), (3, 0));
         let taken = pending.take(100);
         pending.put_back(&taken);
-        let news = pending.take(100);
+        let news = pending.take(100).connections;
         let of = |news: &News| match news {
             News {
                 opened: Some(opened), ..
@@ -204,7 +232,7 @@ mod tests {
         let taken = pending.take(1);
         pending.add(closed(connection));
         pending.put_back(&taken);
-        let news = pending.take(1);
+        let news = pending.take(1).connections;
         assert!(news[0].opened.is_some() && news[0].closed.is_some());
     }
 }

@@ -8,7 +8,10 @@ use adit_core::{
 };
 use adit_model::TunnelKey;
 
-use super::{Reporter, missing, pending::News};
+use super::{
+    Reporter, configured, missing,
+    pending::{Batch, News},
+};
 use crate::{
     engine::Connection,
     failure::Cause,
@@ -18,9 +21,9 @@ use crate::{
 };
 
 /// Writes news. News of a tunnel that is no longer kept is dropped.
-pub(crate) async fn write(tx: &mut Tx<'_>, reporter: Reporter, news: &[News]) -> Result<(), Cause> {
+pub(crate) async fn write(tx: &mut Tx<'_>, reporter: Reporter, batch: &Batch) -> Result<(), Cause> {
     let mut touched = BTreeSet::new();
-    for News { opened, closed } in news {
+    for News { opened, closed } in &batch.connections {
         if let Some(opened) = opened {
             open(tx.connection, reporter, opened).await?;
             touched.insert(opened.tunnel);
@@ -29,6 +32,12 @@ pub(crate) async fn write(tx: &mut Tx<'_>, reporter: Reporter, news: &[News]) ->
             close(tx.connection, closed).await?;
             touched.insert(closed.tunnel);
         }
+    }
+    for answer in &batch.answers {
+        configured::answered(tx.connection, answer).await?;
+    }
+    for local in &batch.local {
+        configured::told(tx.connection, local).await?;
     }
     for tunnel in touched {
         observe(tx, tunnel).await?;

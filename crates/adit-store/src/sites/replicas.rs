@@ -19,6 +19,7 @@ pub(super) async fn since(
 ) -> Result<Vec<ConnectorRecord>, Cause> {
     let rows = query(
         "SELECT k.connector_id, k.version, k.arch, k.features, k.run_at,
+             k.applied_version, k.applied_at, k.refused_version, k.refused_text, k.refused_at,
              c.connection_id, c.connection_index, c.location, c.origin_ip, c.opened_at
          FROM connectors k
          LEFT JOIN connections c ON c.account_id = k.account_id AND c.tunnel_id = k.tunnel_id

@@ -169,7 +169,7 @@ impl Session {
             Arc::clone(&sight),
         ));
         let (reader, writer) = split(near);
-        let client = begin_control(&mut carrying, reader, writer).await;
+        let client = begin_control(&mut carrying, reader, writer);
         let answer = within("a registration", client.register(own(target))).await;
         answer.expect("an answer").expect("a registration");
         // Its last client would end the control stream.

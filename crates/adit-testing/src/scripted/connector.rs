@@ -1,5 +1,6 @@
 //! A connector that does what a test says, on either transport.
 
+mod calls;
 mod exchange;
 mod goaways;
 mod http2;
@@ -11,21 +12,23 @@ use std::{
     time::Duration,
 };
 
-use adit_model::{ConnectionIndex, ConnectorId, TunnelKey, TunnelSecret};
+use adit_model::{ConnectionIndex, ConnectorId, SessionId, TunnelKey, TunnelSecret};
 use adit_net::{
     quic::{CONNECTOR_PEER_STREAMS, CloseCause, QuicConnection},
     tls::TrustAnchors,
 };
-use adit_rpc::{RegistrationClient, RpcError, RpcLanes};
+use adit_rpc::{CallError, CallStream, RegistrationClient, RpcError};
 use adit_wire::registration::{ClientInfo, PresentedSecret, RegisterConnection, RegistrationAnswer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::{mpsc, oneshot},
+    sync::mpsc,
     task::JoinSet,
 };
 
+pub use calls::{Called, Offer, Waiting};
 pub use exchange::{AnswerBody, Asked, AskedBody};
 
+use self::calls::LANES;
 use crate::{cloudflared::Protocol, within};
 
 /// How long a dial may take.
@@ -39,6 +42,7 @@ pub struct ScriptedConnector {
     goodbye: Arc<OnceLock<u64>>,
     edge: RegistrationClient,
     asked: mpsc::Receiver<Asked>,
+    called: mpsc::Receiver<Called>,
     /// Carries it; ends when the connection does.
     carrying: JoinSet<()>,
 }
@@ -119,6 +123,35 @@ impl ScriptedConnector {
             .expect("the connection is open")
     }
 
+    /// The next call of the edge; up to 64 wait.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub async fn next_call(&mut self) -> Called {
+        within("a call", self.called.recv())
+            .await
+            .expect("the connection is open")
+    }
+
+    /// The next call of the edge, if one has come.
+    pub fn try_next_call(&mut self) -> Option<Called> {
+        self.called.try_recv().ok()
+    }
+
+    /// Tells the edge over QUIC that a UDP session has ended.
+    ///
+    /// # Errors
+    /// When it was not confirmed.
+    ///
+    /// # Panics
+    /// Over HTTP/2, and when the edge has gone.
+    pub async fn end_session(&self, session: SessionId, message: &str) -> Result<(), CallError> {
+        let quic = self.quic.as_ref().expect("a QUIC connection");
+        let (writer, reader) = quic.open_stream().await.expect("a stream");
+        let call = CallStream::new(&LANES, reader, writer);
+        call.unregister_udp_session(session, message.to_owned()).await
+    }
+
     /// Waits until the edge has closed the connection, and tells the code of its goodbye: that of CONNECTION_CLOSE or of
     /// GOAWAY. `None` if it said none.
     ///
@@ -170,22 +203,13 @@ pub fn registration(tunnel: &TunnelKey, secret: &TunnelSecret) -> RegisterConnec
 }
 
 /// Begins RPC on a control stream, carried by `carrying`.
-pub(crate) async fn begin_control<R, W>(
-    carrying: &mut JoinSet<()>,
-    reader: R,
-    writer: W,
-) -> RegistrationClient
+pub(crate) fn begin_control<R, W>(carrying: &mut JoinSet<()>, reader: R, writer: W) -> RegistrationClient
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let lanes = Arc::new(RpcLanes::start(1).expect("a thread"));
-    let (begun, client) = oneshot::channel();
-    carrying.spawn(async move {
-        let (client, carried) = RegistrationClient::start(&lanes, reader, writer);
-        let _ = begun.send(client);
-        // How the stream ended is told by the calls.
-        drop(carried.await);
-    });
-    client.await.expect("RPC begins")
+    let (client, carried) = RegistrationClient::start(&LANES, reader, writer);
+    // How the stream ended is told by the calls.
+    carrying.spawn(async move { drop(carried.await) });
+    client
 }

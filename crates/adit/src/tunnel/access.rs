@@ -77,6 +77,11 @@ impl Access {
         Target::new(format!("/accounts/{}/cfd_tunnel{below}", self.login.account))
     }
 
+    /// One of Adit's own calls on the account.
+    pub(super) fn of_adit(&self, below: &str) -> Target {
+        Target::new(format!("/accounts/{}/adit{below}", self.login.account))
+    }
+
     /// Every tunnel that a target lists.
     pub(super) async fn list(&self, target: &Target) -> Result<Vec<Tunnel>, RestError> {
         self.rest.list(target, self.page_size).await

@@ -2,7 +2,7 @@
 
 use super::{
     access::Access,
-    objects::{Connector, TunnelInfo},
+    objects::{ConfigurationStatus, Connector, TunnelInfo},
     options::{ResultFormat, TunnelOptions},
     render,
 };
@@ -56,7 +56,16 @@ pub(super) async fn run(
     };
     match format {
         ResultFormat::Json => render::json(&info),
-        ResultFormat::Table => output::result(&text(&info, command.show_recently_disconnected)),
+        ResultFormat::Table => {
+            let mut text = text(&info, command.show_recently_disconnected);
+            if personality == Personality::Adit {
+                let target = access.of_adit(&format!("/tunnels/{id}/configuration_status"));
+                // Another API does not have it, and what it adds is not worth a failure.
+                let status = access.rest.get(target).await.unwrap_or_default();
+                text.push_str(&configurations(&status));
+            }
+            output::result(&text)
+        }
     }
 }
 
@@ -70,6 +79,48 @@ fn sort(connectors: &mut [Connector], field: &str, inverted: bool) {
     if inverted {
         connectors.reverse();
     }
+}
+
+/// Which version each connector runs, and why it refused a newer one; nothing if there is nothing to tell.
+fn configurations(status: &ConfigurationStatus) -> String {
+    let told: Vec<_> = status
+        .connectors
+        .iter()
+        .filter(|connector| connector.running.is_some() || connector.refused.is_some())
+        .collect();
+    if told.is_empty() {
+        return String::new();
+    }
+    let head = ["CONNECTOR ID", "CONFIGURATION", "SINCE"].map(str::to_owned);
+    let rows = told.iter().map(|connector| {
+        let running = connector.running.as_ref();
+        [
+            connector.connector_id.clone(),
+            running.map_or_else(
+                || "its own".to_owned(),
+                |running| format!("version {}", running.version),
+            ),
+            running.map_or_else(String::new, |running| render::to_the_second(&running.since)),
+        ]
+    });
+    let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
+    let mut text = format!(
+        "\nNewest configuration: version {}\n{}",
+        status.version,
+        render::table(&rows)
+    );
+    for connector in told {
+        if let Some(refused) = &connector.refused {
+            text.push_str(&format!(
+                "{} refused version {} at {}: {}\n",
+                connector.connector_id,
+                refused.version,
+                render::to_the_second(&refused.at),
+                refused.error
+            ));
+        }
+    }
+    text
 }
 
 fn text(info: &TunnelInfo, with_pending: bool) -> String {

@@ -49,6 +49,36 @@ pub(super) struct Connector {
     pub(super) connections: Vec<Connection>,
 }
 
+/// How far a tunnel's configuration has come; of Adit's API only.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ConfigurationStatus {
+    pub(super) version: i32,
+    pub(super) connectors: Vec<ConnectorStatus>,
+}
+
+/// What one connector made of it.
+#[derive(Debug, Deserialize)]
+pub(super) struct ConnectorStatus {
+    pub(super) connector_id: String,
+    pub(super) running: Option<Running>,
+    pub(super) refused: Option<Refused>,
+}
+
+/// What a connector runs.
+#[derive(Debug, Deserialize)]
+pub(super) struct Running {
+    pub(super) version: i32,
+    pub(super) since: String,
+}
+
+/// What a connector refused.
+#[derive(Debug, Deserialize)]
+pub(super) struct Refused {
+    pub(super) version: i32,
+    pub(super) error: String,
+    pub(super) at: String,
+}
+
 /// A tunnel with its connectors, as `info` prints it.
 #[derive(Debug, Serialize)]
 pub(super) struct TunnelInfo {

@@ -107,8 +107,38 @@ async fn info_prints_a_block_and_a_table() {
             "GET /cfd_tunnel?is_deleted=false&name=blog&page=1".to_owned(),
             format!("GET /cfd_tunnel/{BLOG}/connections"),
             format!("GET /cfd_tunnel?uuid={BLOG}&page=1"),
+            format!("GET /adit/tunnels/{BLOG}/configuration_status"),
         ]
     );
+}
+
+#[tokio::test]
+async fn info_tells_what_each_connector_runs_and_why_it_refused() {
+    fn with_status(method: &str, target: &str) -> (u16, Value) {
+        if !target.ends_with("/configuration_status") {
+            return answers(method, target);
+        }
+        ok(
+            json!({"tunnel_id": BLOG, "version": 4, "source": "cloudflare", "connectors": [
+                {"connector_id": "one", "running": {"version": 4, "since": TIME}, "refused": null},
+                {"connector_id": "another", "running": null, "refused":
+                    {"version": 4, "error": "Hostname cannot contain a port", "at": TIME}},
+            ]}),
+        )
+    }
+    let api = RecordingApi::start(with_status).await;
+    let outcome = api.tunnel(&["info", "blog"]).await;
+    let (_, told) = outcome.stdout.split_once("\n\nNewest ").unwrap();
+    assert_eq!(
+        told,
+        "configuration: version 4\n\
+         CONNECTOR ID CONFIGURATION SINCE                \n\
+         one          version 4     2025-02-18T22:41:43Z \n\
+         another      its own                            \n\
+         another refused version 4 at 2025-02-18T22:41:43Z: Hostname cannot contain a port\n"
+    );
+    let theirs = api.tunnel(&["info", "-o", "json", "blog"]).await.stdout;
+    assert!(!theirs.contains("refused"), "as stock clients print it: {theirs}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
 use adit_net::tls::{H2_SERVER_NAME, TrustAnchors, outgoing_config};
 use adit_wire::{
     FlowKind, RequestHead,
-    http2::{TCP_SOURCE_HEADER, UPGRADE_CONTROL, UPGRADE_HEADER, UPGRADE_WEBSOCKET},
+    http2::{TCP_SOURCE_HEADER, UPGRADE_CONFIGURATION, UPGRADE_CONTROL, UPGRADE_HEADER, UPGRADE_WEBSOCKET},
 };
 use bytes::Bytes;
 use h2::{RecvStream, SendStream, server::SendResponse};
@@ -21,7 +21,9 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
-use super::{Asked, AskedBody, ScriptedConnector, begin_control, exchange::AnswerTo, goaways::Goaways};
+use super::{
+    Asked, AskedBody, ScriptedConnector, begin_control, calls, exchange::AnswerTo, goaways::Goaways,
+};
 
 /// Windows as a stock connector announces them.
 const WINDOW: u32 = 1 << 20;
@@ -42,15 +44,19 @@ pub(super) async fn dial(edge: SocketAddr, anchors: &TrustAnchors, requests: u32
         .await
         .expect("the edge speaks HTTP/2");
     let (requests, asked) = mpsc::channel(64);
+    let (calls, called) = mpsc::channel(64);
     let (control, opened) = oneshot::channel();
     let mut carrying = JoinSet::new();
     carrying.spawn(async move {
         let mut control = Some(control);
+        let mut pushes = JoinSet::new();
         while let Some(Ok((request, respond))) = connection.accept().await {
             let upgrade = request.headers().get(UPGRADE_HEADER);
             if upgrade.is_some_and(|upgrade| upgrade == UPGRADE_CONTROL) {
                 let control = control.take().expect("one control stream");
                 let _ = control.send((request.into_body(), respond));
+            } else if upgrade.is_some_and(|upgrade| upgrade == UPGRADE_CONFIGURATION) {
+                pushes.spawn(calls::configure(calls.clone(), request.into_body(), respond));
             } else {
                 // A test that listens no more wants no more.
                 let _ = requests.try_send(asked_by(request, respond));
@@ -62,12 +68,13 @@ pub(super) async fn dial(edge: SocketAddr, anchors: &TrustAnchors, requests: u32
     let (near, far) = duplex(64 * 1024);
     carrying.spawn(carry(far, body, answer.expect("a control stream")));
     let (reader, writer) = split(near);
-    let client = begin_control(&mut carrying, reader, writer).await;
+    let client = begin_control(&mut carrying, reader, writer);
     ScriptedConnector {
         quic: None,
         goodbye,
         edge: client,
         asked,
+        called,
         carrying,
     }
 }

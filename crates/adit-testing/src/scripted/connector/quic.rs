@@ -6,11 +6,15 @@ use adit_net::{
     quic::{QuicConnection, QuicDialer, RecvStream, SendStream},
     tls::{QUIC_SERVER_NAME, TrustAnchors, connector_config},
 };
-use adit_wire::{RequestHead, decode_preamble, message_length};
+use adit_wire::{RequestHead, StreamKind, decode_preamble, message_length};
 use bytes::{Bytes, BytesMut};
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{io::AsyncReadExt as _, sync::mpsc, task::JoinSet};
 
-use super::{AnswerBody, Asked, AskedBody, DIAL_LIMIT, ScriptedConnector, begin_control, exchange::AnswerTo};
+use super::{
+    AnswerBody, Asked, AskedBody, DIAL_LIMIT, ScriptedConnector, begin_control,
+    calls::{self, Calls},
+    exchange::AnswerTo,
+};
 
 pub(super) async fn dial(edge: SocketAddr, anchors: &TrustAnchors, requests: u32) -> ScriptedConnector {
     let config = connector_config(anchors).expect("a configuration");
@@ -21,29 +25,38 @@ pub(super) async fn dial(edge: SocketAddr, anchors: &TrustAnchors, requests: u32
     let connection = connection.expect("the edge takes a connector");
     let (writer, reader) = connection.open_stream().await.expect("a control stream");
     let mut carrying = JoinSet::new();
-    let client = begin_control(&mut carrying, reader, writer).await;
+    let client = begin_control(&mut carrying, reader, writer);
     let (requests, asked) = mpsc::channel(64);
+    let (calls, called) = mpsc::channel(64);
     let accepting = connection.clone();
     carrying.spawn(async move {
         // The endpoint lives as long as its dialer.
         let _dialer = dialer;
-        accept(accepting, requests).await;
+        accept(accepting, requests, calls).await;
     });
     ScriptedConnector {
         quic: Some(connection),
         goodbye: Arc::default(),
         edge: client,
         asked,
+        called,
         carrying,
     }
 }
 
-async fn accept(connection: QuicConnection, requests: mpsc::Sender<Asked>) {
+async fn accept(connection: QuicConnection, requests: mpsc::Sender<Asked>, calls: Calls) {
     let mut heads = JoinSet::new();
-    while let Ok((send, recv)) = connection.accept_stream().await {
-        let requests = requests.clone();
+    while let Ok((send, mut recv)) = connection.accept_stream().await {
+        let (requests, calls) = (requests.clone(), calls.clone());
         heads.spawn(async move {
-            if let Some(asked) = read(send, recv).await {
+            let mut signature = [0; StreamKind::Rpc.preamble_bytes()];
+            if recv.read_exact(&mut signature).await.is_err() {
+                return;
+            }
+            if decode_preamble(&signature) == Ok(Some((StreamKind::Rpc, signature.len()))) {
+                return calls::serve(calls, send, recv).await;
+            }
+            if let Some(asked) = read(&signature, send, recv).await {
                 // A test that listens no more wants no more.
                 let _ = requests.send(asked).await;
             }
@@ -52,8 +65,8 @@ async fn accept(connection: QuicConnection, requests: mpsc::Sender<Asked>) {
 }
 
 /// The request on a stream, once its head is there as a whole.
-async fn read(send: SendStream, mut recv: RecvStream) -> Option<Asked> {
-    let mut buffer = BytesMut::new();
+async fn read(begin: &[u8], send: SendStream, mut recv: RecvStream) -> Option<Asked> {
+    let mut buffer = BytesMut::from(begin);
     loop {
         if let Some((head, length)) = parse(&buffer) {
             let leftover: Bytes = buffer.split_off(length).freeze();
