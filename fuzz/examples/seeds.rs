@@ -1,14 +1,24 @@
 //! Writes the seeds that are messages rather than text: `cargo run --example seeds`, in `fuzz/`.
 
-use std::{error::Error, fs, io, path::Path, sync::Arc};
+use std::{
+    error::Error,
+    fs, io,
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    sync::Arc,
+};
 
 use adit_fuzz::{Refusing, register_connection};
+use adit_model::SessionId;
 use adit_rpc::{RegistrationClient, RpcLanes, serve_registration};
 use adit_wire::{
     StreamKind,
+    datagram::{v2, v3},
     http2::serialize_headers,
+    icmp::{EchoMessage, Expired, IcmpMessage, IcmpPacket},
     {ConnectAnswer, FlowKind, RequestHead, ResponseHead},
 };
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, duplex, split};
 
@@ -31,6 +41,9 @@ fn main() -> Done {
         "two",
         serialize_headers(&headers()).as_bytes(),
     )?;
+    for (target, name, bytes) in datagrams() {
+        write(target, name, &bytes)?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -100,6 +113,85 @@ fn answers() -> [(&'static str, ConnectAnswer); 2] {
     [
         ("accepted", ConnectAnswer::Accepted(accepted)),
         ("failed", ConnectAnswer::Failed(failed)),
+    ]
+}
+
+/// One datagram of each kind.
+fn datagrams() -> Vec<(&'static str, &'static str, Bytes)> {
+    let session = SessionId::from_slice(&[0x11; 16]).unwrap_or_else(SessionId::random);
+    let payload = Bytes::from_static(b"u:udp-hello");
+    let trace = v2::Trace {
+        trace: [1; 16],
+        span: [2; 8],
+        flags: 1,
+    };
+    let registration = |to: IpAddr| {
+        let to = SocketAddr::new(to, 9102);
+        v3::ToConnector::Register(v3::Registration {
+            session,
+            to,
+            idle_seconds: 2,
+            traced: false,
+            payload: to.is_ipv6().then(|| payload.clone()),
+        })
+    };
+    let answer = v3::RegistrationAnswer {
+        session,
+        answer: v3::Answer::Failed,
+        error: "no route to host".to_owned(),
+    };
+    let (v4, v6) = (
+        IpAddr::from([192, 0, 2, 1]),
+        IpAddr::from([0x2001, 0xDB8, 0, 0, 0, 0, 0, 1]),
+    );
+    let echo = EchoMessage {
+        id: 7,
+        sequence: 1,
+        payload: payload.clone(),
+    };
+    let packet = |to: IpAddr, message| {
+        let packet = IcmpPacket {
+            source: to,
+            destination: to,
+            hops: 64,
+            message,
+        };
+        packet.encode().unwrap_or_default()
+    };
+    let expired = IcmpMessage::TimeExceeded(Expired {
+        destination: v4,
+        id: 7,
+        sequence: 1,
+    });
+    let ping = packet(v4, IcmpMessage::EchoRequest(echo.clone()));
+    let udp = v2::ToEdge::Udp {
+        session,
+        payload: payload.clone(),
+    };
+    let traced = v2::ToConnector::TracedIp {
+        packet: ping.clone(),
+        trace,
+    };
+    let spans = v2::ToEdge::Spans {
+        spans: payload.clone(),
+        trace,
+    };
+    vec![
+        ("datagram_v2", "udp", udp.encode()),
+        ("datagram_v2", "traced", traced.encode()),
+        ("datagram_v2", "spans", spans.encode()),
+        ("datagram_v3", "registration_v4", registration(v4).encode()),
+        ("datagram_v3", "registration_v6", registration(v6).encode()),
+        ("datagram_v3", "answer", v3::ToEdge::Answer(answer).encode()),
+        (
+            "datagram_v3",
+            "payload",
+            v3::ToEdge::Payload { session, payload }.encode(),
+        ),
+        ("datagram_v3", "icmp", v3::ToEdge::Icmp(ping.clone()).encode()),
+        ("icmp", "ping_v4", ping),
+        ("icmp", "ping_v6", packet(v6, IcmpMessage::EchoReply(echo))),
+        ("icmp", "expired_v4", packet(v4, expired)),
     ]
 }
 

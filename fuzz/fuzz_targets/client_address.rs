@@ -12,7 +12,9 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     let told = || text.split(',').map(str::trim);
     let client = bounded(64 * 1024, || client_address(&trusted, proxy, told()));
     // Whoever it is has been named, and nobody is taken for a proxy that is one.
-    let named = told().filter_map(|item| item.parse::<IpAddr>().ok()).any(|item| item.to_canonical() == client);
+    let named = told()
+        .filter_map(|item| item.parse::<IpAddr>().ok())
+        .any(|item| item.to_canonical() == client);
     assert!(client == proxy || (named && !is_trusted(&trusted, client)));
     // What stands before the first stranger from the right is of no account.
     let forged = format!("6.6.6.6, {text}");

@@ -24,7 +24,9 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         return;
     };
     refused(text);
-    let _ = bounded(64 * 1024 + 16 * text.len(), || ManagementKey::parse(text).map(drop));
+    let _ = bounded(64 * 1024 + 16 * text.len(), || {
+        ManagementKey::parse(text).map(drop)
+    });
     let _ = bounded(64 * 1024 + 16 * text.len(), || {
         RetiredManagementKey::parse(text, now()).map(drop)
     });

@@ -9,8 +9,7 @@ use std::{
 
 use adit_core::{
     port::{Actor, NewQuickTunnel, QuickTunnelError, StoreError},
-    quick_tunnel::{MOST_A_MINUTE, MOST_LIVE, random_label},
-    rate_limit::RateLimit,
+    quick_tunnel::{MOST_LIVE, RateLimit, random_label},
 };
 use adit_model::{AccountId, Hostname, TunnelId};
 use axum::{
@@ -46,7 +45,7 @@ impl QuickTunnelService {
     pub fn new(domain: Hostname) -> Self {
         Self {
             domain,
-            limit: Mutex::new(RateLimit::new(MOST_A_MINUTE)),
+            limit: Mutex::default(),
         }
     }
 }

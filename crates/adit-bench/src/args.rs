@@ -20,7 +20,7 @@ run measures tunnels:
   --adit FILE        the program to measure (default: adit beside this one)
 
 api measures the REST API over SQLite with 100,000 tunnels; --quick with 10,000 and fewer calls
-edge measures TLS handshakes, memory of what waits, and a rising load; --quick with a tenth of each
+edge measures TLS handshakes, memory of what waits, UDP sessions, and a rising load; --quick with a tenth of each
 calm measures what good clients notice of bad peers and of a connector that is lost; --quick once";
 
 /// What to do.
@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Help,
     /// Be the origin.
     Origin,
+    /// Be an edge with users of private networks in it.
+    PrivateEdge,
     /// Measure tunnels.
     Run(Options),
     /// Measure the API.
@@ -81,6 +83,7 @@ impl Command {
     pub(crate) fn parse(args: &[String]) -> Result<Self, String> {
         match args.split_first().map(|(command, rest)| (command.as_str(), rest)) {
             Some(("origin", [])) => Ok(Self::Origin),
+            Some(("private-edge", [])) => Ok(Self::PrivateEdge),
             Some(("run", rest)) if rest.iter().any(|arg| arg == "--help") => Ok(Self::Help),
             Some(("run", rest)) => parse_options(rest).map(Self::Run),
             Some(("api", rest)) => parse_options(rest).map(Self::Api),

@@ -7,6 +7,9 @@ mod idle;
 mod push;
 mod ramp;
 mod tls;
+mod udp;
+
+pub(crate) use udp::private_edge;
 
 use crate::{
     args::Options,
@@ -26,6 +29,8 @@ struct Scale {
     registered: usize,
     /// Connectors that are configured.
     configured: usize,
+    /// UDP sessions that wait.
+    sessions: usize,
     rounds: u32,
     /// The rate at the end of the ramp, requests/s.
     ramp_to: u32,
@@ -39,6 +44,7 @@ impl Scale {
                 websockets: 500,
                 registered: 500,
                 configured: 100,
+                sessions: 1000,
                 rounds: 1,
                 ramp_to: 1000,
             }
@@ -48,6 +54,7 @@ impl Scale {
                 websockets: 5000,
                 registered: 5000,
                 configured: 1000,
+                sessions: 10_000,
                 rounds: options.rounds,
                 ramp_to: 2500,
             }
@@ -69,6 +76,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     lines.extend(dialled::measure(&program, scale).await?);
     say("configurations");
     lines.extend(push::measure(&program, scale).await?);
+    say("UDP sessions");
+    lines.extend(udp::measure(scale, options.window).await?);
     say("a rising load through the stock connector");
     match ramp::measure(&program, scale).await {
         Ok(more) => lines.extend(more),

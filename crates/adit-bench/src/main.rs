@@ -30,6 +30,7 @@ async fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Ok(Command::Origin) => origin::serve().await,
+        Ok(Command::PrivateEdge) => edge::private_edge().await,
         Ok(Command::Run(options)) => run(options).await,
         Ok(Command::Api(options)) => api::run(&options).await,
         Ok(Command::Edge(options)) => edge::run(&options).await,

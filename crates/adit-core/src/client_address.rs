@@ -1,6 +1,6 @@
 //! Who a client is when proxies stand before the server.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 
@@ -30,6 +30,16 @@ pub fn client_address<'a>(
         .map(|told| told.to_canonical())
         .find(|told| !is_trusted(trusted, *told))
         .unwrap_or(peer)
+}
+
+/// What counts as one client: an IPv4 address, or an IPv6 network of 64 bits, since whoever has one address of that has
+/// them all.
+#[must_use]
+pub fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+        address @ IpAddr::V4(_) => address,
+    }
 }
 
 #[cfg(test)]

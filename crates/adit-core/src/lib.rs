@@ -8,12 +8,15 @@
 //! Adit keep for itself ([`reserved_hosts`]), what may a credential do ([`permission`]), what is an API token made of
 //! ([`token_value`]), which origin serves a request ([`ingress`]), what may a tunnel be configured with
 //! ([`remote_config`]), which connection is offered it next ([`rollout`]), which replica carries a site's traffic ([`ha`]), what may a stranger have ([`quick_tunnel`]),
-//! what may a host name be asked for ([`host_limits`]), what are private networks made of ([`networks`]), who is a client behind proxies ([`client_address`]), how often may it do something ([`rate_limit`]).
+//! what may a host name be asked for ([`host_limits`]), what are private networks made of ([`networks`]), who is a client behind proxies ([`client_address`]),
+//! where is a UDP session carried and when does it end ([`sessions`]), how often may one show a bad credential
+//! ([`failure_limit`]).
 
 pub mod balancing;
 pub mod choice;
 pub mod client_address;
 pub mod drain;
+pub mod failure_limit;
 pub mod ha;
 pub mod host_limits;
 pub mod ingress;
@@ -24,12 +27,12 @@ pub mod object;
 pub mod permission;
 pub mod port;
 pub mod quick_tunnel;
-pub mod rate_limit;
 pub mod registration;
 pub mod remote_config;
 pub mod reserved_hosts;
 pub mod rollout;
 pub mod routes;
+pub mod sessions;
 pub mod status;
 pub mod token_value;
 pub mod zone_names;

@@ -2,18 +2,43 @@
 
 use adit_model::{HostPattern, Hostname, HostnameError};
 
-/// `api.<domain>` and `management.<domain>`. A connector serves its management interface to any request with the
-/// latter's Host, so no public request may reach a tunnel with it.
+/// The management hosts of stock connectors that nobody has told another one.
+/// Source: cloudflare/cloudflared: credentials/credentials.go, cmd/cloudflared/tunnel/cmd.go.
+const STOCK_MANAGEMENT: [&str; 2] = ["management.argotunnel.com", "management.fed.argotunnel.com"];
+
+/// `api.<domain>`, `management.<domain>`, and the names that connectors take for the latter if nobody tells them. A
+/// connector serves its management interface to any request with that Host, so no public request may reach a tunnel
+/// with one of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReservedHosts([Hostname; 2]);
+pub struct ReservedHosts([Hostname; 4]);
 
 impl ReservedHosts {
-    /// The reserved names directly below the base domain.
+    /// Those of this base domain.
     ///
     /// # Errors
     /// [`HostnameError::TooLong`] if the domain leaves no room for them.
     pub fn of_domain(domain: &Hostname) -> Result<Self, HostnameError> {
-        Ok(Self([domain.child("api")?, domain.child("management")?]))
+        let [stock, special] = STOCK_MANAGEMENT.map(str::parse);
+        Ok(Self([
+            domain.child("api")?,
+            domain.child("management")?,
+            stock?,
+            special?,
+        ]))
+    }
+
+    /// `api.<domain>`
+    #[must_use]
+    pub const fn api(&self) -> &Hostname {
+        let [api, ..] = &self.0;
+        api
+    }
+
+    /// `management.<domain>`, which the edge serves itself.
+    #[must_use]
+    pub const fn management(&self) -> &Hostname {
+        let [_, management, ..] = &self.0;
+        management
     }
 
     /// True for the reserved names themselves, not for those below them.
@@ -41,6 +66,7 @@ mod tests {
         let reserved = ReservedHosts::of_domain(&"example.com".parse().unwrap()).unwrap();
         let refused = |pattern: &str| reserved.refuse(&pattern.parse().unwrap());
         assert!(refused("api.example.com") && refused("management.example.com"));
+        assert!(refused("management.argotunnel.com") && !refused("*.argotunnel.com"));
         assert!(!refused("*.example.com") && !refused("x.api.example.com") && !refused("example.com"));
     }
 }

@@ -19,6 +19,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    management::Known,
     memory::{MemoryBudget, Wanted, WindowGrant},
     route::Chosen,
 };
@@ -128,6 +129,8 @@ pub(crate) struct Connection {
     draining: AtomicBool,
     close_reason: OnceLock<CloseReason>,
     window: OnceLock<WindowGrant>,
+    /// Whether its connector serves management under this edge's name for it.
+    pub(crate) management: Known,
 }
 
 impl Connection {
@@ -159,6 +162,7 @@ impl Connection {
             draining: AtomicBool::new(false),
             close_reason: OnceLock::new(),
             window: OnceLock::new(),
+            management: Known::default(),
         })
     }
 

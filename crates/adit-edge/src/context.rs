@@ -7,7 +7,7 @@ use adit_model::Location;
 use adit_rpc::RpcLanes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{memory::MemoryBudget, metrics::EdgeMetrics, tunnels::Tunnels};
+use crate::{management::Management, memory::MemoryBudget, metrics::EdgeMetrics, tunnels::Tunnels};
 
 /// Shared by every listener, control stream and request.
 pub(crate) struct Context {
@@ -17,6 +17,7 @@ pub(crate) struct Context {
     pub(crate) lanes: RpcLanes,
     pub(crate) location: Location,
     pub(crate) metrics: EdgeMetrics,
+    pub(crate) management: Management,
     pub(crate) memory: Arc<MemoryBudget>,
     /// Owns every task of the edge but those of public clients.
     pub(crate) tasks: TaskTracker,

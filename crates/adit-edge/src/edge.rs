@@ -11,8 +11,9 @@ use std::{
 use adit_core::{
     port::{AccessLog, ChangeNumber, Directory, EdgeControl, Presence},
     reserved_hosts::ReservedHosts,
+    sessions::FlowLimits,
 };
-use adit_model::{Hostname, Location, NodeId};
+use adit_model::{Hostname, Location, NodeId, TunnelKey};
 use adit_net::{
     private::PrivateDialer,
     quic::{HandshakeLimits, QuicKeys, QuicListener},
@@ -33,9 +34,10 @@ use crate::{
     control::LocalEdge,
     drain::move_away,
     follow::follow,
+    management::{Management, ManagementConfig},
     memory::MemoryBudget,
     metrics::EdgeMetrics,
-    private::{Dialer, PrivateLimits},
+    private::{DatagramFlows, Dialer, PrivateLimits, TunnelDialer},
     private_proxy::{self, Proxy},
     public::{self, Entrance, PublicLimits},
     push::Pusher,
@@ -66,6 +68,8 @@ pub struct EdgeConfig {
     pub https: Option<SocketAddr>,
     /// Where people enter private networks, by SOCKS5 and HTTP CONNECT.
     pub private_proxy: Option<SocketAddr>,
+    /// How many UDP sessions and echo flows into private networks there may be.
+    pub datagram_flows: FlowLimits,
     /// What public clients may take up.
     pub limits: PublicLimits,
     /// What private networks may take up, and be.
@@ -81,6 +85,8 @@ pub struct EdgeConfig {
     pub access_log: Arc<dyn AccessLog>,
     /// Certificates for public HTTPS, in files. A name that has none gets one of the authority.
     pub certificates: Option<PathBuf>,
+    /// Who may reach connectors' management services over `management.<domain>`.
+    pub management: ManagementConfig,
     /// Issues the edge's certificates.
     pub authority: Arc<Authority>,
     /// The key of those certificates.
@@ -143,6 +149,7 @@ pub struct Edge {
     addresses: EdgeAddresses,
     control: Arc<LocalEdge>,
     dialer: Arc<Dialer>,
+    flows: Arc<DatagramFlows>,
 }
 
 impl Edge {
@@ -184,6 +191,11 @@ impl Edge {
             lanes: RpcLanes::start(rpc_threads()).map_err(EdgeError::Thread)?,
             location: config.location,
             metrics: EdgeMetrics::new(),
+            management: Management::new(
+                config.management,
+                &reserved,
+                addresses.https.map(|https| https.port()),
+            ),
             memory: MemoryBudget::new(config.memory_budget, config.relieve_memory),
             tasks: TaskTracker::new(),
             requests: TaskTracker::new(),
@@ -220,9 +232,15 @@ impl Edge {
                 .tasks
                 .spawn(public::serve(Arc::clone(&context), Arc::clone(&limits), entrance));
         }
+        let flows = DatagramFlows::new(Arc::clone(&context), config.datagram_flows);
         let most_flows = config.private.max_flows;
         let own = addresses.all();
-        let dialer = Arc::new(Dialer::new(Arc::clone(&context), config.private, own));
+        let dialer = Arc::new(Dialer::new(
+            Arc::clone(&context),
+            Arc::clone(&flows),
+            config.private,
+            own,
+        ));
         if let Some(listener) = proxy {
             private_proxy::describe();
             let proxy = Proxy::new(Arc::clone(&context), Arc::clone(&dialer));
@@ -238,6 +256,7 @@ impl Edge {
             addresses,
             control,
             dialer,
+            flows,
         })
     }
 
@@ -257,6 +276,16 @@ impl Edge {
     #[must_use]
     pub fn private(&self) -> Arc<dyn PrivateDialer> {
         Arc::clone(&self.dialer) as _
+    }
+
+    /// Dials what the connectors of this tunnel reach, if there is such a tunnel.
+    #[must_use]
+    pub fn dialer_into(&self, tunnel: &TunnelKey) -> Option<TunnelDialer> {
+        let table = self.context.tunnels.load();
+        Some(TunnelDialer {
+            flows: Arc::clone(&self.flows),
+            tunnel: Arc::clone(table.tunnel(tunnel)?),
+        })
     }
 
     /// Takes no new connections and lets open requests finish for at most `grace`. Meanwhile the connectors' connections

@@ -5,8 +5,9 @@
 //! it follows the store through [`adit_core::port::Directory`] and reports through [`adit_core::port::Presence`].
 //!
 //! Start with [`Edge::start`]. Inside, `accept` is the connectors' side, `public` the clients', `tunnels` the table
-//! between them, `route` the choice of a connection, and `upstream` one exchange from one to the other. `private` reaches
-//! into private networks over the same connections, and `private_proxy` is who lets people in.
+//! between them, `route` the choice of a connection, `opening` and `upstream` one exchange from one to the other, `private` what
+//! goes into private networks, `private_proxy` who lets people in there, and `management` who may pass to a connector's own
+//! service.
 
 mod accept;
 pub mod certificates;
@@ -19,6 +20,7 @@ mod edge;
 mod end;
 mod follow;
 mod limiter;
+mod management;
 mod memory;
 mod metrics;
 mod opening;
@@ -36,5 +38,6 @@ mod upstream;
 mod watch;
 
 pub use edge::{Edge, EdgeAddresses, EdgeConfig, EdgeError, reachable_here};
-pub use private::PrivateLimits;
+pub use management::ManagementConfig;
+pub use private::{PrivateLimits, TunnelDialer};
 pub use public::PublicLimits;

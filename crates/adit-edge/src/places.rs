@@ -1,13 +1,8 @@
 //! Which client's connection a listener has room for.
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Instant};
 
-use adit_core::client_address::is_trusted;
+use adit_core::client_address::{is_trusted, network_of};
 use ipnet::IpNet;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -82,7 +77,7 @@ impl Places {
                 counted: None,
             });
         }
-        let network = network(address);
+        let network = network_of(address);
         let mut taken = self.taken.lock();
         let count = taken.entry(network).or_default();
         if *count >= self.most_of_one {
@@ -100,14 +95,6 @@ impl Places {
             _permit: permit,
             counted: Some((network, Arc::clone(&self.taken))),
         })
-    }
-}
-
-/// Whoever has one address of 64 bits has them all.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-        address @ IpAddr::V4(_) => address,
     }
 }
 

@@ -1,8 +1,16 @@
 //! The way into private networks, over the connections of their tunnels.
+//!
+//! [`Dialer`] knows where an address leads and what may be reached; [`tcp`] carries byte streams, [`sessions`] UDP flows and
+//! [`icmp`] echo requests; [`datagrams`] is what the last two share: one receiver for each QUIC connection that has flows.
+//! HTTP/2 carries neither of them.
 
 mod bounds;
+mod counts;
+mod datagrams;
 mod hosts;
+mod icmp;
 mod names;
+mod sessions;
 mod stream;
 mod tcp;
 
@@ -21,6 +29,7 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 use parking_lot::Mutex;
 
+pub(crate) use self::sessions::DatagramFlows;
 use self::{
     bounds::{Bounds, FlowPlace},
     names::NameCache,
@@ -34,9 +43,9 @@ pub struct PrivateLimits {
     pub allow: Vec<IpNet>,
     /// Where else than on the edge's own listeners the server listens: no route leads there either.
     pub own_listeners: Vec<SocketAddr>,
-    /// The most flows at once. Default 16,384.
+    /// The most TCP flows at once. Default 16,384.
     pub max_flows: usize,
-    /// The most flows of one account. Default 8,192.
+    /// The most TCP flows of one account. Default 8,192.
     pub max_account_flows: usize,
 }
 
@@ -56,17 +65,24 @@ pub(crate) struct Dialer {
     context: Arc<Context>,
     reachable: Reachable,
     bounds: Arc<Bounds>,
+    datagrams: Arc<DatagramFlows>,
     names: Mutex<NameCache>,
 }
 
 impl Dialer {
     /// `listeners` are the edge's own.
-    pub(crate) fn new(context: Arc<Context>, limits: PrivateLimits, mut listeners: Vec<SocketAddr>) -> Self {
+    pub(crate) fn new(
+        context: Arc<Context>,
+        datagrams: Arc<DatagramFlows>,
+        limits: PrivateLimits,
+        mut listeners: Vec<SocketAddr>,
+    ) -> Self {
         listeners.extend(limits.own_listeners);
         Self {
             context,
             reachable: Reachable::new(limits.allow, listeners),
             bounds: Bounds::new(limits.max_flows, limits.max_account_flows),
+            datagrams,
             names: Mutex::default(),
         }
     }
@@ -149,10 +165,11 @@ impl PrivateDialer for Dialer {
         &self,
         network: PrivateNetwork,
         to: SocketAddr,
-        _idle: Duration,
+        idle: Duration,
     ) -> Result<Box<dyn PrivateDatagrams>, PrivateDialError> {
-        self.routed(network, to)?;
-        Err(PrivateDialError::NoConnector)
+        let to = SocketAddr::new(to.ip().to_canonical(), to.port());
+        let tunnel = self.routed(network, to)?;
+        self.datagrams.udp(&tunnel, to, idle).await
     }
 
     async fn icmp(
@@ -160,7 +177,38 @@ impl PrivateDialer for Dialer {
         network: PrivateNetwork,
         to: SocketAddr,
     ) -> Result<Box<dyn PrivateEchoes>, PrivateDialError> {
-        self.routed(network, to)?;
-        Err(PrivateDialError::NoConnector)
+        let to = SocketAddr::new(to.ip().to_canonical(), to.port());
+        let tunnel = self.routed(network, to)?;
+        self.datagrams.icmp(&tunnel, to).await
+    }
+}
+
+/// Dials what the connectors of one tunnel reach. It asks no route and forbids no address: that is for whoever takes
+/// it.
+#[derive(Clone)]
+pub struct TunnelDialer {
+    pub(crate) flows: Arc<DatagramFlows>,
+    pub(crate) tunnel: Arc<Tunnel>,
+}
+
+impl TunnelDialer {
+    /// A UDP flow, which ends by itself after `idle` without a datagram in either direction (1 s to 18 h).
+    ///
+    /// # Errors
+    /// [`PrivateDialError`]: no connector took the flow.
+    pub async fn udp(
+        &self,
+        to: SocketAddr,
+        idle: Duration,
+    ) -> Result<Box<dyn PrivateDatagrams>, PrivateDialError> {
+        self.flows.udp(&self.tunnel, to, idle).await
+    }
+
+    /// A flow of echo requests; the port of `to` means nothing.
+    ///
+    /// # Errors
+    /// [`PrivateDialError`]: no connector takes it.
+    pub async fn icmp(&self, to: SocketAddr) -> Result<Box<dyn PrivateEchoes>, PrivateDialError> {
+        self.flows.icmp(&self.tunnel, to).await
     }
 }

@@ -8,6 +8,7 @@ mod forwarded;
 mod http1;
 mod http2;
 mod listener;
+mod management;
 mod page;
 mod request;
 mod response;
@@ -69,11 +70,23 @@ impl Scheme {
     }
 }
 
+/// On which ways a client may reach the management host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entered {
+    /// In the clear: on none, since its requests hold tokens.
+    Plainly,
+    /// Over TLS for that very name, or for none.
+    ForManagement,
+    /// Over TLS for another name.
+    ForAnother,
+}
+
 /// A client's connection.
 #[derive(Debug, Clone, Copy)]
 struct Peer {
     address: SocketAddr,
     scheme: Scheme,
+    entered: Entered,
 }
 
 /// What every client's connection shares.

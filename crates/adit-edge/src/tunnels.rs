@@ -130,6 +130,11 @@ impl Tunnel {
         self.room.notified()
     }
 
+    /// Whether the store has it, and not as a deleted one.
+    pub(crate) fn exists(&self) -> bool {
+        self.entry.load().as_ref().is_some_and(|entry| !entry.deleted)
+    }
+
     /// Those that are in service, as of now.
     pub(crate) fn connections(&self) -> arc_swap::Guard<Arc<Vec<Arc<Connection>>>> {
         self.connections.load()

@@ -186,4 +186,9 @@ impl Download {
             Self::Http2(body) => Poll::Ready(Ok(ready!(body.poll_trailers(cx))?)),
         }
     }
+
+    /// [`Download::poll_chunk`] to be awaited. Cancel safe.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, UpstreamError> {
+        std::future::poll_fn(|cx| self.poll_chunk(cx)).await
+    }
 }

@@ -32,6 +32,11 @@ pub enum PrivateDialError {
     /// The tunnel that the address is routed to has no connection that could carry it.
     #[error("no connector of the tunnel is connected that carries this")]
     NoConnector,
+    /// The tunnel's connectors are connected over HTTP/2 alone, which carries neither UDP nor ICMP.
+    #[error(
+        "the tunnel's connectors are connected over HTTP/2, which carries neither UDP nor ICMP: run them with --protocol quic"
+    )]
+    OnlyHttp2,
     /// The connector tried and could not reach it; its own words.
     #[error("the connector could not reach it: {0}")]
     Refused(String),

@@ -6,6 +6,7 @@
 mod admission;
 mod close;
 mod connection;
+mod datagram;
 mod dialer;
 mod keys;
 mod listener;
@@ -17,6 +18,7 @@ mod transport;
 pub use admission::HandshakeLimits;
 pub use close::CloseCause;
 pub use connection::{ConnectionStats, QuicConnection};
+pub use datagram::DatagramRefused;
 pub use dialer::{DialError, QuicDialer};
 pub use keys::{QuicKeys, QuicKeysError};
 pub use listener::{HandshakeError, QuicIncoming, QuicListener};

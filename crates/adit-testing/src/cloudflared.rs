@@ -1,6 +1,7 @@
 //! The stock connector, unmodified, as a user would run it against an edge of one's own.
 
 mod access;
+mod tail;
 
 use std::{
     env,
@@ -18,6 +19,7 @@ use tokio::{process::Command, time::timeout};
 use crate::{client, process::Process, wait::wait_within};
 
 pub use access::{Access, ConnectProxy, access_ssh, access_tcp};
+pub use tail::tail;
 
 /// Why a test with the stock connector is left out.
 pub const ABSENT: &str = "no stock cloudflared: ADIT_CLOUDFLARED names none and none is on PATH";
@@ -94,7 +96,7 @@ pub struct Options {
     pub prechecks: bool,
     /// Further flags of `tunnel`, which stand before `run` and go over those above.
     pub flags: Vec<String>,
-    /// More flags of `tunnel run`.
+    /// Further flags of `run`, which stand behind it.
     pub run_flags: Vec<String>,
     /// What stands in its configuration file; `None` for none.
     pub config: Option<String>,
@@ -143,17 +145,17 @@ impl Options {
         self
     }
 
-    /// With these flags of `tunnel run`.
-    #[must_use]
-    pub fn running_with(mut self, flags: &[&str]) -> Self {
-        self.run_flags.extend(flags.iter().copied().map(str::to_owned));
-        self
-    }
-
     /// With these flags of `tunnel`.
     #[must_use]
     pub fn with(mut self, flags: &[&str]) -> Self {
         self.flags.extend(flags.iter().copied().map(str::to_owned));
+        self
+    }
+
+    /// With these flags of `run`.
+    #[must_use]
+    pub fn run_with(mut self, flags: &[&str]) -> Self {
+        self.run_flags.extend(flags.iter().copied().map(str::to_owned));
         self
     }
 

@@ -7,7 +7,10 @@ mod identity;
 mod origin;
 
 pub(crate) use connector::begin_control;
-pub use connector::{AnswerBody, Asked, AskedBody, Called, Offer, ScriptedConnector, Waiting, registration};
+pub use connector::{
+    AnswerBody, Asked, AskedBody, AskedSession, Called, Offer, ScriptedConnector, Waiting, registration,
+    speaking_v3,
+};
 pub use edge::{Answer, EdgeConnection, Exchange, Script, ScriptedEdge};
 pub use identity::TestIdentity;
 pub use origin::{ScriptedBody, ScriptedOrigin, full};

@@ -1,4 +1,4 @@
-//! The bytes between connector and edge: preambles, heads, serialised headers, tokens. Also those of the proxy into
+//! The bytes between connector and edge: preambles, heads, serialised headers, datagrams, tokens. Also those of the proxy into
 //! private networks, between it and its clients ([`socks`], [`http_connect`]) and a resolver ([`dns`]).
 //!
 //! No I/O: encoders give bytes, decoders take bytes and say how many more they need. Every decoder is made for a
@@ -6,12 +6,15 @@
 //! open a QUIC stream, and [`RequestHead`], what follows them on a data stream.
 
 pub mod calls;
+pub mod datagram;
 mod destination;
 pub mod dns;
 mod framing;
 pub mod hop;
 pub mod http2;
 pub mod http_connect;
+pub mod icmp;
+pub mod management;
 pub mod management_token;
 mod pem;
 mod preamble;

@@ -4,6 +4,7 @@
 //! for if that takes long, prints what there is, and stops the parts in reverse when told to.
 
 mod announce;
+mod dashboard;
 mod demo;
 mod keys;
 mod memory;

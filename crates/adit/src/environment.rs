@@ -47,6 +47,13 @@ impl Place {
         Err(Failure::because(sentence).hint("make one with `adit up`, or name another with --data-dir"))
     }
 
+    /// What the Adit that runs here said of itself; `None` if none runs.
+    pub(crate) fn run_file(&self) -> Option<RunFile> {
+        let dir = self.directory().ok()?;
+        let run = RunFile::read(&dir).ok()??;
+        Lock::is_held(dir.path()).then_some(run)
+    }
+
     /// Reads the login certificate and what the running process said of itself.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ mod failure;
 mod hosts;
 mod local_http;
 mod logging;
+mod management;
 mod management_key;
 mod open_files;
 mod output;
@@ -21,6 +22,7 @@ mod personality;
 mod recorder;
 mod rest;
 mod signals;
+mod tail;
 mod tunnel;
 mod version;
 
@@ -63,6 +65,12 @@ enum Command {
     Server(Box<ServerFlags>),
     /// Make, list, run and delete tunnels, as `cloudflared tunnel` does
     Tunnel(Box<TunnelArgs>),
+    /// Print the log lines of a connector as it writes them
+    Tail(Box<tail::Tail>),
+    /// Get a token for a tunnel's management service
+    Management(management::ManagementArgs),
+    /// Lead private host names to tunnels
+    Route(tunnel::hostname_routes::RouteArgs),
     /// Make, list and delete accounts
     Account(admin::account::AccountArgs),
     /// Make, list, pause and delete zones: the domains of public host names
@@ -98,6 +106,10 @@ struct Cloudflared {
 enum CloudflaredCommand {
     /// Make, list, run and delete tunnels
     Tunnel(Box<TunnelArgs>),
+    /// Print the log lines of a connector as it writes them
+    Tail(Box<tail::Tail>),
+    /// Get a token for a tunnel's management service
+    Management(management::ManagementArgs),
     /// Print the version
     Version(version::Version),
 }
@@ -134,6 +146,8 @@ fn parse(arguments: Vec<OsString>, personality: Personality) -> Result<Command, 
             let parsed = Cloudflared::try_parse_from(arguments)?;
             Ok(match parsed.command {
                 CloudflaredCommand::Tunnel(args) => Command::Tunnel(args),
+                CloudflaredCommand::Tail(tail) => Command::Tail(tail),
+                CloudflaredCommand::Management(args) => Command::Management(args),
                 CloudflaredCommand::Version(version) => Command::Version(version),
             })
         }
@@ -167,6 +181,9 @@ fn run(command: Command, personality: Personality) -> Result<(), Failure> {
         }
         Command::Tunnel(args) if args.serves() => compose::on_all_cores(tunnel::run(*args, personality)),
         Command::Tunnel(args) => one_shot(tunnel::run(*args, personality)),
+        Command::Tail(tail) => one_shot(tail.run(personality)),
+        Command::Management(args) => one_shot(args.run(personality)),
+        Command::Route(args) => one_shot(args.run(personality)),
         Command::Account(args) => one_shot(admin::account::run(&args)),
         Command::Zone(args) => one_shot(admin::zone::run(&args)),
         Command::Token(args) => one_shot(admin::token::run(&args)),

@@ -13,6 +13,17 @@ pub(crate) fn result(text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(anyhow::Error::new(error).context("cannot write to stdout")))
 }
 
+/// As [`result`]; false if the reader went away, so that whoever has more to say may stop.
+pub(crate) fn result_unless_gone(text: &str) -> Result<bool, Failure> {
+    match write_all(io::stdout().lock(), text) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::failed(
+            anyhow::Error::new(error).context("cannot write to stdout"),
+        )),
+    }
+}
+
 /// Tells the user something that is no result. If stderr is gone, nobody is there to hear of it.
 pub(crate) fn note(text: &str) {
     let _ = write_all(io::stderr().lock(), &format!("{text}\n"));

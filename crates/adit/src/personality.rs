@@ -51,8 +51,8 @@ impl Personality {
             Self::Adit => arguments,
             Self::Cloudflared => command_first(arguments),
         };
-        let is_tunnel = arguments.get(1).is_some_and(|word| word == "tunnel");
-        if is_tunnel {
+        let is_stock = arguments.get(1).is_some_and(is_stock_command);
+        if is_stock {
             with_two_dashes(arguments)
         } else {
             arguments
@@ -60,11 +60,16 @@ impl Personality {
     }
 }
 
-/// Flags of `tunnel` may stand before it (`cloudflared --no-autoupdate tunnel run`): service files have it so.
+/// The stock client's commands, which take its parser's forms.
+fn is_stock_command(word: &OsString) -> bool {
+    ["tunnel", "tail", "management"].iter().any(|name| word == name)
+}
+
+/// Flags of a command may stand before it (`cloudflared --no-autoupdate tunnel run`): service files have it so.
 fn command_first(mut arguments: Vec<OsString>) -> Vec<OsString> {
     if let Some(place) = arguments
         .iter()
-        .position(|word| word == "tunnel")
+        .position(is_stock_command)
         .filter(|place| *place > 1)
     {
         let word = arguments.remove(place);
@@ -134,6 +139,7 @@ mod tests {
                 "c --no-autoupdate tunnel run",
                 "c tunnel --no-autoupdate run",
             ),
+            (Cloudflared, "c --api-url u tail x", "c tail --api-url u x"),
             (
                 Cloudflared,
                 "c tunnel -loglevel=debug run",

@@ -1,7 +1,7 @@
 //! A client of the v4 API, as far as the commands need it.
 
 mod error;
-mod tls;
+pub(crate) mod tls;
 
 use std::{path::Path, time::Duration};
 
@@ -127,6 +127,11 @@ impl Rest {
         body: &serde_json::Value,
     ) -> Result<T, RestError> {
         self.object(method, target, Some(body.to_string())).await
+    }
+
+    /// `POST` without a body, answered with one object.
+    pub(crate) async fn post<T: DeserializeOwned>(&self, target: Target) -> Result<T, RestError> {
+        self.object(Method::POST, target, None).await
     }
 
     /// `DELETE`; only its success matters.

@@ -3,15 +3,18 @@
 //! Flags of `tunnel` may stand before or after the sub-command. Flags are parsed in [`options`] and [`stock_flags`];
 //! each sub-command has a module of its own.
 
-mod access;
+pub(crate) mod access;
 mod cleanup;
 mod connect;
 mod create;
 mod delete;
+pub(crate) mod hostname_routes;
 mod info;
+mod ingress;
 mod list;
+mod networks;
 mod objects;
-mod options;
+pub(crate) mod options;
 mod origin_flags;
 mod ready;
 mod render;
@@ -19,6 +22,7 @@ mod route;
 mod run;
 mod stock_flags;
 mod token;
+mod vnet;
 
 use std::ffi::OsString;
 
@@ -62,6 +66,11 @@ enum TunnelCommand {
     Token(token::Token),
     /// Send requests for a host name to a tunnel
     Route(route::Route),
+    /// Check the rules of a configuration file
+    Ingress(ingress::Ingress),
+    /// Make, list, change and delete virtual networks
+    #[command(alias = "network")]
+    Vnet(vnet::Vnet),
     /// Serve a tunnel from this machine
     Run(run::Run),
     /// Tell whether a connector on this machine is connected
@@ -85,12 +94,17 @@ impl TunnelArgs {
 pub(crate) async fn run(args: TunnelArgs, personality: Personality) -> Result<(), Failure> {
     args.stock.refuse_what_is_not_built()?;
     let options = args.options;
+    if !matches!(args.command, Some(TunnelCommand::Ingress(_))) {
+        options.refuse_config()?;
+    }
     match args.command {
         Some(TunnelCommand::Create(command)) => create::run(&command, &options, personality).await,
         Some(TunnelCommand::List(command)) => list::run(&command, &options, personality).await,
         Some(TunnelCommand::Info(command)) => info::run(&command, &options, personality).await,
         Some(TunnelCommand::Token(command)) => token::run(&command, &options, personality).await,
         Some(TunnelCommand::Route(command)) => route::run(&command, &options, personality).await,
+        Some(TunnelCommand::Ingress(command)) => ingress::run(&command, &options),
+        Some(TunnelCommand::Vnet(command)) => vnet::run(&command, &options, personality).await,
         Some(TunnelCommand::Run(command)) => run::run(&command, &options, personality).await,
         Some(TunnelCommand::Ready) => ready::run(&options).await,
         Some(TunnelCommand::Delete(command)) => delete::run(&command, &options, personality).await,
@@ -116,7 +130,7 @@ pub(crate) async fn run(args: TunnelArgs, personality: Personality) -> Result<()
 
 fn not_known(word: &str) -> Failure {
     match word {
-        "login" | "vnet" | "diag" | "ingress" => Failure::not_in_this_version(format!("`tunnel {word}`")),
+        "login" | "diag" => Failure::not_in_this_version(format!("`tunnel {word}`")),
         _ => Failure::usage(format!("`tunnel` has no command {word:?}")).hint("`tunnel --help` lists them"),
     }
 }

@@ -49,7 +49,7 @@ async fn scene(test: &str, protocol: Protocol) -> Option<Scene> {
     let options = options
         .over(protocol)
         .serving(&origin.url())
-        .running_with(&["--dns-resolver-addrs", &resolver]);
+        .run_with(&["--dns-resolver-addrs", &resolver]);
     let connector = Cloudflared::start_ready(&options, 4).await;
     let route = json!({"network": "127.0.0.0/8", "tunnel_id": tunnel.id});
     server.api("POST", "/teamnet/routes", route).await;

@@ -45,6 +45,7 @@ pub(super) const ROWS: &[(&str, &[&str])] = &[
         &[
             "adit-api",
             "adit-core",
+            "adit-edge",
             "adit-model",
             "adit-net",
             "adit-rpc",

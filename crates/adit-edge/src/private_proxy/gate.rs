@@ -6,7 +6,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use adit_core::{port::Unusable, rate_limit::RateLimit};
+use adit_core::{failure_limit::FailureLimit, port::Unusable};
 use adit_model::Timestamp;
 use adit_net::private::PrivateNetwork;
 use adit_wire::ProxyLogin;
@@ -16,12 +16,12 @@ use tracing::{info, warn};
 use crate::{complaint::Complaint, tunnels::Tunnels};
 
 /// The failures within a minute from which on an address is refused.
-const MOST_FAILURES: usize = 10;
+const MOST_FAILURES: u32 = 10;
 
 /// Judges logins, and counts those that fail.
 pub(super) struct Gate {
     tunnels: Arc<Tunnels>,
-    failures: Mutex<RateLimit>,
+    failures: Mutex<FailureLimit>,
     locked_out: Mutex<Complaint>,
 }
 
@@ -43,7 +43,7 @@ impl Gate {
     pub(super) fn new(tunnels: Arc<Tunnels>) -> Self {
         Self {
             tunnels,
-            failures: Mutex::new(RateLimit::new(MOST_FAILURES)),
+            failures: Mutex::new(FailureLimit::new(MOST_FAILURES)),
             locked_out: Mutex::default(),
         }
     }
@@ -53,7 +53,7 @@ impl Gate {
         // Nobody can be told right from wrong before it.
         self.tunnels.until_ready().await;
         let now = Instant::now();
-        if self.failures.lock().is_reached(client, now) {
+        if self.failures.lock().check(client, now).is_err() {
             if self.locked_out.lock().is_due(now) {
                 warn!(%client, "too many failed logins to the private proxy; the address is refused for a while");
             }
@@ -62,8 +62,7 @@ impl Gate {
         let judged = self.judge(client, login);
         if let Err(refused) = judged {
             info!(%client, %refused, "login to the private proxy refused");
-            // Beyond what is remembered, failures do not count.
-            let _ = self.failures.lock().admit(client, now);
+            self.failures.lock().failed(client, now);
         }
         judged
     }

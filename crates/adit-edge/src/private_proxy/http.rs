@@ -99,7 +99,9 @@ async fn connect(
 const fn status_of(error: &PrivateDialError) -> StatusCode {
     match error {
         PrivateDialError::Forbidden(_) => StatusCode::FORBIDDEN,
-        PrivateDialError::NoConnector | PrivateDialError::TooMany(_) => StatusCode::SERVICE_UNAVAILABLE,
+        PrivateDialError::NoConnector | PrivateDialError::OnlyHttp2 | PrivateDialError::TooMany(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         PrivateDialError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         PrivateDialError::NoRoute(_)
         | PrivateDialError::NoSuchHost(_)

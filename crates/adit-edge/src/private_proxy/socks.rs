@@ -110,7 +110,7 @@ pub(super) const fn reply_to(error: &PrivateDialError) -> Reply {
     match error {
         PrivateDialError::NoRoute(_) | PrivateDialError::NoSuchHost(_) => Reply::HostUnreachable,
         PrivateDialError::Forbidden(_) => Reply::NotAllowed,
-        PrivateDialError::NoConnector => Reply::NetworkUnreachable,
+        PrivateDialError::NoConnector | PrivateDialError::OnlyHttp2 => Reply::NetworkUnreachable,
         PrivateDialError::Refused(_) => Reply::ConnectionRefused,
         PrivateDialError::TimedOut => Reply::TtlExpired,
         PrivateDialError::TooMany(_) | PrivateDialError::Broken(_) => Reply::Failed,

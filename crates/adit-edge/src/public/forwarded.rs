@@ -136,6 +136,7 @@ mod tests {
 
     fn peer() -> Peer {
         Peer {
+            entered: super::super::Entered::Plainly,
             address: "10.0.0.1:4000".parse().unwrap(),
             scheme: Scheme::Http,
         }

@@ -10,7 +10,7 @@ use tokio::{
 use tokio_io_timeout::TimeoutWriter;
 use tracing::info;
 
-use super::{Peer, PublicLimits, Scheme, Shared, http1, http2};
+use super::{Entered, Peer, PublicLimits, Scheme, Shared, http1, http2};
 use crate::{
     complaint::Complaint,
     context::Context,
@@ -84,16 +84,14 @@ async fn accept_one(
             let peer = Peer {
                 address,
                 scheme: Scheme::Http,
+                entered: Entered::Plainly,
             };
             tasks.spawn(serve_connection(shared, stream, peer, Protocol::Http1, place));
         }
         Entrance::Tls(listener) => {
             let incoming = listener.accept().await?;
-            let peer = Peer {
-                address: incoming.remote_address(),
-                scheme: Scheme::Https,
-            };
-            let Some(place) = places.seat(place, peer.address.ip()) else {
+            let address = incoming.remote_address();
+            let Some(place) = places.seat(place, address.ip()) else {
                 return Ok(());
             };
             if !shared.context.memory.has_room() {
@@ -106,14 +104,29 @@ async fn accept_one(
                             Some(b"h2") => Protocol::Http2,
                             Some(_) | None => Protocol::Http1,
                         };
+                        let peer = Peer {
+                            address,
+                            scheme: Scheme::Https,
+                            entered: entered_for(&shared.context, stream.server_name()),
+                        };
                         serve_connection(shared, stream, peer, protocol, place).await;
                     }
-                    Err(error) => info!(client = %peer.address, %error, "public TLS handshake failed"),
+                    Err(error) => info!(client = %address, %error, "public TLS handshake failed"),
                 }
             });
         }
     }
     Ok(())
+}
+
+/// What a client that shook hands for that name may reach.
+fn entered_for(context: &Context, server_name: Option<&str>) -> Entered {
+    let is_management = |name: &str| name.eq_ignore_ascii_case(context.management.host().as_str());
+    if server_name.is_none_or(is_management) {
+        Entered::ForManagement
+    } else {
+        Entered::ForAnother
+    }
 }
 
 /// Serves a client that came on either entrance, in the protocol that its handshake agreed on.

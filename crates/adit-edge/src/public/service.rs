@@ -10,13 +10,14 @@ use http_body::Body as _;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use super::{
-    Peer, PublicLimits,
+    Entered, Peer, PublicLimits,
     access_log::AccessRecord,
     admission::{admit, read_the_rest},
     body::ResponseBody,
     exchange::ask,
     forwarded::{CF_RAY, Forwarded},
     http2::Active,
+    management,
     page::Page,
     request::{self, BodyLength},
     response, websocket,
@@ -37,7 +38,8 @@ pub(super) async fn handle(
     let forwarded = Forwarded::read(&parts.headers, peer, limits);
     let mut record = AccessRecord::new(context, ray, forwarded.client, &parts, active);
     let ray = HeaderValue::from_maybe_shared(Bytes::from(record.ray())).ok();
-    let answered = match prepare(context, limits, &parts, &forwarded, &body, &mut record) {
+    let prepared = prepare(context, limits, peer, &parts, &forwarded, &body, &mut record);
+    let answered = match prepared {
         Ok(prepared) => {
             let Prepared {
                 route,
@@ -48,7 +50,20 @@ pub(super) async fn handle(
             head.headers.extend(ray.clone().map(|ray| (CF_RAY, ray)));
             ask(context, limits, &route, &head, body, most_bytes, &mut record).await
         }
-        Err(page) => {
+        Err(Elsewhere::Management) => {
+            let asked = management::Asked {
+                peer,
+                parts: &parts,
+                body,
+                forwarded: &forwarded,
+                ray: ray.as_ref(),
+            };
+            // Apart, since every other request would carry its room.
+            let mut response = Box::pin(management::handle(context, asked, upgrade, record)).await;
+            response.headers_mut().extend(ray.map(|ray| (CF_RAY, ray)));
+            return Ok(response);
+        }
+        Err(Elsewhere::Page(page)) => {
             if page.reads_the_rest() {
                 read_the_rest(context, &parts, body);
             }
@@ -68,6 +83,20 @@ pub(super) async fn handle(
     Ok(response)
 }
 
+/// Where a request goes that no route leads to a tunnel.
+enum Elsewhere {
+    /// It gets an answer of the edge's own.
+    Page(Page),
+    /// It is for the management host.
+    Management,
+}
+
+impl From<Page> for Elsewhere {
+    fn from(page: Page) -> Self {
+        Self::Page(page)
+    }
+}
+
 /// A request that is let in.
 struct Prepared {
     route: Arc<Route>,
@@ -81,25 +110,31 @@ struct Prepared {
 fn prepare(
     context: &Context,
     limits: &PublicLimits,
+    peer: Peer,
     parts: &Parts,
     forwarded: &Forwarded,
     body: &Incoming,
     record: &mut AccessRecord,
-) -> Result<Prepared, Page> {
+) -> Result<Prepared, Elsewhere> {
     if !context.memory.has_room() {
-        return Err(Page::Overloaded);
+        return Err(Page::Overloaded.into());
     }
     if parts.headers.len() > limits.max_headers {
-        return Err(Page::TooManyHeaders);
+        return Err(Page::TooManyHeaders.into());
     }
     let target = request::target(parts)?;
     if forwarded.is_loop() {
-        return Err(Page::Loop);
+        return Err(Page::Loop.into());
     }
     let table = context.tunnels.load();
     let route = match table.routes.lookup(&target.host) {
         Destination::Route(route) => Arc::clone(route),
-        Destination::Reserved | Destination::Unknown => return Err(Page::UnknownHost),
+        Destination::Reserved
+            if peer.entered != Entered::Plainly && target.host == *context.management.host() =>
+        {
+            return Err(Elsewhere::Management);
+        }
+        Destination::Reserved | Destination::Unknown => return Err(Page::UnknownHost.into()),
     };
     let length = length_of(body);
     let head = request::head(parts, &target, forwarded.scheme(), length)?;

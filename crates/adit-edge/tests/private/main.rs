@@ -1,14 +1,15 @@
-//! Private networks: dialled through connectors that do what the test says, and through unmodified cloudflared where it
-//! is present; and the proxy that lets people in.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+//! Flows into private networks: with a connector that does what the test says, always, and with unmodified cloudflared
+//! where it is present.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "../support/mod.rs"]
 mod support;
 
-mod client;
-mod dialling;
-mod hosts;
-mod logins;
-mod proxy;
+mod bounds;
+mod counters;
+mod hostile;
+mod icmp;
+mod moving;
 mod stage;
 mod stock;
+mod udp;

@@ -1,215 +1,237 @@
-//! An edge whose virtual network leads to one tunnel.
+//! An edge, a tunnel, and connectors that speak datagrams of either version.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
-use adit_core::{
-    networks::Network,
-    permission::AddressRule,
-    port::{
-        ApiToken, Ask, Change, NamedNetwork, NetworkToken, PrivateChange, PrivateHostname, PrivateRoute,
-        Question, TokenOwner,
-    },
-};
-use adit_edge::EdgeConfig;
-use adit_model::{
-    AccountId, ApiTokenId, HostnameRouteId, RouteId, SecretDigest, Timestamp, VirtualNetworkId,
-};
+use adit_core::sessions::FlowLimits;
+use adit_edge::TunnelDialer;
+use adit_model::{ConnectionIndex, ConnectorId, SessionId};
 use adit_net::{
-    private::{PrivateDialError, PrivateNetwork, PrivateStream},
+    private::{PrivateDatagrams, PrivateDialError},
     tls::TrustAnchors,
 };
 use adit_testing::{
     cloudflared::Protocol,
-    scripted::{Asked, ScriptedConnector},
+    scripted::{AskedSession, ScriptedConnector, registration, speaking_v3},
     within,
 };
+use adit_wire::datagram::{Version, v2, v3};
+use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use crate::support::{TestEdge, TestTunnel};
+use crate::{
+    counters,
+    support::{TestEdge, TestTunnel},
+};
 
-/// The value of the token of the tunnel's account.
-pub(crate) const TOKEN: &str = "0123456789012345678901234567890123456789";
+/// Where sessions go that a scripted connector carries.
+pub(crate) const TO: &str = "10.1.2.3:53";
+/// For sessions that are not to end by themselves.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
+/// An edge and a tunnel.
 pub(crate) struct Stage {
     pub(crate) edge: TestEdge,
     pub(crate) tunnel: TestTunnel,
-    pub(crate) protocol: Protocol,
-    pub(crate) network: PrivateNetwork,
-    anchors: TrustAnchors,
+    pub(crate) anchors: TrustAnchors,
+    pub(crate) version: Version,
 }
 
 impl Stage {
-    /// Private routes may lead to 127.0.0.0/8.
-    pub(crate) async fn new(protocol: Protocol) -> Self {
-        Self::with(protocol, |_| {}).await
+    pub(crate) async fn new(version: Version) -> Self {
+        Self::with(version, FlowLimits::default()).await
     }
 
-    pub(crate) async fn with(protocol: Protocol, change: impl FnOnce(&mut EdgeConfig)) -> Self {
-        let edge = TestEdge::start_as(|config| {
-            config.private.allow = vec!["127.0.0.0/8".parse().unwrap()];
-            change(config);
-        })
-        .await;
+    pub(crate) async fn with(version: Version, limits: FlowLimits) -> Self {
+        counters::count();
+        let edge = TestEdge::start_as(|config| config.datagram_flows = limits).await;
         let tunnel = edge.tunnel("shop").await;
         let anchors = TrustAnchors::from_pem(&std::fs::read(&edge.ca).unwrap()).unwrap();
-        let network = PrivateNetwork {
-            account: tunnel.key.account,
-            network: VirtualNetworkId::random(),
-        };
-        let stage = Self {
+        Self {
             edge,
             tunnel,
-            protocol,
-            network,
             anchors,
-        };
-        stage.change(PrivateChange::VirtualNetwork(
-            network.account,
-            network.network,
-            Some(NamedNetwork {
-                name: "prod".parse().unwrap(),
-                is_default: true,
-            }),
-        ));
-        stage.token(network.account, TOKEN, |_| {});
-        stage.lead("10.0.0.0/8").await;
-        stage.lead("127.0.0.0/8").await;
-        stage
+            version,
+        }
     }
 
-    fn change(&self, change: PrivateChange) {
-        self.edge.change(Change::Private(change));
+    pub(crate) fn dialer(&self) -> TunnelDialer {
+        self.edge.edge.dialer_into(&self.tunnel.key).unwrap()
     }
 
-    /// Leads a network to the tunnel.
-    pub(crate) async fn lead(&self, network: &str) {
-        let route = PrivateRoute {
-            network: network.parse::<Network>().unwrap(),
-            virtual_network: self.network.network,
-            tunnel: self.tunnel.key.tunnel,
-        };
-        self.change(PrivateChange::Route(
-            self.network.account,
-            RouteId::random(),
-            Some(route),
-        ));
-        self.settled().await;
+    /// A connector with one connection.
+    pub(crate) async fn peer(&self) -> Peer {
+        self.peer_of(ConnectorId::random(), 0).await
     }
 
-    /// Leads a host name to the tunnel.
-    pub(crate) async fn lead_host(&self, pattern: &str) {
-        let host = PrivateHostname {
-            pattern: pattern.parse().unwrap(),
-            tunnel: self.tunnel.key.tunnel,
-        };
-        self.change(PrivateChange::Hostname(
-            self.network.account,
-            HostnameRouteId::random(),
-            Some(host),
-        ));
-        self.settled().await;
+    /// A further connection of a connector.
+    pub(crate) async fn peer_of(&self, connector: ConnectorId, index: u8) -> Peer {
+        self.peer_speaking(self.version, connector, index).await
     }
 
-    /// Makes an API token that reaches an account's networks.
-    pub(crate) fn token(&self, account: AccountId, value: &str, change: impl FnOnce(&mut ApiToken)) {
-        let at = Timestamp::from_unix_micros(0).unwrap();
-        let mut token = ApiToken {
-            id: ApiTokenId::random(),
-            name: "t".to_owned(),
-            owner: TokenOwner::Account(account),
-            disabled: false,
-            policies: Vec::new(),
-            addresses: AddressRule::default(),
-            not_before: None,
-            expires_at: None,
-            created_at: at,
-            modified_at: at,
-            last_used_at: None,
-        };
-        change(&mut token);
-        let known = NetworkToken {
-            account,
-            value: SecretDigest::of(value.as_bytes()),
-            token,
-        };
-        self.change(PrivateChange::Token(known.token.id, Some(Box::new(known))));
-    }
-
-    /// Waits until the edge knows all that changed.
-    pub(crate) async fn settled(&self) {
-        let ask = Ask {
-            after: self.edge.change_number(),
-            question: Question::ListConnections {
-                tunnel: self.tunnel.key,
-            },
-        };
-        let answers = self.edge.edge.control().ask(ask, Duration::from_secs(5)).await;
-        answers[0].1.as_ref().unwrap();
-    }
-
-    pub(crate) async fn connector(&self) -> ScriptedConnector {
+    pub(crate) async fn peer_speaking(&self, version: Version, connector: ConnectorId, index: u8) -> Peer {
+        let mut request = registration(&self.tunnel.key, &self.tunnel.secret);
+        request.client.id = connector;
+        request.index = ConnectionIndex(index);
+        if version == Version::V3 {
+            request = speaking_v3(request);
+        }
         let edge = self.edge.edge.addresses().connectors;
-        let tunnel = &self.tunnel;
-        ScriptedConnector::registered(edge, &self.anchors, self.protocol, &tunnel.key, &tunnel.secret).await
+        let link = ScriptedConnector::dial(edge, &self.anchors, Protocol::Quic).await;
+        link.register(request).await.unwrap().unwrap();
+        Peer { link, version }
     }
 
-    pub(crate) fn dial(&self, to: &str) -> Dialling {
-        let (dialer, network) = (self.edge.edge.private(), self.network);
-        let to: SocketAddr = to.parse().unwrap();
-        let mut dialling = JoinSet::new();
-        dialling.spawn(async move { Arc::clone(&dialer).tcp(network, to).await });
-        Dialling(dialling)
+    /// Begins to open a session.
+    pub(crate) fn open(&self) -> Opening {
+        self.open_to(TO, LONG)
     }
 
-    pub(crate) fn proxy(&self) -> SocketAddr {
-        self.edge.edge.addresses().private_proxy.unwrap()
+    pub(crate) fn open_to(&self, to: &str, idle: Duration) -> Opening {
+        let (dialer, to): (_, SocketAddr) = (self.dialer(), to.parse().unwrap());
+        let mut opening = JoinSet::new();
+        opening.spawn(async move { dialer.udp(to, idle).await });
+        Opening(opening)
+    }
+
+    /// A session that the peer has taken.
+    pub(crate) async fn session(&self, peer: &mut Peer) -> (Box<dyn PrivateDatagrams>, SessionId) {
+        let opening = self.open();
+        let asked = peer.asked().await;
+        let session = peer.link.take(asked);
+        (opening.done().await.unwrap(), session)
     }
 }
 
-/// A dial that nobody has answered.
-pub(crate) struct Dialling(JoinSet<Result<Box<dyn PrivateStream>, PrivateDialError>>);
+/// A session under way.
+pub(crate) struct Opening(JoinSet<Result<Box<dyn PrivateDatagrams>, PrivateDialError>>);
 
-impl Dialling {
-    pub(crate) async fn outcome(mut self) -> Result<Box<dyn PrivateStream>, PrivateDialError> {
-        within("the dial's outcome", self.0.join_next())
+impl Opening {
+    pub(crate) async fn done(mut self) -> Result<Box<dyn PrivateDatagrams>, PrivateDialError> {
+        within("a session or a refusal", self.0.join_next())
             .await
             .unwrap()
             .unwrap()
     }
 
-    pub(crate) async fn error(self) -> PrivateDialError {
-        match self.outcome().await {
-            Ok(_) => panic!("it was reached"),
-            Err(error) => error,
+    pub(crate) async fn refused(self) -> PrivateDialError {
+        self.done().await.err().unwrap()
+    }
+}
+
+/// A connection whose datagrams are of one version.
+pub(crate) struct Peer {
+    pub(crate) link: ScriptedConnector,
+    pub(crate) version: Version,
+}
+
+impl Peer {
+    /// The next session that the edge asks for here.
+    pub(crate) async fn asked(&mut self) -> AskedSession {
+        match self.version {
+            Version::V2 => self.link.session_v2().await,
+            Version::V3 => self.link.session_v3().await,
         }
     }
-}
 
-/// Where the edge wants to go.
-pub(crate) fn destination(asked: &Asked, protocol: Protocol) -> &str {
-    match protocol {
-        Protocol::Quic => &asked.head.dest,
-        Protocol::Http2 => &asked.head.host,
+    /// Sends what an origin has answered.
+    pub(crate) fn send(&self, session: SessionId, payload: &'static [u8]) {
+        let payload = Bytes::from_static(payload);
+        self.link.send_datagram(match self.version {
+            Version::V2 => v2::ToEdge::Udp { session, payload }.encode(),
+            Version::V3 => v3::ToEdge::Payload { session, payload }.encode(),
+        });
+    }
+
+    pub(crate) fn send_packet(&self, packet: Bytes) {
+        self.link.send_datagram(match self.version {
+            Version::V2 => v2::ToEdge::Ip(packet).encode(),
+            Version::V3 => v3::ToEdge::Icmp(packet).encode(),
+        });
+    }
+
+    /// What a user has sent.
+    pub(crate) async fn received(&self) -> (SessionId, Bytes) {
+        match self.version {
+            Version::V2 => match self.link.next_v2().await {
+                v2::ToConnector::Udp { session, payload } => (session, payload),
+                other @ (v2::ToConnector::Ip(_) | v2::ToConnector::TracedIp { .. }) => panic!("{other:?}"),
+            },
+            Version::V3 => match self.link.next_v3().await {
+                v3::ToConnector::Payload { session, payload } => (session, payload),
+                other @ (v3::ToConnector::Register(_) | v3::ToConnector::Icmp(_)) => panic!("{other:?}"),
+            },
+        }
+    }
+
+    pub(crate) async fn received_packet(&self) -> Bytes {
+        match self.version {
+            Version::V2 => match self.link.next_v2().await {
+                v2::ToConnector::Ip(packet) => packet,
+                other @ (v2::ToConnector::Udp { .. } | v2::ToConnector::TracedIp { .. }) => {
+                    panic!("{other:?}")
+                }
+            },
+            Version::V3 => match self.link.next_v3().await {
+                v3::ToConnector::Icmp(packet) => packet,
+                other @ (v3::ToConnector::Register(_) | v3::ToConnector::Payload { .. }) => {
+                    panic!("{other:?}")
+                }
+            },
+        }
+    }
+
+    /// Closes the connection at once.
+    pub(crate) fn close(&self) {
+        self.link.quic.as_ref().unwrap().close(0, "");
     }
 }
 
-/// Makes two tests of each function that takes a [`Stage`]: one for each transport.
-macro_rules! over_both_transports {
+/// Sends there and back again.
+pub(crate) async fn works(flow: &dyn PrivateDatagrams, peer: &Peer, session: SessionId) {
+    assert!(flow.send(Bytes::from_static(b"question")));
+    assert_eq!(peer.received().await, (session, Bytes::from_static(b"question")));
+    peer.send(session, b"answer");
+    assert_eq!(received(flow).await.unwrap(), "answer");
+}
+
+/// As [`works`], for a session that is on its way to the peer.
+pub(crate) async fn works_soon(flow: &dyn PrivateDatagrams, peer: &Peer, session: SessionId) {
+    let arrived = within("a datagram at the new place", async {
+        loop {
+            flow.send(Bytes::from_static(b"question"));
+            let received = tokio::time::timeout(Duration::from_millis(100), peer.received());
+            if let Ok(received) = received.await {
+                return received;
+            }
+        }
+    });
+    assert_eq!(arrived.await, (session, Bytes::from_static(b"question")));
+    peer.send(session, b"answer");
+    assert_eq!(received(flow).await.unwrap(), "answer");
+}
+
+/// What comes back; `None` at the end.
+pub(crate) async fn received(flow: &dyn PrivateDatagrams) -> Option<Bytes> {
+    within("a datagram or the end", flow.receive()).await
+}
+
+/// Makes two tests of each function that takes a [`Stage`]: one for each version of datagrams.
+macro_rules! in_both_versions {
     ($($name:ident),* $(,)?) => {$(
         mod $name {
             use $crate::stage::Stage;
-            use adit_testing::cloudflared::Protocol;
+            use adit_wire::datagram::Version;
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn over_quic() {
-                super::$name(Stage::new(Protocol::Quic).await).await;
+            async fn with_datagrams_v2() {
+                super::$name(Stage::new(Version::V2).await).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn over_http2() {
-                super::$name(Stage::new(Protocol::Http2).await).await;
+            async fn with_datagrams_v3() {
+                super::$name(Stage::new(Version::V3).await).await;
             }
         }
     )*};
 }
-pub(crate) use over_both_transports;
+pub(crate) use in_both_versions;

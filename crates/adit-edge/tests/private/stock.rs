@@ -1,180 +1,325 @@
-//! Points 17 and 18 with unmodified cloudflared, for TCP, and private host names.
+//! Sessions and echoes through unmodified cloudflared, with datagrams of either version. Points 19, 20, 22 and 23.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
-use adit_net::private::PrivateDialError;
+use adit_core::port::PresenceEvent;
+use adit_edge::TunnelDialer;
+use adit_model::ConnectionIndex;
+use adit_net::private::{Echo, EchoAnswer, PrivateDatagrams, PrivateDialError};
 use adit_testing::{
-    cloudflared::{self, Cloudflared, Options, Protocol},
-    origin::pattern,
+    cloudflared::{Cloudflared, Protocol},
+    origin::Origin,
+    scripted::{ScriptedConnector, registration, speaking_v3},
     skip, within,
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-};
+use bytes::Bytes;
+use tokio::{net::UdpSocket, task::JoinSet};
 
 use crate::{
-    client::{login, named_request, reply},
-    stage::{Stage, TOKEN},
+    counters::{count, counted},
+    stage::{LONG, received},
+    support::stock::StockScene,
 };
 
-const LARGE: usize = 20_000_000;
+/// Makes two tests of each function that takes a [`Stock`]: one for each version of datagrams.
+macro_rules! with_stock_in_both_versions {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            use super::Stock;
 
-/// A stock connector of the stage's tunnel; `None` without the binary.
-async fn connector(test: &str, stage: &Stage, flags: &[&str]) -> Option<Cloudflared> {
-    let Some(binary) = cloudflared::binary() else {
-        skip(test, cloudflared::ABSENT);
-        return None;
-    };
-    let edge = stage.edge.edge.addresses().connectors;
-    let options = Options::new(&binary, edge, &stage.edge.ca, &stage.tunnel.token);
-    let options = options
-        .over(stage.protocol)
-        .serving("http://127.0.0.1:9")
-        .running_with(flags);
-    Some(Cloudflared::start_ready(&options, 4).await)
-}
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn with_datagrams_v2() {
+                let name = concat!("stock::", stringify!($name), "::with_datagrams_v2");
+                if let Some(stock) = Stock::new(name, super::V2, &[]).await {
+                    super::$name(stock).await;
+                }
+            }
 
-/// Reads a word of each client, then sends a lot and ends.
-async fn service() -> (SocketAddr, JoinSet<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut serving = JoinSet::new();
-    serving.spawn(async move {
-        let mut clients = JoinSet::new();
-        while let Ok((mut client, _)) = listener.accept().await {
-            clients.spawn(async move {
-                client.read_exact(&mut [0; 4]).await.unwrap();
-                let _ = client.write_all(&pattern(LARGE)).await;
-            });
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn with_datagrams_v3() {
+                let name = concat!("stock::", stringify!($name), "::with_datagrams_v3");
+                if let Some(stock) = Stock::new(name, super::V3, &[]).await {
+                    super::$name(stock).await;
+                }
+            }
         }
-    });
-    (address, serving)
+    )*};
 }
 
-async fn a_download_is_whole_after_the_client_has_ended_its_side(test: &str, protocol: Protocol) {
-    let stage = Stage::new(protocol).await;
-    let Some(_connector) = connector(test, &stage, &[]).await else {
-        return;
-    };
-    let (address, _serving) = service().await;
-    let mut flow = stage.dial(&address.to_string()).outcome().await.unwrap();
-    flow.write_all(b"go!!").await.unwrap();
-    flow.shutdown().await.unwrap();
-    let mut answer = Vec::new();
-    within("the download", flow.read_to_end(&mut answer))
-        .await
-        .unwrap();
-    assert!(answer == pattern(LARGE), "{} bytes came", answer.len());
+with_stock_in_both_versions!(
+    datagrams_pass_both_ways,
+    an_ipv6_origin_is_reached,
+    a_session_that_was_silent_is_gone_at_the_connector_too,
+    a_session_moves_to_another_replica,
+    an_echo_comes_back,
+);
+
+const V2: &[&str] = &["--features", "support_datagram_v2"];
+const V3: &[&str] = &["--features", "support_datagram_v3_2"];
+
+/// An edge with a stock connector, and a UDP origin that says each datagram again.
+struct Stock {
+    name: &'static str,
+    scene: StockScene,
+    dialer: TunnelDialer,
+    features: &'static [&'static str],
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_download_is_whole_over_quic() {
-    a_download_is_whole_after_the_client_has_ended_its_side("a_download_is_whole_over_quic", Protocol::Quic)
-        .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_download_is_whole_over_http2() {
-    a_download_is_whole_after_the_client_has_ended_its_side(
-        "a_download_is_whole_over_http2",
-        Protocol::Http2,
-    )
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_port_that_nobody_listens_on_is_told_as_refused() {
-    for protocol in Protocol::ALL {
-        let stage = Stage::new(protocol).await;
-        let test = "a_port_that_nobody_listens_on_is_told_as_refused";
-        let Some(_connector) = connector(test, &stage, &[]).await else {
-            return;
+impl Stock {
+    async fn new(name: &'static str, features: &'static [&'static str], flags: &[&str]) -> Option<Self> {
+        count();
+        let origin = Origin::start().await;
+        let url = origin.url();
+        let change = |options: adit_testing::cloudflared::Options| {
+            options.serving(&url).run_with(features).run_with(flags)
         };
-        let free = TcpListener::bind("127.0.0.1:0")
+        let scene = StockScene::with(name, Protocol::Quic, origin, change).await?;
+        let dialer = scene.edge.edge.dialer_into(&scene.tunnel.key).unwrap();
+        Some(Self {
+            name,
+            scene,
+            dialer,
+            features,
+        })
+    }
+
+    async fn open(&self, echo: &Echoing, idle: Duration) -> Box<dyn PrivateDatagrams> {
+        within("a session", self.dialer.udp(echo.address, idle))
             .await
             .unwrap()
-            .local_addr()
-            .unwrap();
-        let PrivateDialError::Refused(words) = stage.dial(&free.to_string()).error().await else {
-            panic!("another reason")
-        };
-        if protocol == Protocol::Quic {
-            assert!(words.contains("refused"), "{words}");
-        }
+    }
+
+    /// A further connector of the tunnel.
+    async fn replica(&self) -> Cloudflared {
+        let binary = adit_testing::cloudflared::binary().unwrap();
+        let edge = self.scene.edge.edge.addresses().connectors;
+        let token = &self.scene.tunnel.token;
+        let options = adit_testing::cloudflared::Options::new(&binary, edge, &self.scene.edge.ca, token);
+        let options = options.serving(&self.scene.origin.url()).run_with(self.features);
+        Cloudflared::start_ready(&options, 4).await
     }
 }
 
+/// Says each datagram again, and from where it comes to it.
+struct Echoing {
+    address: SocketAddr,
+    _serving: JoinSet<()>,
+}
+
+impl Echoing {
+    /// `None` where the machine does not have the address.
+    async fn at(address: &str) -> Option<Self> {
+        let socket = UdpSocket::bind(address).await.ok()?;
+        let address = socket.local_addr().unwrap();
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let mut buffer = [0; 2048];
+            while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
+                let said = [&buffer[..length], format!(" from {}", from.port()).as_bytes()].concat();
+                let _ = socket.send_to(&said, from).await;
+            }
+        });
+        Some(Self {
+            address,
+            _serving: serving,
+        })
+    }
+
+    async fn start() -> Self {
+        Self::at("127.0.0.1:0").await.unwrap()
+    }
+}
+
+/// What the origin says, and the port that the connector asks from.
+async fn exchange(flow: &dyn PrivateDatagrams, text: &'static str) -> (String, u16) {
+    let answer = ask(flow, Bytes::from_static(text.as_bytes())).await;
+    let answer = String::from_utf8(answer.to_vec()).unwrap();
+    let (said, port) = answer.rsplit_once(" from ").unwrap();
+    (said.to_owned(), port.parse().unwrap())
+}
+
+/// Sends until an answer comes that begins alike: datagrams get lost, and answers come late.
+async fn ask(flow: &dyn PrivateDatagrams, question: Bytes) -> Bytes {
+    within("an answer", async {
+        loop {
+            flow.send(question.clone());
+            let next = tokio::time::timeout(Duration::from_millis(500), flow.receive());
+            if let Ok(answer) = next.await {
+                let answer = answer.unwrap();
+                if answer.starts_with(&question) {
+                    return answer;
+                }
+            }
+        }
+    })
+    .await
+}
+
+async fn datagrams_pass_both_ways(stock: Stock) {
+    let origin = Echoing::start().await;
+    let one = stock.open(&origin, LONG).await;
+    let other = stock.open(&origin, LONG).await;
+    let (said, port) = exchange(&*one, "one").await;
+    assert_eq!(said, "one");
+    let (said, others_port) = exchange(&*other, "other").await;
+    assert_eq!(said, "other");
+    assert_ne!(port, others_port, "each session has a socket of its own");
+    let large = Bytes::from(vec![b'x'; 1200]);
+    assert!(one.max_bytes() >= 1200, "{}", one.max_bytes());
+    // The connector's path may not have been probed for packets of this size yet.
+    let answer = ask(&*one, large.clone()).await;
+    assert!(answer.starts_with(&large));
+    // What the edge does not say does not come: nothing listens there.
+    let closed = Echoing::start().await.address;
+    let nobody = within("a session", stock.dialer.udp(closed, LONG)).await;
+    nobody.unwrap().send(Bytes::from_static(b"hello"));
+    assert_eq!(exchange(&*one, "still").await.0, "still");
+}
+
+async fn an_ipv6_origin_is_reached(stock: Stock) {
+    let Some(origin) = Echoing::at("[::1]:0").await else {
+        return skip(stock.name, "no IPv6 on loopback");
+    };
+    let flow = stock.open(&origin, LONG).await;
+    assert_eq!(exchange(&*flow, "six").await.0, "six");
+}
+
+async fn a_session_that_was_silent_is_gone_at_the_connector_too(stock: Stock) {
+    let origin = Echoing::start().await;
+    let flow = stock.open(&origin, Duration::from_secs(1)).await;
+    exchange(&*flow, "question").await;
+    assert_eq!(received(&*flow).await, None, "after a second");
+    // A further session is another one.
+    let next = stock.open(&origin, LONG).await;
+    exchange(&*next, "question").await;
+}
+
+async fn a_session_moves_to_another_replica(stock: Stock) {
+    let origin = Echoing::start().await;
+    let flow = stock.open(&origin, LONG).await;
+    let (_, port) = exchange(&*flow, "before").await;
+    let replica = stock.replica().await;
+    let Stock { scene, dialer, .. } = stock;
+    let StockScene {
+        connector,
+        edge,
+        tunnel,
+        ..
+    } = scene;
+    drop(connector);
+    // Its connections fall silent: the flow goes where one answers.
+    let (said, later_port) = exchange(&*flow, "after").await;
+    assert_eq!(said, "after");
+    assert_ne!(port, later_port, "another process has another socket");
+    drop((replica, dialer, edge, tunnel));
+}
+
+/// Point 20: on another connection of the same process a session of version 3 keeps its socket.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connector_at_its_flow_limit_says_so() {
-    for protocol in Protocol::ALL {
-        let stage = Stage::new(protocol).await;
-        let test = "a_connector_at_its_flow_limit_says_so";
-        let Some(_connector) = connector(test, &stage, &["--max-active-flows", "1"]).await else {
+async fn a_session_of_version_3_keeps_its_socket_when_its_connection_goes() {
+    let name = "stock::a_session_of_version_3_keeps_its_socket_when_its_connection_goes";
+    let Some(stock) = Stock::new(name, V3, &[]).await else {
+        return;
+    };
+    let origin = Echoing::start().await;
+    // Several, so that each connection has some.
+    let mut flows = Vec::new();
+    for _ in 0..16 {
+        let flow = stock.open(&origin, LONG).await;
+        let (_, port) = exchange(&*flow, "before").await;
+        flows.push((flow, port));
+    }
+    let moved = || counted("adit_private_sessions_moved_total", "");
+    let before = moved();
+    for index in 0..3 {
+        replace(&stock, index).await;
+        for (flow, port) in &flows {
+            let (said, later_port) = exchange(&**flow, "after").await;
+            assert_eq!((said.as_str(), later_port), ("after", *port));
+        }
+        if moved() > before {
+            return;
+        }
+    }
+    panic!("no session was on any of three connections");
+}
+
+/// Takes the place of one of the connector's connections for a moment.
+async fn replace(stock: &Stock, index: u8) {
+    let scene = &stock.scene;
+    let connector = scene
+        .edge
+        .store
+        .events
+        .lock()
+        .iter()
+        .find_map(|event| match event {
+            PresenceEvent::Opened(opened) => Some(opened.connector.id),
+            _ => None,
+        });
+    let mut request = registration(&scene.tunnel.key, &scene.tunnel.secret);
+    request.client.id = connector.unwrap();
+    request.index = ConnectionIndex(index);
+    let edge = scene.edge.edge.addresses().connectors;
+    let link = ScriptedConnector::dial(edge, &scene.anchors, Protocol::Quic).await;
+    link.register(speaking_v3(request)).await.unwrap().unwrap();
+}
+
+/// Point 23: the limit of a stock connector.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_connectors_flow_limit_reaches_the_user() {
+    for (version, features) in [("v2", V2), ("v3", V3)] {
+        let name = "stock::the_connectors_flow_limit_reaches_the_user";
+        let limit = &["--max-active-flows", "1"];
+        let Some(stock) = Stock::new(name, features, limit).await else {
             return;
         };
-        let (address, _serving) = service().await;
-        let first = stage.dial(&address.to_string()).outcome().await.unwrap();
-        let error = stage.dial(&address.to_string()).error().await;
-        assert_eq!(
-            error,
-            PrivateDialError::TooMany("the connector has as many as it may")
+        let origin = Echoing::start().await;
+        let flow = stock.open(&origin, LONG).await;
+        exchange(&*flow, "first").await;
+        let second = within("a refusal", stock.dialer.udp(origin.address, LONG)).await;
+        let refused = second.err().unwrap();
+        assert!(
+            matches!(refused, PrivateDialError::TooMany(_)),
+            "{version}: {refused}"
         );
-        drop(first);
+        assert_eq!(exchange(&*flow, "still").await.0, "still", "{version}");
     }
 }
 
-/// A resolver that knows one address of every name.
-async fn resolver() -> (SocketAddr, JoinSet<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut serving = JoinSet::new();
-    serving.spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            drop(answer(&mut client).await);
-        }
-    });
-    (address, serving)
-}
-
-async fn answer(client: &mut TcpStream) -> std::io::Result<()> {
-    let length = client.read_u16().await?;
-    let mut message = vec![0; usize::from(length)];
-    client.read_exact(&mut message).await?;
-    let is_v4 = message[message.len() - 3] == 1;
-    message[2..4].copy_from_slice(&[0x81, 0x80]);
-    if is_v4 {
-        message[7] = 1;
-        message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
+async fn an_echo_comes_back(stock: Stock) {
+    if !may_ping() {
+        return skip(stock.name, "net.ipv4.ping_group_range leaves this process out");
     }
-    client.write_u16(u16::try_from(message.len()).unwrap()).await?;
-    client.write_all(&message).await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_private_host_name_is_reached_through_the_connectors_resolver() {
-    for protocol in Protocol::ALL {
-        let stage = Stage::new(protocol).await;
-        stage.lead_host("db.corp.internal").await;
-        let (resolver, _resolving) = resolver().await;
-        let test = "a_private_host_name_is_reached_through_the_connectors_resolver";
-        let flags = ["--dns-resolver-addrs", &resolver.to_string()];
-        let Some(_connector) = connector(test, &stage, &flags).await else {
-            return;
+    let mut targets = vec!["127.0.0.1:0"];
+    if Echoing::at("[::1]:0").await.is_some() {
+        targets.push("[::1]:0");
+    }
+    for to in targets {
+        let pings = stock.dialer.icmp(to.parse().unwrap()).await.unwrap();
+        let echo = |sequence| Echo {
+            sequence,
+            payload: Bytes::from_static(b"0123456789abcdef"),
         };
-        let (address, _serving) = service().await;
-        let (mut client, _) = login(stage.proxy(), "", TOKEN).await;
-        client
-            .write_all(&named_request("db.corp.internal", address.port()))
-            .await
-            .unwrap();
-        assert_eq!(reply(&mut client).await.0, 0, "{protocol}");
-        client.write_all(b"go!!").await.unwrap();
-        let mut answer = Vec::new();
-        within("the download", client.read_to_end(&mut answer))
-            .await
-            .unwrap();
-        assert_eq!(answer.len(), LARGE);
+        assert!(pings.send(echo(1), 64));
+        let answer = within("a reply", pings.receive()).await.unwrap();
+        assert_eq!(answer, EchoAnswer::Reply(echo(1)), "{to}");
+        // The connector is the first router, and its TTL is used up there.
+        assert!(pings.send(echo(2), 1));
+        match within("time exceeded", pings.receive()).await.unwrap() {
+            EchoAnswer::TimeExceeded { sequence, .. } => assert_eq!(sequence, 2, "{to}"),
+            EchoAnswer::Reply(echo) => panic!("{to}: {echo:?}"),
+        }
+    }
+}
+
+/// Whether this process, and a connector that it starts, may open sockets for echoes.
+fn may_ping() -> bool {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ping_group_range").unwrap_or_default();
+    let mut ends = range.split_whitespace().map(|end| end.parse::<u32>().ok());
+    let group = rustix::process::getegid().as_raw();
+    match (ends.next().flatten(), ends.next().flatten()) {
+        (Some(first), Some(last)) => (first..=last).contains(&group),
+        _ => false,
     }
 }

@@ -24,8 +24,9 @@ use adit_core::port::{
     AccessLog, Ask, Change, ChangeNumber, Changes, CloseReason, Directory, HostRoute, Presence,
     PresenceEvent, Question, ServedRequest, Snapshot, StoreError, TunnelEntry,
 };
+use adit_core::sessions::FlowLimits;
 use adit_edge::{
-    Edge, EdgeConfig, PrivateLimits, PublicLimits,
+    Edge, EdgeConfig, ManagementConfig, PrivateLimits, PublicLimits,
     certificates::{Authority, LeafKey},
 };
 use adit_model::{
@@ -34,7 +35,10 @@ use adit_model::{
 };
 use adit_net::quic::QuicKeys;
 use adit_testing::wait_for;
-use adit_wire::TunnelToken;
+use adit_wire::{
+    TunnelToken,
+    management_token::{ManagementKey, ManagementKeys},
+};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use tempfile::TempDir;
@@ -43,6 +47,8 @@ use tokio::sync::watch;
 /// The host name of most tests' tunnel.
 pub(crate) const HOST: &str = "shop.adit.localhost";
 pub(crate) const DOMAIN: &str = "adit.localhost";
+/// Where Adit's own web pages come from.
+pub(crate) const DASHBOARD: &str = "http://127.0.0.1:8787";
 
 /// Where no line is kept.
 struct NoLog;
@@ -107,6 +113,8 @@ pub(crate) struct TestEdge {
     pub(crate) edge: Edge,
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) ca: PathBuf,
+    /// Sign management tokens.
+    pub(crate) keys: ManagementKeys,
     _dir: TempDir,
 }
 
@@ -166,6 +174,7 @@ impl TestEdge {
             configurations: Mutex::default(),
             configurations_read: AtomicUsize::new(0),
         });
+        let keys = ManagementKeys::new(ManagementKey::generate(1).unwrap().0, None);
         let any = "127.0.0.1:0".parse().unwrap();
         let mut config = EdgeConfig {
             node: NodeId::random(),
@@ -175,12 +184,17 @@ impl TestEdge {
             http: Some(any),
             https: Some(any),
             private_proxy: Some(any),
+            datagram_flows: FlowLimits::default(),
             limits: PublicLimits::default(),
             private: PrivateLimits::default(),
             access_log: Arc::new(NoLog),
             certificates: None,
             memory_budget: 1 << 30,
             relieve_memory: || {},
+            management: ManagementConfig {
+                verifier: keys.verifier(),
+                origins: vec![DASHBOARD.to_owned()],
+            },
             quic_keys: QuicKeys::generate().unwrap(),
             authority: Arc::new(authority),
             leaf_key: Arc::new(leaf_key),
@@ -193,6 +207,7 @@ impl TestEdge {
             edge,
             store,
             ca,
+            keys,
             _dir: dir,
         }
     }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use quinn::{Connection, FrameStats, VarInt};
 
-use super::{CloseCause, RecvStream, SendStream};
+use super::{CloseCause, DatagramRefused, RecvStream, SendStream};
 
 /// A QUIC connection between connector and edge. Clones are handles to the same connection; it closes with code 0
 /// when the last handle and the last stream are dropped.
@@ -129,6 +129,37 @@ impl QuicConnection {
     /// When it is larger than [`QuicConnection::max_datagram_bytes`], or the connection is closed.
     pub fn send_datagram(&self, datagram: Bytes) -> io::Result<()> {
         self.connection.send_datagram(datagram).map_err(io::Error::other)
+    }
+
+    /// Sends one unreliable datagram if there is room for it; those that wait stay.
+    ///
+    /// # Errors
+    /// See [`DatagramRefused`]; the datagram is dropped then.
+    pub fn offer_datagram(&self, datagram: Bytes) -> Result<(), DatagramRefused> {
+        // Polled once: what would have to wait is not sent.
+        let sent = pin!(self.connection.send_datagram_wait(datagram));
+        match sent.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(sent) => Ok(sent?),
+            Poll::Pending => Err(DatagramRefused::Full),
+        }
+    }
+
+    /// Waits for the peer's next datagram. Those that nobody takes are kept up to 256 KiB, the newest of them. Cancel
+    /// safe.
+    ///
+    /// # Errors
+    /// The cause, once the connection is closed and its last datagram has been taken.
+    pub async fn receive_datagram(&self) -> Result<Bytes, CloseCause> {
+        Ok(self.connection.read_datagram().await?)
+    }
+
+    /// The peer's next datagram, if one has come.
+    #[must_use]
+    pub fn try_receive_datagram(&self) -> Option<Bytes> {
+        match pin!(self.connection.read_datagram()).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(datagram) => datagram.ok(),
+            Poll::Pending => None,
+        }
     }
 
     /// The largest datagram that the path and the peer take now; `None` if the peer takes none.

@@ -3,6 +3,7 @@
 
 mod h2;
 mod quic_connections;
+mod quic_datagrams;
 mod quic_packets;
 mod quic_streams;
 mod support;

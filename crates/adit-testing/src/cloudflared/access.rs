@@ -13,12 +13,12 @@ use tokio::{
 use super::clean_command;
 use crate::process::Process;
 
-/// A running `cloudflared access`. Dropping it kills it.
+/// A running `cloudflared access` or `tail`. Dropping it kills it.
 #[derive(Debug)]
 pub struct Access {
     /// Its process.
     pub process: Process,
-    _home: TempDir,
+    pub(super) _home: TempDir,
 }
 
 /// Starts `access tcp`, which listens at the address that is returned and carries each client that comes there to

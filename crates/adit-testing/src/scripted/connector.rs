@@ -1,6 +1,7 @@
 //! A connector that does what a test says, on either transport.
 
 mod calls;
+mod datagrams;
 mod exchange;
 mod goaways;
 mod http2;
@@ -26,6 +27,7 @@ use tokio::{
 };
 
 pub use calls::{Called, Offer, Waiting};
+pub use datagrams::{AskedSession, speaking_v3};
 pub use exchange::{AnswerBody, Asked, AskedBody};
 
 use self::calls::LANES;

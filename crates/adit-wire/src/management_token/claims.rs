@@ -124,6 +124,9 @@ pub(super) struct WireClaims {
     res: Vec<String>,
     iat: u64,
     exp: u64,
+    /// Adit sets none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) nbf: Option<u64>,
     pub(super) iss: String,
 }
 
@@ -144,6 +147,7 @@ impl From<&ManagementClaims> for WireClaims {
             res: claims.resources.iter().map(ToString::to_string).collect(),
             iat: seconds(claims.issued_at),
             exp: seconds(claims.expires_at),
+            nbf: None,
             iss: ISSUER.to_owned(),
         }
     }

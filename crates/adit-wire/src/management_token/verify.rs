@@ -69,15 +69,29 @@ impl ManagementVerifier {
         wanted: ManagementResource,
         now: Timestamp,
     ) -> Result<ManagementClaims, ManagementTokenError> {
-        let claims = self.genuine(token, now)?;
-        in_time(&claims, now)?;
+        let claims = self.read(token, now)?;
         if !claims.allow(wanted) {
             return Err(ManagementTokenError::WrongResource);
         }
         Ok(claims)
     }
 
-    fn genuine(&self, token: &str, now: Timestamp) -> Result<ManagementClaims, ManagementTokenError> {
+    /// What a token says, if it is genuine and holds at `now`, whatever it opens.
+    ///
+    /// # Errors
+    /// As [`ManagementVerifier::verify`].
+    pub fn read(&self, token: &str, now: Timestamp) -> Result<ManagementClaims, ManagementTokenError> {
+        let (claims, not_before) = self.genuine(token, now)?;
+        in_time(&claims, not_before, now)?;
+        Ok(claims)
+    }
+
+    /// The claims, and from when on they hold if they say so: seconds since 1970.
+    fn genuine(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<(ManagementClaims, Option<u64>), ManagementTokenError> {
         if token.len() > MAX_BYTES {
             return Err(ManagementTokenError::Malformed);
         }
@@ -109,11 +123,17 @@ impl ManagementVerifier {
         if wire.iss != ISSUER {
             return Err(ManagementTokenError::ForeignIssuer);
         }
-        wire.read().ok_or(ManagementTokenError::Malformed)
+        let not_before = wire.nbf;
+        let claims = wire.read().ok_or(ManagementTokenError::Malformed)?;
+        Ok((claims, not_before))
     }
 }
 
-fn in_time(claims: &ManagementClaims, now: Timestamp) -> Result<(), ManagementTokenError> {
+fn in_time(
+    claims: &ManagementClaims,
+    not_before: Option<u64>,
+    now: Timestamp,
+) -> Result<(), ManagementTokenError> {
     let (now, issued, expires) = (
         seconds(now),
         seconds(claims.issued_at),
@@ -122,7 +142,8 @@ fn in_time(claims: &ManagementClaims, now: Timestamp) -> Result<(), ManagementTo
     let lifetime = expires
         .checked_sub(issued)
         .ok_or(ManagementTokenError::BadTimes)?;
-    if issued > now.saturating_add(CLOCK_SKEW.as_secs()) || lifetime > LIFETIME.as_secs() {
+    let begins = not_before.map_or(issued, |not_before| issued.max(not_before));
+    if begins > now.saturating_add(CLOCK_SKEW.as_secs()) || lifetime > LIFETIME.as_secs() {
         Err(ManagementTokenError::BadTimes)
     } else if now >= expires {
         Err(ManagementTokenError::Expired)

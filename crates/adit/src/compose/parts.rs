@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use adit_api::{ApiState, Limits, QuickTunnelService};
 use adit_core::{port::Catalog, quick_tunnel::Lifetimes, reserved_hosts::ReservedHosts};
-use adit_edge::{Edge, EdgeConfig, PrivateLimits, PublicLimits};
+use adit_edge::{Edge, EdgeConfig, ManagementConfig, PrivateLimits, PublicLimits};
 use adit_model::AccountId;
 use adit_store::{ApiTokenValue, BootstrapOutcome, Retention, Store, StoreOptions, UserKey};
 use adit_wire::OriginCertificate;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Plan,
     announce::Facts,
+    dashboard,
     demo::{self, Demo},
     keys::Keys,
     memory, metrics_listener,
@@ -145,6 +146,7 @@ async fn assemble(
         http: Some(settings.http_listen),
         https: Some(settings.https_listen),
         private_proxy: settings.private_proxy_listen,
+        datagram_flows: adit_core::sessions::FlowLimits::default(),
         limits: public_limits(settings)?,
         private: PrivateLimits {
             allow: settings.private_allow.clone(),
@@ -157,6 +159,10 @@ async fn assemble(
             .edge_memory_budget
             .map_or_else(memory::quarter, |size| size.0),
         relieve_memory: crate::allocator::give_back,
+        management: ManagementConfig {
+            verifier: keys.management.verifier(),
+            origins: dashboard::origins(settings, &api)?,
+        },
         quic_keys: keys.quic,
         authority: Arc::clone(&authority),
         leaf_key: Arc::new(keys.leaf),

@@ -10,7 +10,8 @@ use rustls_platform_verifier::Verifier;
 
 use super::RestError;
 
-pub(super) fn connector(ca: Option<&Path>) -> Result<HttpsConnector<HttpConnector>, RestError> {
+/// What a client that speaks TLS needs; `ca` adds roots.
+pub(crate) fn client_config(ca: Option<&Path>) -> Result<ClientConfig, RestError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let failed = |error: rustls::Error| RestError::Roots {
         path: None,
@@ -18,15 +19,18 @@ pub(super) fn connector(ca: Option<&Path>) -> Result<HttpsConnector<HttpConnecto
     };
     let extra = ca.map(certificates).transpose()?.unwrap_or_default();
     let verifier = Verifier::new_with_extra_roots(extra, Arc::clone(&provider)).map_err(failed)?;
-    let config = ClientConfig::builder_with_provider(provider)
+    Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(failed)?
         // The platform's own verifier with more roots: nothing is skipped.
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
+        .with_no_client_auth())
+}
+
+pub(super) fn connector(ca: Option<&Path>) -> Result<HttpsConnector<HttpConnector>, RestError> {
     Ok(HttpsConnectorBuilder::new()
-        .with_tls_config(config)
+        .with_tls_config(client_config(ca)?)
         .https_or_http()
         .enable_http1()
         .enable_http2()

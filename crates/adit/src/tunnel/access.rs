@@ -6,11 +6,11 @@ use std::{
 };
 
 use adit_model::TunnelId;
-use adit_wire::{CredentialsFile, OriginCertificate};
+use adit_wire::{CredentialsFile, OriginCertificate, management_token::ManagementResource};
 
 use super::{
     objects::Tunnel,
-    options::{TunnelOptions, set},
+    options::{TunnelOptions, path, set},
 };
 use crate::{
     failure::Failure,
@@ -27,8 +27,22 @@ const DIRECTORIES: [&str; 5] = [
     "/usr/local/etc/cloudflared",
 ];
 
+/// How commands beside `tunnel` are told of API and login: with the flags and variables that `tunnel` has for them.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct AccessOptions {
+    /// The API's URL, ending in /client/v4
+    #[arg(long, value_name = "URL", env = "TUNNEL_API_URL", hide_env_values = true)]
+    pub(crate) api_url: Option<String>,
+    /// The certificate of a login (cert.pem)
+    #[arg(long, value_name = "FILE", env = "TUNNEL_ORIGIN_CERT", hide_env_values = true, value_parser = path())]
+    pub(crate) origincert: Option<PathBuf>,
+    /// A CA that may have signed certificates, beside the system's
+    #[arg(long, value_name = "FILE", env = "TUNNEL_CACERT", hide_env_values = true, value_parser = path())]
+    pub(crate) cacert: Option<PathBuf>,
+}
+
 /// An API with a login.
-pub(super) struct Access {
+pub(crate) struct Access {
     pub(super) rest: Rest,
     pub(super) login: OriginCertificate,
     /// Where the login was found; credentials files lie beside it.
@@ -43,7 +57,21 @@ impl Access {
     /// # Errors
     /// Says what to set.
     pub(super) fn open(options: &TunnelOptions, personality: Personality) -> Result<Self, Failure> {
-        let (login, login_path) = read_login(options)?;
+        let sources = AccessOptions {
+            api_url: options.api_url.clone(),
+            origincert: options.origincert.clone(),
+            cacert: options.cacert.clone(),
+        };
+        Ok(Self {
+            credentials_file: set(options.credentials_file.as_ref()).cloned(),
+            page_size: options.max_fetch_size,
+            ..Self::from(&sources, personality)?
+        })
+    }
+
+    /// As [`Access::open`], for commands beside `tunnel`.
+    pub(crate) fn from(options: &AccessOptions, personality: Personality) -> Result<Self, Failure> {
+        let (login, login_path) = read_login(options.origincert.as_ref())?;
         let base = match (
             options.api_url.as_deref().filter(|url| !url.is_empty()),
             personality,
@@ -67,9 +95,21 @@ impl Access {
             rest,
             login,
             login_path,
-            credentials_file: set(options.credentials_file.as_ref()).cloned(),
-            page_size: options.max_fetch_size,
+            credentials_file: None,
+            page_size: None,
         })
+    }
+
+    /// A management token for a tunnel, that opens this. A credential.
+    pub(crate) async fn management_token(
+        &self,
+        tunnel: TunnelId,
+        resource: ManagementResource,
+    ) -> Result<String, Failure> {
+        let target = self.tunnels(&format!("/{tunnel}/management/{resource}"));
+        let doing = format!("get a management token for tunnel {tunnel}");
+        let token = self.rest.post(target).await;
+        token.map_err(|error| error.while_to(&doing))
     }
 
     /// The tunnels of the account, or one of them, or what is below one.
@@ -82,6 +122,11 @@ impl Access {
         Target::new(format!("/accounts/{}/adit{below}", self.login.account))
     }
 
+    /// How much a page of a list holds, if it was said.
+    pub(super) const fn page_size(&self) -> Option<u32> {
+        self.page_size
+    }
+
     /// Every tunnel that a target lists.
     pub(super) async fn list(&self, target: &Target) -> Result<Vec<Tunnel>, RestError> {
         self.rest.list(target, self.page_size).await
@@ -91,7 +136,7 @@ impl Access {
     ///
     /// # Errors
     /// If no live tunnel has that name, or the API cannot be asked.
-    pub(super) async fn find(&self, word: &str) -> Result<TunnelId, Failure> {
+    pub(crate) async fn find(&self, word: &str) -> Result<TunnelId, Failure> {
         if let Ok(id) = word.parse() {
             return Ok(id);
         }
@@ -122,8 +167,8 @@ impl Access {
     }
 }
 
-fn read_login(options: &TunnelOptions) -> Result<(OriginCertificate, PathBuf), Failure> {
-    let found = set(options.origincert.as_ref()).cloned().or_else(|| {
+fn read_login(origincert: Option<&PathBuf>) -> Result<(OriginCertificate, PathBuf), Failure> {
+    let found = set(origincert).cloned().or_else(|| {
         directories()
             .into_iter()
             .map(|dir| dir.join("cert.pem"))

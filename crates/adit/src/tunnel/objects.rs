@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// What stands for "never" in a printed object.
-const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
+pub(super) const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
 /// A tunnel.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -97,7 +97,7 @@ impl Tunnel {
     }
 }
 
-fn or_zero_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(super) fn or_zero_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let time = Option::<String>::deserialize(deserializer)?;
     Ok(time.unwrap_or_else(|| ZERO_TIME.to_owned()))
 }

@@ -38,6 +38,9 @@ pub(crate) struct TunnelOptions {
     /// The tunnel's credentials file, to read or to write
     #[arg(long, alias = "cred-file", global = true, value_name = "FILE", env = "TUNNEL_CRED_FILE", hide_env_values = true, value_parser = path())]
     pub(super) credentials_file: Option<PathBuf>,
+    /// The connector's configuration file, for `ingress`
+    #[arg(long, global = true, hide = true, value_name = "FILE", value_parser = path())]
+    pub(super) config: Option<PathBuf>,
     /// json for programs; with `run`, how log lines are written (default, json)
     #[arg(long, short, global = true, value_name = "FORMAT")]
     pub(super) output: Option<String>,
@@ -128,6 +131,15 @@ pub(crate) struct TunnelOptions {
 }
 
 impl TunnelOptions {
+    /// # Errors
+    /// If a configuration file is named to a command that would go by its flags.
+    pub(super) fn refuse_config(&self) -> Result<(), crate::failure::Failure> {
+        match set(self.config.as_ref()) {
+            Some(_) => Err(crate::failure::Failure::not_in_this_version("--config")),
+            None => Ok(()),
+        }
+    }
+
     /// How log lines are written, by flag or variable.
     pub(super) fn log_format(&self) -> Option<&str> {
         self.output.as_deref().or(self.log_output.as_deref())
@@ -167,12 +179,12 @@ pub(super) enum ResultFormat {
 }
 
 /// An empty variable stands for no path; who uses the path leaves empty ones out.
-pub(super) fn path() -> impl TypedValueParser<Value = PathBuf> {
+pub(crate) fn path() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// A path that is set and not empty.
-pub(super) fn set(path: Option<&PathBuf>) -> Option<&PathBuf> {
+pub(crate) fn set(path: Option<&PathBuf>) -> Option<&PathBuf> {
     path.filter(|path| !path.as_os_str().is_empty())
 }
 

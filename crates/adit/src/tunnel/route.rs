@@ -1,13 +1,13 @@
-//! `tunnel route dns TUNNEL HOSTNAME`
+//! `tunnel route …`: what leads to a tunnel.
+
+mod dns;
+mod ip;
+mod lb;
 
 use std::ffi::OsString;
 
-use http::Method;
-use serde::Deserialize;
-use serde_json::json;
-
-use super::{access::Access, options::TunnelOptions, render};
-use crate::{failure::Failure, personality::Personality, rest::Target};
+use super::options::TunnelOptions;
+use crate::{failure::Failure, personality::Personality};
 
 #[derive(Debug, clap::Args)]
 #[command(disable_help_subcommand = true)]
@@ -19,28 +19,13 @@ pub(super) struct Route {
 #[derive(Debug, clap::Subcommand)]
 enum RouteCommand {
     /// Make a CNAME record that points to the tunnel
-    Dns(Dns),
+    Dns(dns::Dns),
+    /// Let a load balancer's pool use the tunnel; make both if they are missing
+    Lb(lb::Lb),
+    /// Private networks that a tunnel leads to
+    Ip(ip::Ip),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
-}
-
-#[derive(Debug, clap::Args)]
-struct Dns {
-    /// The tunnel's name or id
-    #[arg(value_name = "TUNNEL")]
-    tunnel: String,
-    /// The host name, whole or relative to the zone
-    #[arg(value_name = "HOSTNAME")]
-    hostname: String,
-    /// Replace a record that is already there
-    #[arg(long, short = 'f', env = "TUNNEL_FORCE_PROVISIONING_DNS", hide_env_values = true, value_parser = clap::builder::BoolishValueParser::new())]
-    overwrite_dns: bool,
-}
-
-#[derive(Deserialize)]
-struct Outcome {
-    cname: String,
-    name: String,
 }
 
 pub(super) async fn run(
@@ -48,71 +33,17 @@ pub(super) async fn run(
     options: &TunnelOptions,
     personality: Personality,
 ) -> Result<(), Failure> {
-    let command = match &route.command {
-        RouteCommand::Dns(command) => command,
+    match &route.command {
+        RouteCommand::Dns(command) => dns::run(command, options, personality).await,
+        RouteCommand::Lb(command) => lb::run(command, options, personality).await,
+        RouteCommand::Ip(command) => ip::run(command, options, personality).await,
         RouteCommand::Other(words) => {
             let word = words
                 .first()
                 .map(|word| word.to_string_lossy())
                 .unwrap_or_default();
-            return Err(match word.as_ref() {
-                "ip" | "lb" => Failure::not_in_this_version(format!("`tunnel route {word}`")),
-                _ => {
-                    Failure::usage(format!("`tunnel route` has no command {word:?}")).hint("tunnel route dns")
-                }
-            });
-        }
-    };
-    let access = Access::open(options, personality)?;
-    let id = access.find(&command.tunnel).await?;
-    if !is_record_name(&command.hostname) {
-        return Err(Failure::because(format!(
-            "{} is not a host name",
-            command.hostname
-        )));
-    }
-    let doing = format!("route {} to tunnel {:?}", command.hostname, command.tunnel);
-    let target = Target::new(format!("/zones/{}/tunnels/{id}/routes", access.login.zone));
-    let body = json!({"type": "dns", "user_hostname": command.hostname, "overwrite_existing": command.overwrite_dns});
-    let outcome: Outcome = access
-        .rest
-        .send(Method::PUT, target, &body)
-        .await
-        .map_err(|error| error.while_to(&doing))?;
-    let name = &outcome.name;
-    let message = match outcome.cname.as_str() {
-        "new" => format!("CNAME {name} added; it routes to this tunnel"),
-        "updated" => format!("CNAME {name} changed; it routes to this tunnel now"),
-        "unchanged" => format!("CNAME {name} routes to this tunnel already"),
-        other => {
-            return Err(Failure::because(format!(
-                "the API answered {other:?}, which no route can be"
-            )));
-        }
-    };
-    render::log_line(&message, Some(&id.to_string()));
-    Ok(())
-}
-
-/// What the stock client lets through: letters, digits, `-`, `_`, `.` and `*`, not beginning with a dash or a dot.
-fn is_record_name(name: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    let first = |byte: u8| byte.is_ascii_alphanumeric() || b"*_".contains(&byte);
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(first) && bytes.all(inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_name_may_be_relative_or_a_wildcard() {
-        for good in ["shop", "shop.adit.localhost", "*.adit.localhost", "_acme", "a-b"] {
-            assert!(is_record_name(good), "{good}");
-        }
-        for bad in ["", "bad host", "-a", ".a", "a/b", "a*", "ü"] {
-            assert!(!is_record_name(bad), "{bad}");
+            Err(Failure::usage(format!("`tunnel route` has no command {word:?}"))
+                .hint("tunnel route dns, lb or ip"))
         }
     }
 }

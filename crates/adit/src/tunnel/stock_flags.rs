@@ -74,7 +74,6 @@ const LATER_SWITCHES: &[Flag] = &[
 ];
 
 const LATER_VALUES: &[Flag] = &[
-    Flag("config", "", ""),
     Flag("logfile", "", "TUNNEL_LOGFILE"),
     Flag("log-directory", "", "TUNNEL_LOGDIRECTORY"),
     Flag("region", "", "TUNNEL_REGION"),

@@ -16,7 +16,7 @@ async fn wrong_usage_exits_2_and_speaks_on_stderr() {
         vec!["bogus"],
         vec!["tunnel"],
         vec!["tunnel", "bogus"],
-        vec!["tunnel", "vnet", "list"],
+        vec!["tunnel", "diag"],
         vec!["tunnel", "--http2-origin", "list"],
     ] {
         let outcome = run(&[], &args).await;

@@ -59,12 +59,17 @@ impl RecordingApi {
 
     /// Runs `adit tunnel …` against it.
     pub(crate) async fn tunnel(&self, args: &[&str]) -> Outcome {
+        self.run(&[&["tunnel"], args].concat()).await
+    }
+
+    /// Runs a command against it.
+    pub(crate) async fn run(&self, args: &[&str]) -> Outcome {
         let cert = self.file("cert.pem").display().to_string();
         let variables = [
             ("TUNNEL_API_URL", self.url.as_str()),
             ("TUNNEL_ORIGIN_CERT", cert.as_str()),
         ];
-        run_in(self.home.path(), &variables, &[&["tunnel"], args].concat()).await
+        run_in(self.home.path(), &variables, args).await
     }
 
     /// What it was asked since the last call: method, path below the account, body.

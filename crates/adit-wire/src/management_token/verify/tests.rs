@@ -189,6 +189,13 @@ fn every_claim_is_needed_and_checked() {
     assert_eq!(check(&tunnel), Err(ManagementTokenError::Malformed));
     let later = signed(&keys, |claims| claims["res"] = json!(["later"]));
     assert_eq!(check(&later), Err(ManagementTokenError::WrongResource));
+    for (from, wanted) in [
+        (1_788_264_060_u64, Ok(())),
+        (1_788_264_061, Err(ManagementTokenError::BadTimes)),
+    ] {
+        let begins = signed(&keys, |claims| claims["nbf"] = from.into());
+        assert_eq!(check(&begins), wanted, "{from}");
+    }
     let backwards = signed(&keys, |claims| claims["exp"] = 1.into());
     assert_eq!(check(&backwards), Err(ManagementTokenError::BadTimes));
 }

@@ -2,45 +2,29 @@
 
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     time::{Duration, Instant},
 };
 
+use crate::client_address::network_of;
+
+/// Requests of one client within [`WINDOW`].
+const MOST: usize = 5;
 const WINDOW: Duration = Duration::from_secs(60);
 /// Clients that are remembered at once. Whoever comes beyond them waits: that many in a minute are no people.
 const MOST_CLIENTS: usize = 4096;
 
-/// Counts what each client does, such as asking: so many times within a minute.
+/// Counts requests: 5 within a minute for each client.
 ///
 /// A client is an IPv4 address or an IPv6 network of 64 bits, since whoever has one address of that has them all.
 /// Holds no clock. What it remembers is bounded: 4096 clients.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct RateLimit {
-    most: usize,
-    /// When each client asked, oldest first; never empty, never more than `most`.
+    /// When each client asked, oldest first; never empty, never more than [`MOST`].
     clients: BTreeMap<IpAddr, Vec<Instant>>,
 }
 
 impl RateLimit {
-    /// So many times a minute, at least once.
-    #[must_use]
-    pub fn new(most: usize) -> Self {
-        Self {
-            most: most.max(1),
-            clients: BTreeMap::new(),
-        }
-    }
-
-    /// Whether a client has done it as often as it may, without counting. One that is not remembered has not.
-    #[must_use]
-    pub fn is_reached(&self, address: IpAddr, now: Instant) -> bool {
-        let asked = self.clients.get(&client(address));
-        asked.is_some_and(|asked| {
-            let lately = |at: &&Instant| now.saturating_duration_since(**at) < WINDOW;
-            asked.iter().filter(lately).count() >= self.most
-        })
-    }
-
     /// Counts a request.
     ///
     /// # Errors
@@ -50,28 +34,18 @@ impl RateLimit {
             asked.retain(|at| now.saturating_duration_since(*at) < WINDOW);
             !asked.is_empty()
         });
-        let client = client(address);
+        let client = network_of(address);
         if self.clients.len() >= MOST_CLIENTS && !self.clients.contains_key(&client) {
             return Err(WINDOW);
         }
         let asked = self.clients.entry(client).or_default();
         match asked.first() {
-            Some(first) if asked.len() >= self.most => Err(WINDOW - now.saturating_duration_since(*first)),
+            Some(first) if asked.len() >= MOST => Err(WINDOW - now.saturating_duration_since(*first)),
             _ => {
                 asked.push(now);
                 Ok(())
             }
         }
-    }
-}
-
-fn client(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = address.to_bits() & (u128::MAX << 64);
-            Ipv6Addr::from_bits(network).into()
-        }
-        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -87,7 +61,7 @@ mod tests {
 
     #[test]
     fn the_sixth_request_of_a_minute_waits_for_the_first_to_be_forgotten() {
-        let (mut limit, start) = (RateLimit::new(5), Instant::now());
+        let (mut limit, start) = (RateLimit::default(), Instant::now());
         for second in 0..5 {
             let now = start + Duration::from_secs(second);
             assert_eq!(limit.admit(ip("192.0.2.1"), now), Ok(()));
@@ -104,22 +78,8 @@ mod tests {
     }
 
     #[test]
-    fn a_look_counts_nothing_and_forgets_after_a_minute() {
-        let (mut limit, start) = (RateLimit::new(2), Instant::now());
-        let client = ip("192.0.2.1");
-        for second in 0..2 {
-            let now = start + Duration::from_secs(second);
-            assert!(!limit.is_reached(client, now) && !limit.is_reached(client, now));
-            assert_eq!(limit.admit(client, now), Ok(()));
-        }
-        assert!(limit.is_reached(client, start + Duration::from_secs(59)));
-        assert!(!limit.is_reached(client, start + WINDOW));
-        assert!(!limit.is_reached(ip("192.0.2.2"), start));
-    }
-
-    #[test]
     fn a_network_of_64_bits_is_one_client_and_a_mapped_address_is_its_ipv4_one() {
-        let (mut limit, now) = (RateLimit::new(5), Instant::now());
+        let (mut limit, now) = (RateLimit::default(), Instant::now());
         for host in 1..=5 {
             assert_eq!(limit.admit(ip(&format!("2001:db8::{host}")), now), Ok(()));
         }
@@ -133,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let (mut limit, now) = (RateLimit::new(5), Instant::now());
+        let (mut limit, now) = (RateLimit::default(), Instant::now());
         for client in 0..4096_u32 {
             assert_eq!(limit.admit(IpAddr::V4(client.into()), now), Ok(()));
         }
@@ -145,7 +105,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_minute_has_more_than_five(gaps in prop::collection::vec(0u64..30, 1..60)) {
-            let (mut limit, mut now) = (RateLimit::new(5), Instant::now());
+            let (mut limit, mut now) = (RateLimit::default(), Instant::now());
             let mut admitted: Vec<Instant> = Vec::new();
             for gap in gaps {
                 now += Duration::from_secs(gap);
@@ -153,13 +113,13 @@ mod tests {
                     Ok(()) => admitted.push(now),
                     Err(wait) => {
                         prop_assert!(wait > Duration::ZERO && wait <= WINDOW);
-                        let mut then = RateLimit { most: 5, clients: limit.clients.clone() };
+                        let mut then = RateLimit { clients: limit.clients.clone() };
                         prop_assert_eq!(then.admit(ip("192.0.2.1"), now + wait), Ok(()));
                     }
                 }
             }
-            for window in admitted.windows(6) {
-                prop_assert!(window[5] - window[0] >= WINDOW);
+            for window in admitted.windows(MOST + 1) {
+                prop_assert!(window[MOST] - window[0] >= WINDOW);
             }
         }
     }
