@@ -161,7 +161,7 @@ async fn to_users(
 
 /// Calls `offer` for so long at a steady rate, or, if that is 0, as often as it takes one. Tells how many it took.
 async fn pace(rate: u64, window: Duration, mut offer: impl FnMut(u64) -> bool) -> u64 {
-    /// What is sent in one turn.
+    /// What is sent in one turn at most: what this task was late for is not sent all at once.
     const BURST: u64 = 32;
     /// How long a full path is left alone.
     const PAUSE: Duration = Duration::from_micros(200);
@@ -170,7 +170,7 @@ async fn pace(rate: u64, window: Duration, mut offer: impl FnMut(u64) -> bool) -
     while begun.elapsed() < window {
         let due = match rate {
             0 => tried + BURST,
-            rate => (begun.elapsed().as_secs_f64() * rate as f64) as u64,
+            rate => ((begun.elapsed().as_secs_f64() * rate as f64) as u64).min(tried + BURST),
         };
         let mut is_full = due == tried;
         while tried < due && !(is_full && rate == 0) {

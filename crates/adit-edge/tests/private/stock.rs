@@ -255,7 +255,9 @@ async fn replace(stock: &Stock, index: u8) {
         .iter()
         .find_map(|event| match event {
             PresenceEvent::Opened(opened) => Some(opened.connector.id),
-            _ => None,
+            PresenceEvent::Closed(_) | PresenceEvent::Configured(_) | PresenceEvent::LocallyConfigured(_) => {
+                None
+            }
         });
     let mut request = registration(&scene.tunnel.key, &scene.tunnel.secret);
     request.client.id = connector.unwrap();

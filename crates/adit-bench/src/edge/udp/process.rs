@@ -16,7 +16,7 @@ use adit_core::port::{
     StoreError, TunnelEntry,
 };
 use adit_edge::{
-    Edge, EdgeConfig, PublicLimits, TunnelDialer,
+    Edge, EdgeConfig, ManagementConfig, PrivateLimits, PublicLimits, TunnelDialer,
     certificates::{Authority, LeafKey},
 };
 use adit_model::{
@@ -24,7 +24,10 @@ use adit_model::{
     TunnelSecret,
 };
 use adit_net::{private::PrivateDatagrams, quic::QuicKeys, tls::TrustAnchors};
-use adit_wire::TunnelToken;
+use adit_wire::{
+    TunnelToken,
+    management_token::{ManagementKey, ManagementKeys},
+};
 use anyhow::{Context, bail};
 use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -102,6 +105,14 @@ impl Directory for OneTunnel {
         Ok((snapshot, ChangeNumber(1)))
     }
 
+    async fn remote_configuration(
+        &self,
+        _: TunnelKey,
+        _: ConfigVersion,
+    ) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
     async fn changes(&self, _: ChangeNumber) -> Result<Changes, StoreError> {
         std::future::pending().await
     }
@@ -167,11 +178,17 @@ fn config(authority: Authority, access_log: Arc<dyn AccessLog>) -> anyhow::Resul
         connectors: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         http: None,
         https: None,
+        private_proxy: None,
         datagram_flows: adit_core::sessions::FlowLimits::default(),
         limits: PublicLimits::default(),
+        private: PrivateLimits::default(),
         access_log,
         memory_budget: 4 << 30,
         relieve_memory: || {},
+        management: ManagementConfig {
+            verifier: ManagementKeys::new(ManagementKey::generate(1)?.0, []).verifier(),
+            origins: Vec::new(),
+        },
         quic_keys: QuicKeys::generate()?,
         certificates: None,
         authority: Arc::new(authority),
