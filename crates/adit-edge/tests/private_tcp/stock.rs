@@ -1,21 +1,22 @@
-//! Points 17 and 18 with unmodified cloudflared, for TCP, and private host names.
+//! Points 17, 18 and 23 with unmodified cloudflared, for TCP; private host names, and datagrams of a SOCKS client.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use adit_net::private::PrivateDialError;
 use adit_testing::{
     cloudflared::{self, Cloudflared, Options, Protocol},
     origin::pattern,
-    skip, within,
+    skip, wait_for, within,
 };
+use adit_wire::socks;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpStream, UdpSocket},
     task::JoinSet,
 };
 
 use crate::{
-    client::{login, named_request, reply},
+    client::{login, named_request, reply, request},
     stage::{Stage, TOKEN},
 };
 
@@ -177,4 +178,40 @@ async fn a_private_host_name_is_reached_through_the_connectors_resolver() {
             .unwrap();
         assert_eq!(answer.len(), LARGE);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn datagrams_go_both_ways_through_a_socks_client() {
+    let stage = Stage::new(Protocol::Quic).await;
+    let test = "datagrams_go_both_ways_through_a_socks_client";
+    let Some(_connector) = connector(test, &stage, &[]).await else {
+        return;
+    };
+    let echo = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = echo.local_addr().unwrap();
+    let mut echoing = JoinSet::new();
+    echoing.spawn(async move {
+        let mut buffer = [0; 2048];
+        while let Ok((length, from)) = echo.recv_from(&mut buffer).await {
+            echo.send_to(&buffer[..length], from).await.unwrap();
+        }
+    });
+    let (mut client, _) = login(stage.proxy(), "", TOKEN).await;
+    client
+        .write_all(&request(3, "0.0.0.0:0".parse().unwrap()))
+        .await
+        .unwrap();
+    let (code, way) = reply(&mut client).await;
+    assert_eq!(code, 0);
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    socket.connect(way).await.unwrap();
+    let datagram = socks::encode_datagram(address, b"question");
+    let mut buffer = [0; 2048];
+    // The first ones may be lost while the session is opened.
+    wait_for("an answer", async || {
+        socket.send(&datagram).await.unwrap();
+        let answer = tokio::time::timeout(Duration::from_millis(500), socket.recv(&mut buffer)).await;
+        matches!(answer, Ok(Ok(length)) if buffer[..length] == datagram)
+    })
+    .await;
 }
