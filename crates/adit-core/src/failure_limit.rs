@@ -8,18 +8,19 @@ use std::{
 
 use crate::client_address::network_of;
 
-/// Failures of one client within [`WINDOW`].
+/// Failures of one client within [`WINDOW`], unless somebody says otherwise.
 const MOST: u32 = 20;
 const WINDOW: Duration = Duration::from_secs(60);
 /// Clients that are remembered at once; beyond them the one that failed first is forgotten.
 const MOST_CLIENTS: usize = 4096;
 
-/// Counts failures: after 20 within a minute a client is not listened to until the minute is over.
+/// Counts failures: after so many (20) within a minute a client is not listened to until the minute is over.
 ///
 /// A client is an IPv4 address or an IPv6 network of 64 bits. Who has not failed is never kept waiting, however many
 /// others fail. Holds no clock. What it remembers is bounded: 4096 clients.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FailureLimit {
+    most: u32,
     clients: BTreeMap<IpAddr, Failures>,
 }
 
@@ -29,7 +30,22 @@ struct Failures {
     since: Instant,
 }
 
+impl Default for FailureLimit {
+    fn default() -> Self {
+        Self::new(MOST)
+    }
+}
+
 impl FailureLimit {
+    /// So many within a minute.
+    #[must_use]
+    pub const fn new(most: u32) -> Self {
+        Self {
+            most,
+            clients: BTreeMap::new(),
+        }
+    }
+
     /// Whether a client is listened to.
     ///
     /// # Errors
@@ -40,7 +56,7 @@ impl FailureLimit {
         };
         let passed = now.saturating_duration_since(failures.since);
         match WINDOW.checked_sub(passed) {
-            Some(left) if failures.count >= MOST && !left.is_zero() => Err(left),
+            Some(left) if failures.count >= self.most && !left.is_zero() => Err(left),
             _ => Ok(()),
         }
     }

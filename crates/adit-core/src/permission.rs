@@ -65,6 +65,10 @@ pub const NETWORKS_READ: &[Group] = &[
 /// Changing them.
 pub const NETWORKS_WRITE: &[Group] = &[Group::NetworksWrite, Group::TunnelWrite];
 
+/// Reaching what is in private networks, with an API token as the password. Who may lead networks to tunnels can reach
+/// them anyhow.
+pub const NETWORKS_REACH: &[Group] = &[Group::NetworksWrite, Group::NetworksRead, Group::TunnelWrite];
+
 /// Reading DNS records.
 pub const DNS_READ: &[Group] = &[Group::DnsWrite, Group::DnsRead];
 

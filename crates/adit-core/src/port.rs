@@ -34,7 +34,10 @@ pub use catalog::{
 pub use configurations::{
     AppliedConfiguration, Configuration, Configurations, ConnectorConfiguration, RefusedConfiguration,
 };
-pub use directory::{Change, ChangeNumber, Changes, Directory, HostRoute, HostTarget, Snapshot, TunnelEntry};
+pub use directory::{
+    Change, ChangeNumber, Changes, Directory, HostRoute, HostTarget, NamedNetwork, NetworkToken,
+    PrivateChange, PrivateHostname, PrivateRoute, Snapshot, TunnelEntry,
+};
 pub use edge_control::{Answer, Ask, AskError, EdgeControl, LiveConnection, Question};
 pub use host_limits::{LimitedHost, LimitedHostError, LimitedHosts};
 pub use load_balancers::{

@@ -15,6 +15,7 @@ use adit_core::{
 };
 use adit_model::{Hostname, Location, NodeId, TunnelKey};
 use adit_net::{
+    private::PrivateDialer,
     quic::{HandshakeLimits, QuicKeys, QuicListener},
     tls::{self, TlsConfigError, TlsLimits, TlsListener},
 };
@@ -36,7 +37,8 @@ use crate::{
     management::{Management, ManagementConfig},
     memory::MemoryBudget,
     metrics::EdgeMetrics,
-    private::{DatagramFlows, TunnelDialer},
+    private::{DatagramFlows, Dialer, PrivateLimits, TunnelDialer},
+    private_proxy::{self, Proxy},
     public::{self, Entrance, PublicLimits},
     push::Pusher,
     tunnels::Tunnels,
@@ -64,10 +66,14 @@ pub struct EdgeConfig {
     pub http: Option<SocketAddr>,
     /// Where public HTTPS enters.
     pub https: Option<SocketAddr>,
+    /// Where people enter private networks, by SOCKS5 and HTTP CONNECT.
+    pub private_proxy: Option<SocketAddr>,
     /// How many UDP sessions and echo flows into private networks there may be.
     pub datagram_flows: FlowLimits,
     /// What public clients may take up.
     pub limits: PublicLimits,
+    /// What private networks may take up, and be.
+    pub private: PrivateLimits,
     /// What the process may hold in all, bytes: see `docs/operations.md`.
     pub memory_budget: u64,
     /// Makes the allocator give back what is free. Called off the runtime's threads, at most once a second, and only
@@ -96,6 +102,16 @@ pub struct EdgeAddresses {
     pub http: Option<SocketAddr>,
     /// Public HTTPS.
     pub https: Option<SocketAddr>,
+    /// The proxy into private networks.
+    pub private_proxy: Option<SocketAddr>,
+}
+
+impl EdgeAddresses {
+    fn all(&self) -> Vec<SocketAddr> {
+        let others = [self.http, self.https, self.private_proxy];
+        let others = others.into_iter().flatten();
+        others.chain([self.connectors]).collect()
+    }
 }
 
 /// Why an edge could not start.
@@ -132,6 +148,7 @@ pub struct Edge {
     listener: Arc<QuicListener>,
     addresses: EdgeAddresses,
     control: Arc<LocalEdge>,
+    dialer: Arc<Dialer>,
     flows: Arc<DatagramFlows>,
 }
 
@@ -152,6 +169,7 @@ impl Edge {
         let folder = config.certificates.clone().map(CertificateFolder::open);
         let folder = folder.transpose()?.map(Arc::new);
         let entrances = bind_public(&config, &tunnels, folder.clone()).await?;
+        let proxy = bind_proxy(&config).await?;
         let address_of = |wanted: fn(&Entrance) -> bool| {
             entrances
                 .iter()
@@ -164,6 +182,7 @@ impl Edge {
                 .map_err(listen_error("connectors", config.connectors))?,
             http: address_of(|entrance| matches!(entrance, Entrance::Plain(_))),
             https: address_of(|entrance| matches!(entrance, Entrance::Tls(_))),
+            private_proxy: proxy.as_ref().and_then(|listener| listener.local_addr().ok()),
         };
         let context = Arc::new(Context {
             tunnels: Arc::clone(&tunnels),
@@ -214,6 +233,21 @@ impl Edge {
                 .spawn(public::serve(Arc::clone(&context), Arc::clone(&limits), entrance));
         }
         let flows = DatagramFlows::new(Arc::clone(&context), config.datagram_flows);
+        let most_flows = config.private.max_flows;
+        let own = addresses.all();
+        let dialer = Arc::new(Dialer::new(
+            Arc::clone(&context),
+            Arc::clone(&flows),
+            config.private,
+            own,
+        ));
+        if let Some(listener) = proxy {
+            private_proxy::describe();
+            let proxy = Proxy::new(Arc::clone(&context), Arc::clone(&dialer));
+            context
+                .tasks
+                .spawn(private_proxy::serve(proxy, listener, most_flows));
+        }
         let control = Arc::new(LocalEdge::new(config.node, tunnels, seen));
         info!(connectors = %addresses.connectors, http = ?addresses.http, https = ?addresses.https, "edge started");
         Ok(Self {
@@ -221,6 +255,7 @@ impl Edge {
             listener,
             addresses,
             control,
+            dialer,
             flows,
         })
     }
@@ -235,6 +270,12 @@ impl Edge {
     #[must_use]
     pub fn control(&self) -> Arc<dyn EdgeControl> {
         Arc::clone(&self.control) as _
+    }
+
+    /// What reaches into private networks over this edge's connections.
+    #[must_use]
+    pub fn private(&self) -> Arc<dyn PrivateDialer> {
+        Arc::clone(&self.dialer) as _
     }
 
     /// Dials what the connectors of this tunnel reach, if there is such a tunnel.
@@ -363,6 +404,15 @@ async fn bind_public(
         entrances.push(Entrance::Tls(listener));
     }
     Ok(entrances)
+}
+
+async fn bind_proxy(config: &EdgeConfig) -> Result<Option<TcpListener>, EdgeError> {
+    let Some(address) = config.private_proxy else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(listen_error("the private proxy", address))?;
+    Ok(Some(listener))
 }
 
 /// The loopback address of a listener that may listen on all addresses: what a process on this machine dials.

@@ -5,8 +5,9 @@
 //! it follows the store through [`adit_core::port::Directory`] and reports through [`adit_core::port::Presence`].
 //!
 //! Start with [`Edge::start`]. Inside, `accept` is the connectors' side, `public` the clients', `tunnels` the table
-//! between them, `route` the choice of a connection, `upstream` one exchange from one to the other, `private` what goes into
-//! private networks, and `management` who may pass to a connector's own service.
+//! between them, `route` the choice of a connection, `opening` and `upstream` one exchange from one to the other, `private` what
+//! goes into private networks, `private_proxy` who lets people in there, and `management` who may pass to a connector's own
+//! service.
 
 mod accept;
 pub mod certificates;
@@ -16,15 +17,20 @@ mod context;
 mod control;
 mod drain;
 mod edge;
+mod end;
 mod follow;
 mod limiter;
 mod management;
 mod memory;
 mod metrics;
+mod opening;
+mod places;
 mod private;
+mod private_proxy;
 mod public;
 mod push;
 mod registrar;
+mod replies;
 mod route;
 mod traffic;
 mod tunnels;
@@ -33,5 +39,5 @@ mod watch;
 
 pub use edge::{Edge, EdgeAddresses, EdgeConfig, EdgeError, reachable_here};
 pub use management::ManagementConfig;
-pub use private::TunnelDialer;
+pub use private::{PrivateLimits, TunnelDialer};
 pub use public::PublicLimits;

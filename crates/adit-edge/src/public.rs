@@ -10,7 +10,6 @@ mod http2;
 mod listener;
 mod management;
 mod page;
-mod places;
 mod request;
 mod response;
 mod service;

@@ -16,7 +16,7 @@ use crate::{connection::Connection, traffic::LazyTraffic, tunnels::Tunnel};
 /// Where a host name leads.
 #[derive(Debug)]
 pub(crate) struct Route {
-    /// The name or wildcard, as it is in the store.
+    /// The name or wildcard, as it is in the store; empty where none leads.
     pub(crate) host: String,
     /// The tunnel, or those of a pool, of which any may serve.
     tunnels: Box<[Arc<Tunnel>]>,
@@ -44,6 +44,15 @@ impl Route {
         Self {
             host: pattern.to_string(),
             tunnels,
+            traffic: LazyTraffic::default(),
+        }
+    }
+
+    /// To one tunnel, by no public name.
+    pub(crate) fn private(tunnel: Arc<Tunnel>) -> Self {
+        Self {
+            host: String::new(),
+            tunnels: Box::new([tunnel]),
             traffic: LazyTraffic::default(),
         }
     }

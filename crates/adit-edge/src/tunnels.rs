@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use adit_core::{
     host_limits::HostLimits,
+    networks::PrivateTable,
     port::{Change, ChangeNumber, CloseReason, HostTarget, LiveConnection, Snapshot, TunnelEntry},
     registration::{self, Admission, Refusal},
     reserved_hosts::ReservedHosts,
@@ -175,6 +176,7 @@ pub(crate) struct Table {
     pub(crate) routes: RouteTable<Arc<Route>>,
     /// Those of names and wildcards that have any, whether or not they are routed.
     pub(crate) limits: HostMap<Arc<Limiter>>,
+    pub(crate) private: PrivateTable,
     pub(crate) change: ChangeNumber,
     /// False until the first snapshot: nobody can be refused for good before it.
     pub(crate) ready: bool,
@@ -245,6 +247,7 @@ impl Tunnels {
             board: Arc::clone(&board),
             routes: RouteTable::new(reserved),
             limits: HostMap::default(),
+            private: PrivateTable::default(),
             change: ChangeNumber::default(),
             ready: false,
         });
@@ -272,6 +275,7 @@ impl Tunnels {
             board: Arc::clone(&self.board),
             routes: RouteTable::new(reserved.clone()),
             limits: HostMap::default(),
+            private: PrivateTable::default(),
             change,
             ready: true,
         };
@@ -291,6 +295,9 @@ impl Tunnels {
             let before = old.limits.get(&pattern);
             table.set_limits(pattern, limits, before);
         }
+        for change in snapshot.private {
+            table.private.apply(change);
+        }
         self.table.store(Arc::new(table));
         self.ready.cancel();
     }
@@ -306,6 +313,7 @@ impl Tunnels {
                     let before = table.limits.get(&pattern).cloned();
                     table.set_limits(pattern, limits, before.as_ref());
                 }
+                Change::Private(change) => table.private.apply(change),
             }
         }
         table.change = upto;

@@ -3,7 +3,11 @@
 mod http2;
 mod quic;
 
-use std::task::{Context, Poll, ready};
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 use adit_net::{
     h2::{H2Error, H2RecvBody, H2Response, H2SendBody},
@@ -12,6 +16,7 @@ use adit_net::{
 use adit_wire::{ConnectAnswer, MessageError, RequestHead};
 use bytes::Bytes;
 use http::HeaderMap;
+use tokio::io::AsyncWrite;
 
 use crate::connection::{Connection, Transport};
 
@@ -97,6 +102,14 @@ impl Upload {
         }
     }
 
+    /// Sends some bytes of a piece; how many.
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, piece: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Quic(stream) => Pin::new(stream).poll_write(cx, piece),
+            Self::Http2(body) => Pin::new(body).poll_write(cx, piece),
+        }
+    }
+
     /// The request is complete.
     pub(crate) fn finish(&mut self) {
         match self {
@@ -112,6 +125,19 @@ impl Upload {
             Self::Http2(body) => body.finish_with_trailers(trailers)?,
         }
         Ok(())
+    }
+}
+
+impl From<UpstreamError> for io::Error {
+    fn from(error: UpstreamError) -> Self {
+        let kind = match &error {
+            UpstreamError::Lost(_) | UpstreamError::NotSent | UpstreamError::Full => {
+                io::ErrorKind::ConnectionAborted
+            }
+            UpstreamError::Broken(_) => io::ErrorKind::ConnectionReset,
+            UpstreamError::Malformed(_) => io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
     }
 }
 

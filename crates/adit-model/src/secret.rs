@@ -47,7 +47,7 @@ impl fmt::Debug for TunnelSecret {
     }
 }
 
-/// SHA-256 of a tunnel secret. Kept as secret as the secret; compared in constant time.
+/// SHA-256 of a tunnel secret, or of an API token. Kept as secret as the secret; compared in constant time.
 #[derive(Clone, Copy)]
 pub struct SecretDigest([u8; 32]);
 

@@ -23,6 +23,9 @@ pub enum PrivateDialError {
     /// No route of the virtual network holds the address.
     #[error("no route of the virtual network leads to {0}")]
     NoRoute(SocketAddr),
+    /// No route of a host name leads to it, or nobody behind its tunnel knows its address.
+    #[error("no address of {0} is known")]
+    NoSuchHost(String),
     /// Loopback, link-local, metadata or one of the server's own listeners, and not in `private.allow`.
     #[error("{0} may not be reached through a private route: private.allow does not list it")]
     Forbidden(SocketAddr),

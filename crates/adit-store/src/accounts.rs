@@ -9,11 +9,12 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use crate::{
+    api_tokens,
     audit_log::Audit,
     bootstrap,
     engine::{Connection, Row},
     failure::{Cause, Failure},
-    page, quick_tunnels,
+    networks, page, quick_tunnels,
     reach::{self, Columns},
     read::{change, read},
     row::{column, parsed, time, tunnel_key},
@@ -182,6 +183,8 @@ async fn remove(tx: &mut Tx<'_>, id: AccountId, actor: &Actor) -> Refused<Progre
         return Ok(Progress::More);
     }
     quick_tunnels::account_goes(tx, id).await?;
+    networks::account_goes(tx, id).await?;
+    api_tokens::directory::account_goes(tx, id).await?;
     query("DELETE FROM tunnel_totals WHERE account_id = $1")
         .bind(id.to_string())
         .execute(&mut *tx.connection)

@@ -7,6 +7,7 @@ macro_rules! tokens {
     };
 }
 
+pub(crate) mod directory;
 mod objects;
 mod row;
 
@@ -23,7 +24,7 @@ use crate::{
     failure::Cause,
     row::{column, parsed},
     sql::{Query, query},
-    tx::Tx,
+    tx::{Object, Tx},
 };
 
 /// The token with this value.
@@ -112,6 +113,7 @@ pub(crate) async fn put(
     const CHANGE: &str = "UPDATE api_tokens SET account_id = $2, user_id = $3, name = $4, disabled = $5,
         policies = $6, addresses = $7, not_before = $8, expires_at = $9, modified_at = $10 WHERE id = $1";
     let done = texts(query(CHANGE)).execute(&mut *tx.connection).await?;
+    tx.changed(Object::Token(token.id)).await?;
     let Some(hash) = value.map(|value| CredentialHash::of(value.expose())) else {
         return Ok(());
     };

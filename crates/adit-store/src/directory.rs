@@ -4,13 +4,14 @@ use adit_core::port::{Change, ChangeNumber, Changes, Snapshot, TunnelEntry};
 use adit_model::{ConfigVersion, TunnelKey};
 
 use crate::{
+    api_tokens,
     engine::{Connection, Row},
     failure::Cause,
-    host_limits, hosts,
+    host_limits, hosts, networks,
     row::{column, number, optional_parsed, parsed, tunnel_key},
     seal::Sealer,
     sql::query,
-    tx::{Object, counter},
+    tx::{Object, counter, kind},
 };
 
 /// The most changes that one answer covers; the next call goes on after them.
@@ -37,11 +38,14 @@ pub(crate) async fn snapshot(
         Err(error) => tracing::error!(%error, "a tunnel is unreadable and left out"),
     })
     .await?;
+    let mut private = networks::directory::all(connection).await?;
+    private.extend(api_tokens::directory::all(connection).await?);
     Ok((
         Snapshot {
             tunnels,
             hosts: hosts::all(&mut *connection).await?,
-            limits: host_limits::all(connection).await?,
+            limits: host_limits::all(&mut *connection).await?,
+            private,
         },
         upto,
     ))
@@ -71,7 +75,8 @@ pub(crate) async fn changes(
         return Ok(Some(Changes::TooOld));
     }
     let rows = query(
-        "SELECT number, host, account_id, tunnel_id, limits_of FROM changes WHERE number > $1 ORDER BY number LIMIT $2",
+        "SELECT number, host, account_id, tunnel_id, limits_of, kind, object_id FROM changes
+         WHERE number > $1 ORDER BY number LIMIT $2",
     )
     .bind(i64::try_from(after.0).unwrap_or(i64::MAX))
     .bind(AT_ONCE)
@@ -100,17 +105,31 @@ fn coalesced(rows: &[Row]) -> Result<Vec<Object>, Cause> {
     let mut seen = std::collections::BTreeSet::new();
     let mut objects = Vec::new();
     for row in rows.iter().rev() {
-        let object = match (optional_parsed(row, "host")?, optional_parsed(row, "limits_of")?) {
-            (Some(host), _) => Object::Host(host),
-            (None, Some(host)) => Object::Limits(host),
-            (None, None) => Object::Tunnel(tunnel_key(row)?),
-        };
+        let object = object(row)?;
         if seen.insert(object.clone()) {
             objects.push(object);
         }
     }
     objects.reverse();
     Ok(objects)
+}
+
+fn object(row: &Row) -> Result<Object, Cause> {
+    if let Some(host) = optional_parsed(row, "host")? {
+        return Ok(Object::Host(host));
+    }
+    if let Some(host) = optional_parsed(row, "limits_of")? {
+        return Ok(Object::Limits(host));
+    }
+    let account = || parsed(row, "account_id");
+    match column::<Option<&str>>(row, "kind")? {
+        None => Ok(Object::Tunnel(tunnel_key(row)?)),
+        Some(kind::ROUTE) => Ok(Object::Route(account()?, parsed(row, "object_id")?)),
+        Some(kind::HOSTNAME_ROUTE) => Ok(Object::HostnameRoute(account()?, parsed(row, "object_id")?)),
+        Some(kind::VIRTUAL_NETWORK) => Ok(Object::VirtualNetwork(account()?, parsed(row, "object_id")?)),
+        Some(kind::TOKEN) => Ok(Object::Token(parsed(row, "object_id")?)),
+        Some(_) => Err(Cause::BadColumn("kind")),
+    }
 }
 
 async fn present(connection: &mut Connection, sealer: &Sealer, object: Object) -> Result<Change, Cause> {
@@ -125,6 +144,22 @@ async fn present(connection: &mut Connection, sealer: &Sealer, object: Object) -
                 pattern,
                 limits.map(|one| one.limits).unwrap_or_default(),
             ))
+        }
+        Object::Route(account, id) => {
+            let change = networks::directory::route(connection, account, id).await?;
+            Ok(Change::Private(change))
+        }
+        Object::HostnameRoute(account, id) => {
+            let change = networks::directory::hostname(connection, account, id).await?;
+            Ok(Change::Private(change))
+        }
+        Object::VirtualNetwork(account, id) => {
+            let change = networks::directory::virtual_network(connection, account, id).await?;
+            Ok(Change::Private(change))
+        }
+        Object::Token(id) => {
+            let change = api_tokens::directory::one(connection, id).await?;
+            Ok(Change::Private(change))
         }
         Object::Tunnel(key) => {
             let one = concat!(

@@ -3,6 +3,7 @@
 mod audit;
 mod columns;
 mod defaults;
+pub(crate) mod directory;
 mod filter;
 mod hostname_routes;
 mod of_tunnel;
@@ -17,10 +18,15 @@ mod virtual_networks;
 pub(crate) use self::{defaults::ensure as ensure_defaults, of_tunnel::delete_of_tunnel, sweep::sweep};
 
 use adit_core::port::NetworkError;
-use adit_model::{AccountId, TunnelId};
+use adit_model::{AccountId, TunnelId, VirtualNetworkId};
 
 use self::audit::{audit, audit_all};
-use crate::{failure::Failure, sql::query, tx::Tx};
+use crate::{
+    failure::{Cause, Failure},
+    row::id,
+    sql::query,
+    tx::{Object, Tx},
+};
 
 /// What a change of private networks comes to.
 type Refused<T> = Result<T, Failure<NetworkError>>;
@@ -39,4 +45,20 @@ async fn check_tunnel(tx: &mut Tx<'_>, account: AccountId, tunnel: TunnelId) -> 
     } else {
         Err(Failure::Refused(NetworkError::NoTunnel))
     }
+}
+
+/// The virtual networks of an account that goes: edges must forget them.
+pub(crate) async fn account_goes(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Cause> {
+    let rows =
+        query("SELECT virtual_network_id FROM virtual_networks WHERE account_id = $1 AND deleted_at IS NULL")
+            .bind(account.to_string())
+            .fetch_all(&mut *tx.connection)
+            .await?;
+    let gone = |row| {
+        let id = id(row, "virtual_network_id", VirtualNetworkId::from_uuid)?;
+        Ok(Object::VirtualNetwork(account, id))
+    };
+    let gone = rows.iter().map(gone).collect::<Result<Vec<_>, Cause>>()?;
+    tx.changed_all(&gone).await?;
+    Ok(())
 }

@@ -18,6 +18,7 @@ macro_rules! steps {
             7, "0007_load_balancers", "pools of tunnels and load balancers";
             8, "0008_host_limits", "limits of host names";
             9, "0009_connector_configurations", "what connectors run";
+            10, "0010_private_changes", "changes of private networks";
         )
     };
     ($engine:literal: $($version:literal, $file:literal, $says:literal;)+) => {

@@ -1,7 +1,9 @@
 //! What a write does besides its own rows: the audit record and the change numbers.
 
 use adit_core::port::{Actor, ChangeNumber};
-use adit_model::{HostPattern, Timestamp, TunnelKey};
+use adit_model::{
+    AccountId, ApiTokenId, HostPattern, HostnameRouteId, RouteId, Timestamp, TunnelKey, VirtualNetworkId,
+};
 
 pub(crate) use crate::audit_log::Audit;
 use crate::{engine::Connection, failure::Cause, ids::Ids, sql::query};
@@ -32,6 +34,14 @@ pub(crate) enum Object {
     Host(HostPattern),
     /// The limits of a host name.
     Limits(HostPattern),
+    /// A route of an IP network.
+    Route(AccountId, RouteId),
+    /// A route of a private host name.
+    HostnameRoute(AccountId, HostnameRouteId),
+    /// A virtual network.
+    VirtualNetwork(AccountId, VirtualNetworkId),
+    /// An API token.
+    Token(ApiTokenId),
 }
 
 impl Tx<'_> {
@@ -67,25 +77,26 @@ impl Tx<'_> {
     }
 
     async fn insert(&mut self, changes: &[(u64, &Object)]) -> Result<(), Cause> {
-        let mut insert =
-            query("INSERT INTO changes (number, host, account_id, tunnel_id, limits_of) VALUES ");
+        let mut insert = query(
+            "INSERT INTO changes (number, host, account_id, tunnel_id, limits_of, kind, object_id) VALUES ",
+        );
         for (place, (number, object)) in changes.iter().enumerate() {
-            let (host, tunnel, limits_of) = match object {
-                Object::Tunnel(key) => (None, Some(key), None),
-                Object::Host(pattern) => (Some(pattern.to_string()), None, None),
-                Object::Limits(pattern) => (None, None, Some(pattern.to_string())),
-            };
+            let row = Written::of(object);
             insert = insert
                 .push(if place == 0 { "(" } else { ", (" })
                 .push_bind(i64::try_from(*number).map_err(|_| Cause::NoCounter)?)
                 .push(", ")
-                .push_bind(host)
+                .push_bind(row.host)
                 .push(", ")
-                .push_bind(tunnel.map(|key| key.account.to_string()))
+                .push_bind(row.account.map(|account| account.to_string()))
                 .push(", ")
-                .push_bind(tunnel.map(|key| key.tunnel.uuid()))
+                .push_bind(row.tunnel.map(|key| key.tunnel.uuid()))
                 .push(", ")
-                .push_bind(limits_of)
+                .push_bind(row.limits_of)
+                .push(", ")
+                .push_bind(row.kind.map(str::to_owned))
+                .push(", ")
+                .push_bind(row.object)
                 .push(")");
         }
         insert.execute(&mut *self.connection).await?;
@@ -103,6 +114,59 @@ impl Tx<'_> {
             .execute(&mut *self.connection)
             .await?;
         Ok(())
+    }
+}
+
+/// The kinds of objects in the column `kind`.
+pub(crate) mod kind {
+    pub(crate) const ROUTE: &str = "route";
+    pub(crate) const HOSTNAME_ROUTE: &str = "hostname_route";
+    pub(crate) const VIRTUAL_NETWORK: &str = "virtual_network";
+    pub(crate) const TOKEN: &str = "api_token";
+}
+
+/// The columns of a change.
+#[derive(Default)]
+struct Written {
+    host: Option<String>,
+    account: Option<AccountId>,
+    tunnel: Option<TunnelKey>,
+    limits_of: Option<String>,
+    kind: Option<&'static str>,
+    object: Option<String>,
+}
+
+impl Written {
+    fn of(object: &Object) -> Self {
+        let of_account = |account: &AccountId, kind, id: String| Self {
+            account: Some(*account),
+            kind: Some(kind),
+            object: Some(id),
+            ..Self::default()
+        };
+        match object {
+            Object::Tunnel(key) => Self {
+                account: Some(key.account),
+                tunnel: Some(*key),
+                ..Self::default()
+            },
+            Object::Host(pattern) => Self {
+                host: Some(pattern.to_string()),
+                ..Self::default()
+            },
+            Object::Limits(pattern) => Self {
+                limits_of: Some(pattern.to_string()),
+                ..Self::default()
+            },
+            Object::Route(account, id) => of_account(account, kind::ROUTE, id.to_string()),
+            Object::HostnameRoute(account, id) => of_account(account, kind::HOSTNAME_ROUTE, id.to_string()),
+            Object::VirtualNetwork(account, id) => of_account(account, kind::VIRTUAL_NETWORK, id.to_string()),
+            Object::Token(id) => Self {
+                kind: Some(kind::TOKEN),
+                object: Some(id.to_string()),
+                ..Self::default()
+            },
+        }
     }
 }
 

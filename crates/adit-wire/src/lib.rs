@@ -1,4 +1,5 @@
-//! The bytes between connector and edge: preambles, heads, serialised headers, datagrams, tokens.
+//! The bytes between connector and edge: preambles, heads, serialised headers, datagrams, tokens. Also those of the proxy into
+//! private networks, between it and its clients ([`socks`], [`http_connect`]) and a resolver ([`dns`]).
 //!
 //! No I/O: encoders give bytes, decoders take bytes and say how many more they need. Every decoder is made for a
 //! hostile peer: bounded, and an error for whatever does not fit. Start with [`StreamKind`], the six bytes that
@@ -6,9 +7,12 @@
 
 pub mod calls;
 pub mod datagram;
+mod destination;
+pub mod dns;
 mod framing;
 pub mod hop;
 pub mod http2;
+pub mod http_connect;
 pub mod icmp;
 pub mod management;
 pub mod management_token;
@@ -17,8 +21,10 @@ mod preamble;
 pub mod registration;
 mod request_head;
 mod response_head;
+pub mod socks;
 pub mod token;
 
+pub use destination::{Destination, ProxyLogin};
 pub use framing::{MAX_MESSAGE_BYTES, MessageError, message_length};
 pub use preamble::{PreambleError, StreamKind, decode_preamble};
 pub use request_head::{FlowKind, RequestHead, is_internal_header};

@@ -12,6 +12,7 @@ mod metrics_listener;
 mod parts;
 mod progress;
 mod reread;
+mod run;
 mod sites;
 
 use std::{sync::Arc, time::Duration};

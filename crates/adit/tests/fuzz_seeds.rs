@@ -76,14 +76,17 @@ targets! {
     credentials at "../../../fuzz/fuzz_targets/credentials.rs",
     datagram_v2 at "../../../fuzz/fuzz_targets/datagram_v2.rs",
     datagram_v3 at "../../../fuzz/fuzz_targets/datagram_v3.rs",
-    http_head at "../../../fuzz/fuzz_targets/http_head.rs",
+    dns at "../../../fuzz/fuzz_targets/dns.rs",
     hostname at "../../../fuzz/fuzz_targets/hostname.rs",
+    http_connect at "../../../fuzz/fuzz_targets/http_connect.rs",
+    http_head at "../../../fuzz/fuzz_targets/http_head.rs",
     icmp at "../../../fuzz/fuzz_targets/icmp.rs",
     ingress at "../../../fuzz/fuzz_targets/ingress.rs",
     management_token at "../../../fuzz/fuzz_targets/management_token.rs",
     preamble at "../../../fuzz/fuzz_targets/preamble.rs",
     request_head at "../../../fuzz/fuzz_targets/request_head.rs",
     response_headers at "../../../fuzz/fuzz_targets/response_headers.rs",
+    socks at "../../../fuzz/fuzz_targets/socks.rs",
 }
 
 fn folder(name: &str) -> PathBuf {

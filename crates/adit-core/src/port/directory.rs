@@ -1,9 +1,13 @@
 //! What the edge knows of the store, so that neither registration nor a request needs the database.
 
+mod private;
+
 use std::fmt;
 
 use adit_model::{ConfigSource, ConfigVersion, HostPattern, SecretDigest, TunnelKey, TunnelKind};
 use async_trait::async_trait;
+
+pub use private::{NamedNetwork, NetworkToken, PrivateChange, PrivateHostname, PrivateRoute};
 
 use super::StoreError;
 use crate::host_limits::HostLimits;
@@ -75,6 +79,8 @@ pub struct Snapshot {
     pub hosts: Vec<HostRoute>,
     /// Every host name with limits; no pattern appears twice.
     pub limits: Vec<(HostPattern, HostLimits)>,
+    /// Everything that private networks are made of, as changes of nothing.
+    pub private: Vec<PrivateChange>,
 }
 
 /// The present state of one thing that changed.
@@ -86,6 +92,8 @@ pub enum Change {
     Host(HostPattern, Option<HostTarget>),
     /// A host name has other limits, or none.
     Limits(HostPattern, HostLimits),
+    /// Something of private networks was made, changed or removed.
+    Private(PrivateChange),
 }
 
 /// What happened after a change number.

@@ -16,7 +16,9 @@ use http::{HeaderValue, Method, StatusCode, Uri, Version, header::HOST, request:
 use super::http2::Active;
 use crate::{
     context::Context,
+    end::End,
     limiter::InFlight,
+    opening::Witness,
     route::{Chosen, Route},
     tunnels::Tunnel,
     upstream::UpstreamError,
@@ -51,30 +53,6 @@ pub(super) struct AccessRecord {
     _active: Option<Active>,
     /// Among the requests of its host name, if that has limits.
     place: Option<InFlight>,
-}
-
-/// Who ended an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// Nobody before its time: the client got all of it.
-    Complete,
-    /// The client left, or took nothing for too long.
-    Client,
-    /// The connector, the way to it, or the origin behind it.
-    Connector,
-    /// This edge stopped.
-    Edge,
-}
-
-impl End {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Client => "client",
-            Self::Connector => "connector",
-            Self::Edge => "edge",
-        }
-    }
 }
 
 impl AccessRecord {
@@ -123,17 +101,6 @@ impl AccessRecord {
 
     pub(super) fn routed(&mut self, route: &Arc<Route>) {
         self.route = Some(Arc::clone(route));
-    }
-
-    /// A connection is asked next.
-    pub(super) fn via(&mut self, chosen: &Chosen) {
-        self.via = Some(chosen.clone());
-        self.asked += 1;
-    }
-
-    /// It has the request's head.
-    pub(super) fn sent(&mut self) {
-        self.sent_ms = Some(self.elapsed_ms());
     }
 
     /// The answer's head is there.
@@ -193,6 +160,17 @@ impl AccessRecord {
     /// To the microsecond.
     fn elapsed_ms(&self) -> f64 {
         self.started.elapsed().as_micros() as f64 / 1e3
+    }
+}
+
+impl Witness for AccessRecord {
+    fn via(&mut self, chosen: &Chosen) {
+        self.via = Some(chosen.clone());
+        self.asked += 1;
+    }
+
+    fn sent(&mut self) {
+        self.sent_ms = Some(self.elapsed_ms());
     }
 }
 

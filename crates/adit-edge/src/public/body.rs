@@ -11,9 +11,10 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio_util::task::TaskTracker;
 
-use super::access_log::{AccessRecord, End};
+use super::access_log::AccessRecord;
 use crate::{
     connection::Place,
+    end::End,
     upstream::{Download, UpstreamError},
 };
 

@@ -8,12 +8,10 @@ use std::{
     time::Duration,
 };
 
-use adit_core::choice::Choice;
 use adit_wire::{ConnectAnswer, FlowKind, RequestHead, ResponseHead};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::{
@@ -27,14 +25,10 @@ use super::{
 use crate::{
     connection::{Connection, Place},
     context::Context,
+    opening::{self, NotOpened},
     route::{Chosen, Route},
-    upstream::{self, Answer, Download, Upload, UpstreamError},
+    upstream::{Answer, Download, Upload, UpstreamError},
 };
-
-/// How many connections are tried before a request that none of them took is given up.
-const ATTEMPTS: usize = 3;
-/// How long a request waits for room while every connection is full.
-const ROOM_PATIENCE: Duration = Duration::from_secs(5);
 
 /// An exchange whose answer's head is there.
 pub(super) struct Answered {
@@ -175,8 +169,7 @@ async fn a_healthier_one(route: &Route, connection: &Arc<Connection>) -> Chosen 
     }
 }
 
-/// Opens the exchange on `first`, if it is given, or else, or if that never took it, on some other connection that the
-/// route leads to.
+/// Opens the exchange as [`opening::open`] does.
 async fn open(
     route: &Route,
     first: Option<Chosen>,
@@ -184,64 +177,15 @@ async fn open(
     has_body: bool,
     record: &mut AccessRecord,
 ) -> Result<(Place, Upload, Answer), Page> {
-    let (mut next, mut attempts, mut patience) = (first, 0, None);
-    while attempts < ATTEMPTS {
-        let chosen = match next.take() {
-            Some(chosen) => chosen,
-            None => with_room(route, &mut patience).await?,
-        };
-        let Some(place) = Place::on(chosen) else {
-            continue;
-        };
-        let on = place.chosen();
-        match upstream::open(&on.connection, head, has_body).await {
-            Ok((upload, answer)) => {
-                record.via(on);
-                record.sent();
-                if patience.is_some() {
-                    on.tunnel.room();
-                }
-                return Ok((place, upload, answer));
-            }
-            Err(UpstreamError::Full) => on.connection.fill(),
-            // The connection broke and is about to leave the registry: the next choice may be luckier.
-            Err(UpstreamError::NotSent) => {
-                record.via(on);
-                on.tunnel.remove(&on.connection);
-                attempts += 1;
-            }
-            Err(
-                error @ (UpstreamError::Lost(_) | UpstreamError::Broken(_) | UpstreamError::Malformed(_)),
-            ) => {
-                record.via(on);
-                record.fail(&error);
-                return Err(Page::BadRequest("The request cannot be forwarded."));
-            }
+    let opened = opening::open(route, first, head, has_body, record).await;
+    opened.map_err(|error| match error {
+        NotOpened::NoConnection => Page::NoConnection,
+        NotOpened::Full => Page::TunnelFull,
+        NotOpened::Unsendable(error) => {
+            record.fail(&error);
+            Page::BadRequest("The request cannot be forwarded.")
         }
-    }
-    Err(Page::NoConnection)
-}
-
-/// The next connection to ask. While all are full it waits for room, until `deadline`, which the first wait sets.
-async fn with_room(route: &Route, deadline: &mut Option<Instant>) -> Result<Chosen, Page> {
-    loop {
-        let room = match route.choose() {
-            Choice::Take(chosen) if deadline.is_none_or(|deadline| Instant::now() < deadline) => {
-                return Ok(chosen);
-            }
-            Choice::Take(_) => return Err(Page::TunnelFull),
-            Choice::Nobody => return Err(Page::NoConnection),
-            Choice::Full => route.until_room(),
-        };
-        // There may be room since the look that began the wait.
-        if let Choice::Take(chosen) = route.choose() {
-            return Ok(chosen);
-        }
-        let deadline = *deadline.get_or_insert_with(|| Instant::now() + ROOM_PATIENCE);
-        if tokio::time::timeout_at(deadline, room).await.is_err() {
-            return Err(Page::TunnelFull);
-        }
-    }
+    })
 }
 
 /// Why a request that its client did not send well gets no answer of the origin.

@@ -10,11 +10,12 @@ use tokio::{
 use tokio_io_timeout::TimeoutWriter;
 use tracing::info;
 
-use super::{
-    Entered, Peer, PublicLimits, Scheme, Shared, http1, http2,
+use super::{Entered, Peer, PublicLimits, Scheme, Shared, http1, http2};
+use crate::{
+    complaint::Complaint,
+    context::Context,
     places::{FreePlace, Place, Places},
 };
-use crate::{complaint::Complaint, context::Context};
 
 /// How long to wait after the system refused to accept (out of descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -43,7 +44,7 @@ impl Entrance {
 
 /// Serves clients until the edge drains.
 pub(crate) async fn serve(context: Arc<Context>, limits: Arc<PublicLimits>, entrance: Entrance) {
-    let mut places = Places::new(&limits);
+    let mut places = Places::new(limits.max_connections, limits.trusted_proxies.clone(), "public");
     let mut refused = Complaint::default();
     let shared = Shared { context, limits };
     loop {

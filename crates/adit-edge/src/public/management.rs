@@ -25,6 +25,7 @@ use super::{
 use crate::{
     context::Context,
     management::{Passage, Way},
+    opening::Witness,
 };
 
 /// A request for the management host.

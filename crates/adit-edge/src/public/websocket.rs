@@ -6,7 +6,6 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -19,28 +18,22 @@ use tokio::{
 };
 use tracing::debug;
 
-use super::{
-    access_log::{AccessRecord, End},
-    body::ResponseBody,
-    exchange::Answered,
-    request::WebSocket,
-    response,
-};
+use super::{access_log::AccessRecord, body::ResponseBody, exchange::Answered, request::WebSocket, response};
 use crate::{
     connection::Place,
     context::Context,
-    upstream::{Download, Upload},
+    end::End,
+    replies::{Replies, Reply},
+    upstream::Upload,
 };
 
 /// The most bytes read from a client at once. Reserved only while bytes flow.
 const READ_BYTES: usize = 32 * 1024;
-/// After the client has ended its side, the origin's may stay silent that long.
-const HALF_CLOSED_SILENCE: Duration = Duration::from_secs(30);
 
 /// Both ways of an upgraded request, its place on the connection, and its line in the access log.
 struct Flow {
     upload: Upload,
-    download: Download,
+    replies: Replies,
     place: Place,
     record: AccessRecord,
 }
@@ -68,7 +61,7 @@ pub(super) fn accept(
     if let Some(upload) = answered.upload {
         let flow = Flow {
             upload,
-            download: answered.download,
+            replies: Replies::new(answered.download),
             place: answered.place,
             record,
         };
@@ -93,20 +86,19 @@ async fn carry(upgrade: OnUpgrade, flow: Flow, context: Arc<Context>) {
     let (reader, writer) = tokio::io::split(client);
     let Flow {
         mut upload,
-        download,
+        replies,
         place,
         mut record,
     } = flow;
     let (client_ended, sent) = (Notify::new(), record.request_bytes());
     let outcome = tokio::select! {
         failed = client_to_origin(reader, &mut upload, &sent, &client_ended) => failed,
-        ended = origin_to_client(download, writer, &mut record, &client_ended) => ended,
+        ended = origin_to_client(replies, writer, &mut record, &client_ended) => ended,
         () = context.stopped.cancelled() => Ok(End::Edge),
         () = context.memory.cut() => Ok(End::Edge),
     };
     match outcome {
-        // A connector ends a flow in both directions at the first end of either, so this is the first moment at
-        // which the sending side may end without cutting off what was still to come.
+        // The first moment at which the sending side may end without cutting off what was still to come.
         Ok(end) => {
             upload.finish();
             record.ended_by(end);
@@ -155,27 +147,29 @@ async fn client_to_origin(
 }
 
 async fn origin_to_client(
-    mut download: Download,
+    mut replies: Replies,
     mut client: impl AsyncWrite + Unpin,
     record: &mut AccessRecord,
     client_ended: &Notify,
 ) -> Result<End, Broken> {
-    let mut patience = None;
     loop {
-        let chunk = tokio::select! {
-            chunk = download.chunk() => chunk,
-            () = client_ended.notified(), if patience.is_none() => {
-                patience = Some(HALF_CLOSED_SILENCE);
+        let reply = tokio::select! {
+            reply = replies.next() => reply,
+            () = client_ended.notified(), if !replies.is_half_closed() => {
+                replies.half_close();
                 continue;
             }
-            // What the client has sent is with the connector: that ends well, although nobody answers it.
-            () = silence(patience) => return Ok(End::Client),
         };
-        let Some(chunk) = chunk.map_err(|error| broken(End::Connector)(&error))? else {
-            let ended = client.shutdown().await;
-            return ended
-                .map(|()| End::Complete)
-                .map_err(|error| broken(End::Client)(&error));
+        let chunk = match reply.map_err(|error| broken(End::Connector)(&error))? {
+            Reply::Bytes(chunk) => chunk,
+            // What the client has sent is with the connector: that ends well, although nobody answers it.
+            Reply::Silence => return Ok(End::Client),
+            Reply::End => {
+                let ended = client.shutdown().await;
+                return ended
+                    .map(|()| End::Complete)
+                    .map_err(|error| broken(End::Client)(&error));
+            }
         };
         let written = async {
             client.write_all(&chunk).await?;
@@ -185,12 +179,5 @@ async fn origin_to_client(
             .await
             .map_err(|error: io::Error| broken(End::Client)(&error))?;
         record.add_response_bytes(chunk.len());
-    }
-}
-
-async fn silence(patience: Option<Duration>) {
-    match patience {
-        Some(patience) => tokio::time::sleep(patience).await,
-        None => std::future::pending().await,
     }
 }

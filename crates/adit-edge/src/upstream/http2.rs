@@ -4,8 +4,8 @@ use adit_net::h2::{H2Response, H2Session};
 use adit_wire::{
     ConnectAnswer, ConnectFailure, FlowKind, RequestHead, ResponseHead,
     http2::{
-        RESPONSE_HEADERS, RESPONSE_META, ResponseSource, UPGRADE_HEADER, UPGRADE_WEBSOCKET,
-        deserialize_headers,
+        RESPONSE_HEADERS, RESPONSE_META, ResponseSource, TCP_SOURCE_HEADER, UPGRADE_HEADER,
+        UPGRADE_WEBSOCKET, deserialize_headers,
     },
 };
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
@@ -17,7 +17,11 @@ pub(super) async fn open(
     head: &RequestHead,
     has_body: bool,
 ) -> Result<(Upload, Answer), UpstreamError> {
-    let websocket = head.kind == FlowKind::WebSocket;
+    let websocket = match head.kind {
+        FlowKind::Tcp => return open_tcp(session, head).await,
+        FlowKind::WebSocket => true,
+        FlowKind::Http => false,
+    };
     let mut request = Request::new(());
     *request.method_mut() = head.method.clone();
     *request.uri_mut() = uri(head)?;
@@ -34,6 +38,29 @@ pub(super) async fn open(
         .await
         .map_err(|_| UpstreamError::NotSent)?;
     Ok((Upload::Http2(body), Answer::Http2 { response, websocket }))
+}
+
+/// A flow of bytes: the authority is where it goes, and a header of its own tells it from a request.
+async fn open_tcp(session: &H2Session, head: &RequestHead) -> Result<(Upload, Answer), UpstreamError> {
+    let mut request = Request::new(());
+    let malformed = |_| UpstreamError::Malformed("the destination is no address".to_owned());
+    *request.uri_mut() = format!("http://{}/", head.dest).parse().map_err(malformed)?;
+    let source = head
+        .flow_id
+        .as_deref()
+        .and_then(|id| HeaderValue::from_str(id).ok());
+    let source = source.filter(|source| !source.is_empty());
+    request.headers_mut().insert(
+        TCP_SOURCE_HEADER,
+        source.unwrap_or(HeaderValue::from_static("adit")),
+    );
+    let opened = session.open(request, false).await;
+    let (response, body) = opened.map_err(|_| UpstreamError::NotSent)?;
+    let answer = Answer::Http2 {
+        response,
+        websocket: false,
+    };
+    Ok((Upload::Http2(body), answer))
 }
 
 /// Scheme, path and query are those of `dest`; the authority is the Host that the client asked for.

@@ -26,7 +26,7 @@ use adit_core::port::{
 };
 use adit_core::sessions::FlowLimits;
 use adit_edge::{
-    Edge, EdgeConfig, ManagementConfig, PublicLimits,
+    Edge, EdgeConfig, ManagementConfig, PrivateLimits, PublicLimits,
     certificates::{Authority, LeafKey},
 };
 use adit_model::{
@@ -77,6 +77,7 @@ impl Directory for MemoryStore {
                 tunnels: Vec::new(),
                 hosts: Vec::<HostRoute>::new(),
                 limits: Vec::new(),
+                private: Vec::new(),
             },
             ChangeNumber(0),
         ))
@@ -182,8 +183,10 @@ impl TestEdge {
             connectors: any,
             http: Some(any),
             https: Some(any),
+            private_proxy: Some(any),
             datagram_flows: FlowLimits::default(),
             limits: PublicLimits::default(),
+            private: PrivateLimits::default(),
             access_log: Arc::new(NoLog),
             certificates: None,
             memory_budget: 1 << 30,
@@ -307,6 +310,14 @@ impl TestEdge {
     pub(crate) fn change_number(&self) -> ChangeNumber {
         ChangeNumber(self.store.changes.borrow().len() as u64)
     }
+}
+
+/// How often a connection was reported as opened or closed.
+pub(crate) fn connection_events(store: &MemoryStore) -> usize {
+    let events = store.events.lock();
+    let of_connections =
+        |event: &&PresenceEvent| matches!(event, PresenceEvent::Opened(_) | PresenceEvent::Closed(_));
+    events.iter().filter(of_connections).count()
 }
 
 /// How many connections were reported as closed for that reason.

@@ -17,7 +17,7 @@ use crate::{
     read::read,
     sql::{Query, query},
     store::Store,
-    tx::Tx,
+    tx::{Object, Tx},
 };
 
 type Refused<T> = Result<T, Failure<TokenError>>;
@@ -171,6 +171,7 @@ async fn delete(tx: &mut Tx<'_>, seen: &ApiToken, actor: &Actor) -> Refused<()> 
         .bind(seen.id.to_string())
         .execute(&mut *tx.connection)
         .await?;
+    tx.changed(Object::Token(seen.id)).await?;
     Ok(audit(tx, "api_token.delete", actor, Some(seen), None).await?)
 }
 

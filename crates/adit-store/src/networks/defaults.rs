@@ -10,7 +10,7 @@ use crate::{
     engine::Connection,
     failure::Cause,
     sql::query,
-    tx::{Tx, system},
+    tx::{Object, Tx, system},
 };
 
 /// The account's default virtual network, if it was made.
@@ -59,6 +59,7 @@ async fn insert_virtual_network(tx: &mut Tx<'_>, account: AccountId) -> Result<V
     .bind(just_before(tx))
     .execute(&mut *tx.connection)
     .await?;
+    tx.changed(Object::VirtualNetwork(account, id)).await?;
     let made = virtual_networks::find(tx.connection, account, id).await?;
     audit(
         tx,

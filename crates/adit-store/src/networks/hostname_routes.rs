@@ -18,7 +18,7 @@ use crate::{
     page,
     row::{id, optional_time, parsed, time},
     sql::{Query, query, text_match::like},
-    tx::Tx,
+    tx::{Object, Tx},
 };
 
 fn select() -> Query {
@@ -151,6 +151,7 @@ pub(super) async fn delete(
 ) -> Refused<HostnameRoute> {
     let before = live(tx, account, id).await?;
     HOSTNAME_ROUTES.delete(tx, account, id.uuid()).await?;
+    tx.changed(Object::HostnameRoute(account, id)).await?;
     audit(tx, account, actor, "hostname_route.delete", Some(&before), None).await?;
     Ok(HostnameRoute {
         deleted_at: Some(tx.now),
@@ -182,7 +183,7 @@ async fn check_free(
     }
 }
 
-/// The route as it is now, after its audit record.
+/// The route as it is now, after its audit record, and known to edges.
 async fn written(
     tx: &mut Tx<'_>,
     account: AccountId,
@@ -194,6 +195,7 @@ async fn written(
     let route = find(tx.connection, account, id)
         .await?
         .ok_or(Cause::BadColumn("hostname_route_id"))?;
+    tx.changed(Object::HostnameRoute(account, id)).await?;
     audit(tx, account, actor, action, before, Some(&route)).await?;
     Ok(route)
 }

@@ -10,7 +10,7 @@ use super::{Refused, audit, check_tunnel, columns::bind_network, defaults, virtu
 use crate::{
     failure::{Cause, Failure},
     sql::query,
-    tx::Tx,
+    tx::{Object, Tx},
 };
 
 /// Makes a route.
@@ -96,6 +96,7 @@ pub(super) async fn delete(
         .bind(tx.now.unix_micros())
         .execute(&mut *tx.connection)
         .await?;
+    tx.changed(Object::Route(account, before.id)).await?;
     audit(tx, account, actor, "route.delete", Some(&before), None).await?;
     Ok(Route {
         deleted_at: Some(tx.now),
@@ -147,7 +148,7 @@ async fn check_free(
     }
 }
 
-/// The route as it is now, after its audit record.
+/// The route as it is now, after its audit record, and known to edges.
 async fn written(
     tx: &mut Tx<'_>,
     account: AccountId,
@@ -159,6 +160,7 @@ async fn written(
     let route = find(tx.connection, account, id)
         .await?
         .ok_or(Cause::BadColumn("route_id"))?;
+    tx.changed(Object::Route(account, id)).await?;
     audit(tx, account, actor, action, before, Some(&route)).await?;
     Ok(route)
 }

@@ -6,7 +6,7 @@ use adit_core::{
         Actor, NetworkError, NewVirtualNetwork, VirtualNetwork, VirtualNetworkChange, VirtualNetworkFilter,
     },
 };
-use adit_model::{AccountId, VirtualNetworkId};
+use adit_model::{AccountId, RouteId, VirtualNetworkId};
 use serde_json::json;
 
 use super::{Refused, audit, audit_all, defaults, filter, table::VIRTUAL_NETWORKS};
@@ -15,7 +15,7 @@ use crate::{
     failure::{Cause, Failure},
     row::{column, id, optional_time, parsed, time},
     sql::query,
-    tx::Tx,
+    tx::{Object, Tx},
 };
 
 fn virtual_network(row: &Row) -> Result<VirtualNetwork, Cause> {
@@ -149,15 +149,8 @@ pub(super) async fn delete(
     if before.is_default {
         return Err(Failure::Refused(NetworkError::DefaultVirtualNetwork));
     }
-    let routes = query(
-        "UPDATE ip_routes SET deleted_at = $3
-         WHERE account_id = $1 AND virtual_network_id = $2 AND deleted_at IS NULL",
-    )
-    .bind(account.to_string())
-    .bind(id.uuid())
-    .bind(tx.now.unix_micros())
-    .execute(&mut *tx.connection)
-    .await?;
+    let gone = delete_routes(tx, account, id).await?;
+    let routes = gone.len() as u64;
     if routes > 0 {
         if !force {
             // The savepoint that this write runs in takes the routes back.
@@ -168,11 +161,32 @@ pub(super) async fn delete(
         audit_all(tx, account, actor, "route.delete_all", object, before).await?;
     }
     VIRTUAL_NETWORKS.delete(tx, account, id.uuid()).await?;
+    tx.changed_all(&gone).await?;
+    tx.changed(Object::VirtualNetwork(account, id)).await?;
     audit(tx, account, actor, "virtual_network.delete", Some(&before), None).await?;
     Ok(VirtualNetwork {
         deleted_at: Some(tx.now),
         ..before
     })
+}
+
+/// Marks all live routes in a virtual network deleted, and tells which.
+async fn delete_routes(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    network: VirtualNetworkId,
+) -> Result<Vec<Object>, Cause> {
+    let rows = query(
+        "UPDATE ip_routes SET deleted_at = $3
+         WHERE account_id = $1 AND virtual_network_id = $2 AND deleted_at IS NULL RETURNING route_id",
+    )
+    .bind(account.to_string())
+    .bind(network.uuid())
+    .bind(tx.now.unix_micros())
+    .fetch_all(&mut *tx.connection)
+    .await?;
+    let gone = |row| Ok(Object::Route(account, id(row, "route_id", RouteId::from_uuid)?));
+    rows.iter().map(gone).collect()
 }
 
 /// Refuses one more than an account may have.
@@ -219,7 +233,7 @@ async fn check_name(tx: &mut Tx<'_>, account: AccountId, own: VirtualNetworkId, 
     }
 }
 
-/// The virtual network as it is now, after its audit record.
+/// The virtual network as it is now, after its audit record, and known to edges.
 async fn written(
     tx: &mut Tx<'_>,
     account: AccountId,
@@ -231,6 +245,7 @@ async fn written(
     let found = find(tx.connection, account, id)
         .await?
         .ok_or(Cause::BadColumn("virtual_network_id"))?;
+    tx.changed(Object::VirtualNetwork(account, id)).await?;
     audit(tx, account, actor, action, before, Some(&found)).await?;
     Ok(found)
 }

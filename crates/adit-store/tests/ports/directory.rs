@@ -135,7 +135,7 @@ async fn changes_to_a_record_change_its_route() {
 #[tokio::test]
 async fn a_reader_waits_until_something_happens() {
     let home = home!();
-    let after = home.catalog().change_number().await.unwrap();
+    let after = home.settled().await;
     let directory = home.directory();
     let mut waiting = tokio::task::JoinSet::new();
     waiting.spawn(async move { directory.changes(after).await.unwrap() });
@@ -153,7 +153,7 @@ async fn a_reader_waits_until_something_happens() {
 #[tokio::test]
 async fn a_cancelled_reader_loses_nothing() {
     let home = home!();
-    let after = home.catalog().change_number().await.unwrap();
+    let after = home.settled().await;
     let cancelled = tokio::time::timeout(Duration::from_millis(20), home.directory().changes(after)).await;
     assert!(cancelled.is_err());
     let made = home.tunnel("blog").await;
@@ -163,7 +163,7 @@ async fn a_cancelled_reader_loses_nothing() {
 #[tokio::test]
 async fn a_thing_that_changed_often_is_told_once_in_its_present_state() {
     let home = home!();
-    let after = home.catalog().change_number().await.unwrap();
+    let after = home.settled().await;
     let first = home.tunnel("first").await;
     let second = home.tunnel("second").await;
     let last = home.delete(first.key).await;
@@ -173,7 +173,7 @@ async fn a_thing_that_changed_often_is_told_once_in_its_present_state() {
         .iter()
         .map(|change| match change {
             Change::Tunnel(key, Some(entry)) => (*key, entry.deleted),
-            Change::Tunnel(_, None) | Change::Host(..) | Change::Limits(..) => {
+            Change::Tunnel(_, None) | Change::Host(..) | Change::Limits(..) | Change::Private(_) => {
                 panic!("unexpected {change:?}")
             }
         })

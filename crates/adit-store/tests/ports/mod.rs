@@ -10,6 +10,7 @@ mod load_balancers;
 mod login;
 mod networks;
 mod presence;
+mod private_directory;
 mod quick_tunnels;
 mod sites;
 pub(crate) mod support;

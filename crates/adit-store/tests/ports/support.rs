@@ -11,7 +11,7 @@ use std::{
 use adit_core::port::{
     Actor, Catalog, CatalogError, ChangeNumber, CloseReason, ConnectionClosed, ConnectionOpened,
     ConnectorInfo, Directory, DnsRecordKind, NewDnsRecord, NewTunnel, PageRequest, Presence, PresenceEvent,
-    RecordSettings, Tunnel,
+    RecordSettings, Tunnel, VirtualNetworkFilter,
 };
 use adit_model::{
     AccountId, ConfigSource, ConnectionId, ConnectionIndex, ConnectorId, Location, Timestamp,
@@ -189,6 +189,16 @@ impl Home {
     pub(crate) async fn tunnel(&self, name: &str) -> Tunnel {
         self.hands.turn(Duration::from_secs(1));
         self.create(name).await.unwrap().0
+    }
+
+    /// The change number once the account has what it starts with, which its first tunnel would make.
+    pub(crate) async fn settled(&self) -> ChangeNumber {
+        let filter = VirtualNetworkFilter::default();
+        self.catalog()
+            .virtual_networks(self.account, &filter)
+            .await
+            .unwrap();
+        self.catalog().change_number().await.unwrap()
     }
 
     pub(crate) async fn get(&self, key: TunnelKey) -> Tunnel {

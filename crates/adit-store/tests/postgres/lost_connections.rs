@@ -101,7 +101,7 @@ async fn writes_under_way_when_the_server_dies_are_there_exactly_if_they_were_ac
         });
     }
     wait_for("some writes", async || {
-        store.change_number().await.is_ok_and(|number| number.0 > 50)
+        store.change_number().await.is_ok_and(|number| number.0 > 60)
     })
     .await;
     // On a thread of its own: the writers go on meanwhile.

@@ -1,11 +1,11 @@
 //! The parts and the wires between them.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use adit_api::{ApiState, Limits, QuickTunnelService};
 use adit_core::{port::Catalog, quick_tunnel::Lifetimes, reserved_hosts::ReservedHosts};
-use adit_edge::{Edge, EdgeConfig, ManagementConfig, PublicLimits};
-use adit_model::{AccountId, Timestamp};
+use adit_edge::{Edge, EdgeConfig, ManagementConfig, PrivateLimits, PublicLimits};
+use adit_model::AccountId;
 use adit_store::{ApiTokenValue, BootstrapOutcome, Retention, Store, StoreOptions, UserKey};
 use adit_wire::OriginCertificate;
 use anyhow::Context;
@@ -20,15 +20,12 @@ use super::{
     keys::Keys,
     memory, metrics_listener,
     progress::Progress,
+    run::{address, listeners, run_file},
     sites::NoReplicas,
 };
 use crate::{
     config::{Bootstrap, Settings, StoreUrl},
-    data_dir::{
-        DataDir,
-        file::write_private,
-        run_file::{Advertised, Listeners, RunFile, StorePlace},
-    },
+    data_dir::{DataDir, file::write_private, run_file::RunFile},
     failure::Failure,
     logging::Logging,
     recorder,
@@ -137,6 +134,7 @@ async fn assemble(
     let api = TcpListener::bind(settings.api_listen)
         .await
         .with_context(|| format!("cannot listen on {} for the API", settings.api_listen))?;
+    let metrics_listener = metrics_listener::bind(settings.metrics_listen).await?;
 
     progress.waits_for("the edge's listeners");
     let authority = Arc::new(keys.authority);
@@ -147,8 +145,14 @@ async fn assemble(
         connectors: settings.edge_listen,
         http: Some(settings.http_listen),
         https: Some(settings.https_listen),
+        private_proxy: settings.private_proxy_listen,
         datagram_flows: adit_core::sessions::FlowLimits::default(),
         limits: public_limits(settings)?,
+        private: PrivateLimits {
+            allow: settings.private_allow.clone(),
+            own_listeners: vec![address(&api)?, address(&metrics_listener)?],
+            ..PrivateLimits::default()
+        },
         access_log: logging.access(),
         certificates: settings.https_cert_dir.clone(),
         memory_budget: settings
@@ -167,7 +171,6 @@ async fn assemble(
 
     let stop_servers = CancellationToken::new();
     let mut servers = JoinSet::new();
-    let metrics_listener = metrics_listener::bind(settings.metrics_listen).await?;
     let listeners = listeners(&edge, &api, &metrics_listener)?;
     let limits = Limits {
         grace_period: settings.grace_period.0,
@@ -233,7 +236,8 @@ async fn assemble(
     })
 }
 
-fn store_url(settings: &Settings, dir: &DataDir) -> StoreUrl {
+/// Where the state is.
+pub(super) fn store_url(settings: &Settings, dir: &DataDir) -> StoreUrl {
     let url = settings.store_url.clone();
     url.unwrap_or_else(|| StoreUrl::Sqlite(dir.database()))
 }
@@ -310,43 +314,4 @@ async fn set_up(
         write_private(&path, login.encode().as_bytes())?;
     }
     Ok(outcome)
-}
-
-fn listeners(edge: &Edge, api: &TcpListener, metrics: &TcpListener) -> anyhow::Result<Listeners> {
-    let address = |listener: &TcpListener| -> anyhow::Result<SocketAddr> {
-        listener
-            .local_addr()
-            .context("a listener does not know its address")
-    };
-    let edge = edge.addresses();
-    Ok(Listeners {
-        api: address(api)?,
-        edge: edge.connectors,
-        http: edge.http,
-        https: edge.https,
-        metrics: Some(address(metrics)?),
-    })
-}
-
-fn run_file(
-    settings: &Settings,
-    dir: &DataDir,
-    account: AccountId,
-    listeners: Listeners,
-    demo_url: Option<String>,
-) -> RunFile {
-    RunFile {
-        pid: std::process::id(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        started_at: Timestamp::from(std::time::SystemTime::now()),
-        domain: settings.domain.to_string(),
-        account_id: account,
-        listeners,
-        demo_url,
-        store: Some(StorePlace::of(&store_url(settings, dir))),
-        advertised: Advertised {
-            api: settings.api_public_url.as_ref().map(|url| url.0.clone()),
-            edge: settings.edge_advertise.as_ref().map(ToString::to_string),
-        },
-    }
 }

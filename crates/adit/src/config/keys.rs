@@ -150,10 +150,10 @@ keys! {
     "mesh.listen" "ADDR" mesh_listen: Option<SocketAddr> = Fallback::Unset; later,
     /// The address that mesh nodes are told to dial
     "mesh.advertise" "HOST:PORT" mesh_advertise: Option<HostPort> = Fallback::Unset; later,
-    /// SOCKS and HTTP CONNECT into private networks
-    "private_proxy.listen" "ADDR" private_proxy_listen: Option<SocketAddr> = Fallback::Unset; later,
-    /// Networks that private routes may reach although they are local, comma-separated
-    "private.allow" "CIDR,…" private_allow: Vec<IpNet> = Fallback::Both(""); later,
+    /// SOCKS5 and HTTP CONNECT into private networks [default: off]
+    "private_proxy.listen" "ADDR" private_proxy_listen: Option<SocketAddr> = Fallback::Unset,
+    /// Networks that private routes may reach although they are local to a machine or Adit's own, comma-separated
+    "private.allow" "CIDR,…" private_allow: Vec<IpNet> = Fallback::Both(""),
     /// The database: sqlite:PATH or postgres://USER@HOST/NAME [default: sqlite:<data_dir>/adit.db]
     "store.url" "URL" store_url: Option<StoreUrl> = Fallback::Unset,
     /// Proxies in front whose X-Forwarded-For is believed, comma-separated

@@ -76,6 +76,9 @@ pub(crate) struct Listeners {
     /// Metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) metrics: Option<SocketAddr>,
+    /// The proxy into private networks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) private_proxy: Option<SocketAddr>,
 }
 
 /// The keys `api.public_url` and `edge.advertise`, as configured.
@@ -165,6 +168,7 @@ mod tests {
                 http: Some(address(8080)),
                 https: Some(address(8443)),
                 metrics: Some(address(9464)),
+                private_proxy: None,
             },
             demo_url: None,
             store: Some(StorePlace::Sqlite("/d/adit.db".into())),

@@ -10,7 +10,8 @@ async fn wrong_usage_exits_2_and_speaks_on_stderr() {
         vec!["up", "--api-listen", "nonsense"],
         vec!["up", "--bogus"],
         vec!["up", "--mesh-listen", "127.0.0.1:0"],
-        vec!["up", "--private-proxy-listen", "127.0.0.1:0"],
+        vec!["up", "--private-proxy-listen", "nowhere"],
+        vec!["up", "--private-allow", "10.0.0.0/33"],
         vec!["server", "--grace-period", "1h"],
         vec!["bogus"],
         vec!["tunnel"],
@@ -33,9 +34,9 @@ async fn what_is_not_built_yet_is_named() {
             "--mesh-listen is not in this version",
         ),
         (
-            vec![("ADIT_PRIVATE_ALLOW", "10.0.0.0/8")],
+            vec![("ADIT_MESH_ADVERTISE", "edge.example.com:51820")],
             vec!["up"],
-            "ADIT_PRIVATE_ALLOW is not in this version",
+            "ADIT_MESH_ADVERTISE is not in this version",
         ),
         (
             vec![("TUNNEL_REGION", "us")],

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 pub(crate) const ADIT: &str = env!("CARGO_BIN_EXE_adit");
 pub(crate) const DOMAIN: &str = "adit.localhost";
-const TOKEN: &str = "0123456789abcdefghijABCDEFGHIJ0123456789";
+pub(crate) const TOKEN: &str = "0123456789abcdefghijABCDEFGHIJ0123456789";
 const ACCOUNT: &str = "699d98642c564d2e855e9661899b7252";
 
 /// `adit up` or `adit server` with ports of its own.

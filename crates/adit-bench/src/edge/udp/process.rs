@@ -16,7 +16,7 @@ use adit_core::port::{
     StoreError, TunnelEntry,
 };
 use adit_edge::{
-    Edge, EdgeConfig, ManagementConfig, PublicLimits, TunnelDialer,
+    Edge, EdgeConfig, ManagementConfig, PrivateLimits, PublicLimits, TunnelDialer,
     certificates::{Authority, LeafKey},
 };
 use adit_model::{
@@ -178,8 +178,10 @@ fn config(authority: Authority, access_log: Arc<dyn AccessLog>) -> anyhow::Resul
         connectors: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         http: None,
         https: None,
+        private_proxy: None,
         datagram_flows: adit_core::sessions::FlowLimits::default(),
         limits: PublicLimits::default(),
+        private: PrivateLimits::default(),
         management: ManagementConfig {
             verifier: ManagementKeys::new(ManagementKey::generate(1)?.0, []).verifier(),
             origins: Vec::new(),

@@ -234,19 +234,36 @@ impl Asked {
     /// # Panics
     /// As [`Asked::answer`].
     pub async fn fail(self, message: &str) {
+        self.refuse(message, false).await;
+    }
+
+    /// Says that as many flows run as may.
+    ///
+    /// # Panics
+    /// As [`Asked::answer`].
+    pub async fn too_many_flows(self) {
+        self.refuse("too many active flows", true).await;
+    }
+
+    async fn refuse(self, message: &str, flow_limited: bool) {
         match self.answer {
             AnswerTo::Quic(mut body) => {
                 let failure = ConnectAnswer::Failed(ConnectFailure {
                     message: message.to_owned(),
-                    flow_limited: false,
+                    flow_limited,
                 });
                 body.write(failure.encode()).await.expect("the edge listens");
                 body.finish();
             }
             AnswerTo::Http2 { mut respond, .. } => {
+                let meta = if flow_limited {
+                    r#"{"src":"cloudflared","flow_rate_limited":true}"#
+                } else {
+                    r#"{"src":"cloudflared"}"#
+                };
                 let head = Response::builder()
                     .status(StatusCode::BAD_GATEWAY)
-                    .header(RESPONSE_META, r#"{"src":"cloudflared"}"#)
+                    .header(RESPONSE_META, meta)
                     .body(())
                     .expect("a head");
                 respond.send_response(head, true).expect("the edge listens");

@@ -1,19 +1,13 @@
-//! Which client's connection there is room for.
+//! Which client's connection a listener has room for.
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Instant};
 
-use adit_core::client_address::is_trusted;
+use adit_core::client_address::{is_trusted, network_of};
 use ipnet::IpNet;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 
-use super::PublicLimits;
 use crate::complaint::Complaint;
 
 /// The part of all places that one address may have: a half leaves room for everybody else, and is more than the
@@ -24,43 +18,50 @@ const SHARE: usize = 2;
 type Taken = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
 /// The places of a listener.
-pub(super) struct Places {
+pub(crate) struct Places {
     free: Arc<Semaphore>,
     taken: Taken,
     most_of_one: usize,
     trusted: Vec<IpNet>,
+    /// Whose clients these are, for the log.
+    listener: &'static str,
     all_taken: Complaint,
     one_has_many: Complaint,
 }
 
 /// A place that nobody has yet.
-pub(super) struct FreePlace(OwnedSemaphorePermit);
+pub(crate) struct FreePlace(OwnedSemaphorePermit);
 
 /// A client's place, free again when this is dropped.
-pub(super) struct Place {
+pub(crate) struct Place {
     _permit: OwnedSemaphorePermit,
     counted: Option<(IpAddr, Taken)>,
 }
 
 impl Places {
-    pub(super) fn new(limits: &PublicLimits) -> Self {
+    /// So many; `trusted` are proxies.
+    pub(crate) fn new(most: usize, trusted: Vec<IpNet>, listener: &'static str) -> Self {
         Self {
-            free: Arc::new(Semaphore::new(limits.max_connections)),
+            free: Arc::new(Semaphore::new(most)),
             taken: Arc::default(),
-            most_of_one: (limits.max_connections / SHARE).max(1),
-            trusted: limits.trusted_proxies.clone(),
+            most_of_one: (most / SHARE).max(1),
+            trusted,
+            listener,
             all_taken: Complaint::default(),
             one_has_many: Complaint::default(),
         }
     }
 
     /// Waits for a free place. Until there is one, who dials stays in the system's queue.
-    pub(super) async fn free(&mut self) -> Option<FreePlace> {
+    pub(crate) async fn free(&mut self) -> Option<FreePlace> {
         if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
             return Some(FreePlace(permit));
         }
         if self.all_taken.is_due(Instant::now()) {
-            warn!("there are as many public connections as http.max_connections; new ones wait");
+            warn!(
+                listener = self.listener,
+                "there are as many connections of clients as there may be; new ones wait"
+            );
         }
         let permit = Arc::clone(&self.free).acquire_owned().await;
         permit.ok().map(FreePlace)
@@ -68,7 +69,7 @@ impl Places {
 
     /// Gives a place to a client; none if its address has too many. Proxies, which bring many clients, are not counted:
     /// those that are trusted, and those on this machine.
-    pub(super) fn seat(&mut self, FreePlace(permit): FreePlace, address: IpAddr) -> Option<Place> {
+    pub(crate) fn seat(&mut self, FreePlace(permit): FreePlace, address: IpAddr) -> Option<Place> {
         let address = address.to_canonical();
         if address.is_loopback() || is_trusted(&self.trusted, address) {
             return Some(Place {
@@ -76,12 +77,15 @@ impl Places {
                 counted: None,
             });
         }
-        let network = network(address);
+        let network = network_of(address);
         let mut taken = self.taken.lock();
         let count = taken.entry(network).or_default();
         if *count >= self.most_of_one {
             if self.one_has_many.is_due(Instant::now()) {
-                warn!(client = %address, connections = *count, "half of all public connections are one client's; its further ones are closed");
+                warn!(
+                    listener = self.listener, client = %address, connections = *count,
+                    "half of all connections are one client's; its further ones are closed"
+                );
             }
             return None;
         }
@@ -91,14 +95,6 @@ impl Places {
             _permit: permit,
             counted: Some((network, Arc::clone(&self.taken))),
         })
-    }
-}
-
-/// Whoever has one address of 64 bits has them all.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -122,11 +118,7 @@ mod tests {
     use super::*;
 
     fn places() -> Places {
-        Places::new(&PublicLimits {
-            max_connections: 4,
-            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
-            ..PublicLimits::default()
-        })
+        Places::new(4, vec!["10.0.0.0/8".parse().unwrap()], "tests")
     }
 
     async fn seat(places: &mut Places, address: &str) -> Option<Place> {

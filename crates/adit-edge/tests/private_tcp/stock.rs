@@ -1,0 +1,217 @@
+//! Points 17, 18 and 23 with unmodified cloudflared, for TCP; private host names, and datagrams of a SOCKS client.
+
+use std::{net::SocketAddr, time::Duration};
+
+use adit_net::private::PrivateDialError;
+use adit_testing::{
+    cloudflared::{self, Cloudflared, Options, Protocol},
+    origin::pattern,
+    skip, wait_for, within,
+};
+use adit_wire::socks;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream, UdpSocket},
+    task::JoinSet,
+};
+
+use crate::{
+    client::{login, named_request, reply, request},
+    stage::{Stage, TOKEN},
+};
+
+const LARGE: usize = 20_000_000;
+
+/// A stock connector of the stage's tunnel; `None` without the binary.
+async fn connector(test: &str, stage: &Stage, flags: &[&str]) -> Option<Cloudflared> {
+    let Some(binary) = cloudflared::binary() else {
+        skip(test, cloudflared::ABSENT);
+        return None;
+    };
+    let edge = stage.edge.edge.addresses().connectors;
+    let options = Options::new(&binary, edge, &stage.edge.ca, &stage.tunnel.token);
+    let options = options
+        .over(stage.protocol)
+        .serving("http://127.0.0.1:9")
+        .run_with(flags);
+    Some(Cloudflared::start_ready(&options, 4).await)
+}
+
+/// Reads a word of each client, then sends a lot and ends.
+async fn service() -> (SocketAddr, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        let mut clients = JoinSet::new();
+        while let Ok((mut client, _)) = listener.accept().await {
+            clients.spawn(async move {
+                client.read_exact(&mut [0; 4]).await.unwrap();
+                let _ = client.write_all(&pattern(LARGE)).await;
+            });
+        }
+    });
+    (address, serving)
+}
+
+async fn a_download_is_whole_after_the_client_has_ended_its_side(test: &str, protocol: Protocol) {
+    let stage = Stage::new(protocol).await;
+    let Some(_connector) = connector(test, &stage, &[]).await else {
+        return;
+    };
+    let (address, _serving) = service().await;
+    let mut flow = stage.dial(&address.to_string()).outcome().await.unwrap();
+    flow.write_all(b"go!!").await.unwrap();
+    flow.shutdown().await.unwrap();
+    let mut answer = Vec::new();
+    within("the download", flow.read_to_end(&mut answer))
+        .await
+        .unwrap();
+    assert!(answer == pattern(LARGE), "{} bytes came", answer.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_download_is_whole_over_quic() {
+    a_download_is_whole_after_the_client_has_ended_its_side("a_download_is_whole_over_quic", Protocol::Quic)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_download_is_whole_over_http2() {
+    a_download_is_whole_after_the_client_has_ended_its_side(
+        "a_download_is_whole_over_http2",
+        Protocol::Http2,
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_port_that_nobody_listens_on_is_told_as_refused() {
+    for protocol in Protocol::ALL {
+        let stage = Stage::new(protocol).await;
+        let test = "a_port_that_nobody_listens_on_is_told_as_refused";
+        let Some(_connector) = connector(test, &stage, &[]).await else {
+            return;
+        };
+        let free = TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let PrivateDialError::Refused(words) = stage.dial(&free.to_string()).error().await else {
+            panic!("another reason")
+        };
+        if protocol == Protocol::Quic {
+            assert!(words.contains("refused"), "{words}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connector_at_its_flow_limit_says_so() {
+    for protocol in Protocol::ALL {
+        let stage = Stage::new(protocol).await;
+        let test = "a_connector_at_its_flow_limit_says_so";
+        let Some(_connector) = connector(test, &stage, &["--max-active-flows", "1"]).await else {
+            return;
+        };
+        let (address, _serving) = service().await;
+        let first = stage.dial(&address.to_string()).outcome().await.unwrap();
+        let error = stage.dial(&address.to_string()).error().await;
+        assert_eq!(
+            error,
+            PrivateDialError::TooMany("the connector has as many as it may")
+        );
+        drop(first);
+    }
+}
+
+/// A resolver that knows one address of every name.
+async fn resolver() -> (SocketAddr, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            drop(answer(&mut client).await);
+        }
+    });
+    (address, serving)
+}
+
+async fn answer(client: &mut TcpStream) -> std::io::Result<()> {
+    let length = client.read_u16().await?;
+    let mut message = vec![0; usize::from(length)];
+    client.read_exact(&mut message).await?;
+    let is_v4 = message[message.len() - 3] == 1;
+    message[2..4].copy_from_slice(&[0x81, 0x80]);
+    if is_v4 {
+        message[7] = 1;
+        message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
+    }
+    client.write_u16(u16::try_from(message.len()).unwrap()).await?;
+    client.write_all(&message).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_private_host_name_is_reached_through_the_connectors_resolver() {
+    for protocol in Protocol::ALL {
+        let stage = Stage::new(protocol).await;
+        stage.lead_host("db.corp.internal").await;
+        let (resolver, _resolving) = resolver().await;
+        let test = "a_private_host_name_is_reached_through_the_connectors_resolver";
+        let flags = ["--dns-resolver-addrs", &resolver.to_string()];
+        let Some(_connector) = connector(test, &stage, &flags).await else {
+            return;
+        };
+        let (address, _serving) = service().await;
+        let (mut client, _) = login(stage.proxy(), "", TOKEN).await;
+        client
+            .write_all(&named_request("db.corp.internal", address.port()))
+            .await
+            .unwrap();
+        assert_eq!(reply(&mut client).await.0, 0, "{protocol}");
+        client.write_all(b"go!!").await.unwrap();
+        let mut answer = Vec::new();
+        within("the download", client.read_to_end(&mut answer))
+            .await
+            .unwrap();
+        assert_eq!(answer.len(), LARGE);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn datagrams_go_both_ways_through_a_socks_client() {
+    let stage = Stage::new(Protocol::Quic).await;
+    let test = "datagrams_go_both_ways_through_a_socks_client";
+    let Some(_connector) = connector(test, &stage, &[]).await else {
+        return;
+    };
+    let echo = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = echo.local_addr().unwrap();
+    let mut echoing = JoinSet::new();
+    echoing.spawn(async move {
+        let mut buffer = [0; 2048];
+        while let Ok((length, from)) = echo.recv_from(&mut buffer).await {
+            echo.send_to(&buffer[..length], from).await.unwrap();
+        }
+    });
+    let (mut client, _) = login(stage.proxy(), "", TOKEN).await;
+    client
+        .write_all(&request(3, "0.0.0.0:0".parse().unwrap()))
+        .await
+        .unwrap();
+    let (code, way) = reply(&mut client).await;
+    assert_eq!(code, 0);
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    socket.connect(way).await.unwrap();
+    let datagram = socks::encode_datagram(address, b"question");
+    let mut buffer = [0; 2048];
+    // The first ones may be lost while the session is opened.
+    wait_for("an answer", async || {
+        socket.send(&datagram).await.unwrap();
+        let answer = tokio::time::timeout(Duration::from_millis(500), socket.recv(&mut buffer)).await;
+        matches!(answer, Ok(Ok(length)) if buffer[..length] == datagram)
+    })
+    .await;
+}

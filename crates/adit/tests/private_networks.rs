@@ -1,0 +1,156 @@
+//! Private networks through `adit server` and a stock connector: with curl, by addresses and by names.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use std::process::Output;
+
+use adit_testing::{
+    cloudflared::{self, Cloudflared, Options, Protocol},
+    origin::Origin,
+    process::clean,
+    skip, wait_for,
+};
+use serde_json::json;
+use support::{Server, TOKEN};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+struct Scene {
+    server: Server,
+    origin: Origin,
+    tunnel: String,
+    _connector: Cloudflared,
+    _resolving: JoinSet<()>,
+}
+
+/// A virtual network whose loopback is that of the connector; `None` without a stock one.
+async fn scene(test: &str, protocol: Protocol) -> Option<Scene> {
+    let Some(binary) = cloudflared::binary() else {
+        skip(test, cloudflared::ABSENT);
+        return None;
+    };
+    let server = Server::start_with(&[
+        "--no-demo",
+        "--private-proxy-listen",
+        "127.0.0.1:0",
+        "--private-allow",
+        "127.0.0.0/8",
+    ])
+    .await;
+    let tunnel = server.tunnel("home").await;
+    let origin = Origin::saying("private").await;
+    let (resolver, resolving) = resolver().await;
+    let options = Options::new(&binary, server.listener("edge"), &server.ca(), &tunnel.token);
+    let options = options
+        .over(protocol)
+        .serving(&origin.url())
+        .run_with(&["--dns-resolver-addrs", &resolver]);
+    let connector = Cloudflared::start_ready(&options, 4).await;
+    let route = json!({"network": "127.0.0.0/8", "tunnel_id": tunnel.id});
+    server.api("POST", "/teamnet/routes", route).await;
+    Some(Scene {
+        server,
+        origin,
+        tunnel: tunnel.id,
+        _connector: connector,
+        _resolving: resolving,
+    })
+}
+
+impl Scene {
+    async fn curl(&self, proxy: &str, url: &str) -> Output {
+        let proxy = format!("{proxy}://{}", self.server.listener("private_proxy"));
+        let mut curl = clean("curl");
+        let user = format!("default:{TOKEN}");
+        curl.args([
+            "-sS",
+            "-m",
+            "10",
+            "-p",
+            "--proxy",
+            &proxy,
+            "--proxy-user",
+            &user,
+            url,
+        ]);
+        curl.output().await.unwrap()
+    }
+
+    async fn reaches(&self, proxy: &str, url: &str) {
+        wait_for("the route", async || {
+            self.curl(proxy, url).await.stdout == b"private"
+        })
+        .await;
+    }
+}
+
+/// A resolver over TCP that knows one address of every name.
+async fn resolver() -> (String, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            drop(answer(&mut client).await);
+        }
+    });
+    (address, serving)
+}
+
+async fn answer(client: &mut TcpStream) -> std::io::Result<()> {
+    let length = client.read_u16().await?;
+    let mut message = vec![0; usize::from(length)];
+    client.read_exact(&mut message).await?;
+    let is_v4 = message[message.len() - 3] == 1;
+    message[2..4].copy_from_slice(&[0x81, 0x80]);
+    if is_v4 {
+        message[7] = 1;
+        message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
+    }
+    client.write_u16(u16::try_from(message.len()).unwrap()).await?;
+    client.write_all(&message).await
+}
+
+async fn curl_reaches_what_the_connector_sees(test: &str, protocol: Protocol) {
+    let Some(scene) = scene(test, protocol).await else {
+        return;
+    };
+    let port = scene.origin.addr().port();
+    for proxy in ["socks5h", "http"] {
+        scene.reaches(proxy, &format!("http://127.0.0.1:{port}/")).await;
+    }
+    let host = json!({"hostname": "*.corp.internal", "tunnel_id": scene.tunnel});
+    scene.server.api("POST", "/zerotrust/routes/hostname", host).await;
+    for proxy in ["socks5h", "http"] {
+        scene
+            .reaches(proxy, &format!("http://db.corp.internal:{port}/"))
+            .await;
+    }
+    // What no route leads to, and what may not be reached though one does.
+    let nowhere = scene.curl("socks5h", "http://10.0.0.1/").await;
+    assert!(!nowhere.status.success(), "{nowhere:?}");
+    let metadata = json!({"network": "169.254.0.0/16", "tunnel_id": scene.tunnel});
+    scene.server.api("POST", "/teamnet/routes", metadata).await;
+    wait_for("the refusal", async || {
+        let refused = scene.curl("http", "http://169.254.169.254/").await;
+        String::from_utf8_lossy(&refused.stderr).contains("403")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn curl_reaches_what_the_connector_sees_over_quic() {
+    curl_reaches_what_the_connector_sees("curl_reaches_what_the_connector_sees_over_quic", Protocol::Quic)
+        .await;
+}
+
+#[tokio::test]
+async fn curl_reaches_what_the_connector_sees_over_http2() {
+    curl_reaches_what_the_connector_sees("curl_reaches_what_the_connector_sees_over_http2", Protocol::Http2)
+        .await;
+}
