@@ -126,16 +126,15 @@ impl Carrier {
             .any(|other| Arc::ptr_eq(other, &self.connection))
     }
 
-    fn has_flows(&self) -> bool {
-        let has_sessions = self.sessions.read().as_ref().is_some_and(|all| !all.is_empty());
-        has_sessions || self.echoes.lock().as_ref().is_some_and(|all| !all.is_empty())
-    }
-
-    /// Keeps a place on the connection while there are flows. Tells whether there are.
+    /// Keeps a place on the connection while there are flows, so that its health is watched. Whoever closes a connection
+    /// waits for its places: sessions keep theirs until they have moved, since a connector ends those that it has left
+    /// with the connection. Echo flows need no time to leave. Tells whether there are any flows.
     fn settle_place(&self) -> bool {
-        let has_flows = self.has_flows();
+        let has_sessions = self.sessions.read().as_ref().is_some_and(|all| !all.is_empty());
+        let has_echoes = self.echoes.lock().as_ref().is_some_and(|all| !all.is_empty());
+        let has_flows = has_sessions || has_echoes;
         let mut place = self.place.lock();
-        if !has_flows {
+        if !has_sessions && !(has_echoes && self.is_in_service()) {
             *place = None;
         } else if place.is_none() {
             *place = Place::on(Chosen {

@@ -76,6 +76,7 @@ impl DatagramFlows {
         idle: Duration,
     ) -> Result<Box<dyn PrivateDatagrams>, PrivateDialError> {
         let idle = idle.clamp(LEAST_IDLE, MOST_IDLE);
+        let to = SocketAddr::new(to.ip().to_canonical(), to.port());
         let first = self.take_place(tunnel)?;
         let session = Session::new(self.now(), idle);
         let flow = Flow::new(

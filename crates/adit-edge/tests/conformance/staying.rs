@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::support::{
-    HOST, TestEdge, closed_because,
+    HOST, TestEdge, closed_because, connection_events,
     scripted::{Scene, on_both_transports},
     stock::StockScene,
 };
@@ -51,7 +51,7 @@ async fn stock_connections_that_idle_for_minutes_stay() {
         // The time is what is tested.
         tokio::time::sleep(Duration::from_secs(180)).await;
         assert_eq!(
-            scene.edge.store.events.lock().len(),
+            connection_events(&scene.edge.store),
             4,
             "{protocol}: one was lost"
         );

@@ -20,7 +20,7 @@ use tokio::{io::AsyncReadExt, net::TcpStream};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::support::{
-    HOST, TestEdge,
+    HOST, TestEdge, connection_events,
     scripted::Scene,
     stock::{StockScene, with_stock_on_both_transports},
 };
@@ -175,7 +175,7 @@ async fn the_prechecks_of_a_stock_connector_pass_and_leave_no_trace() {
         assert!(row.contains("PASS"), "{row}");
     }
     wait_for("four connections and no more", async || {
-        edge.store.events.lock().len() == 4
+        connection_events(&edge.store) == 4
     })
     .await;
 }

@@ -7,8 +7,10 @@ mod passing;
 mod stage;
 mod stock;
 mod strangers;
+mod streams;
 mod tokens;
 mod tricks;
+mod viewer;
 
 #[path = "../support/mod.rs"]
 mod support;

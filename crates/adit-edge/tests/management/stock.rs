@@ -3,106 +3,16 @@
 use adit_testing::{
     client,
     cloudflared::{self, ConnectProxy, Protocol},
-    origin::Origin,
-    wait_for, within,
+    wait_for,
 };
-use adit_wire::management_token::{ManagementActor, ManagementClaims, ManagementResource};
-use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
-use tokio_tungstenite::{
-    WebSocketStream, client_async,
-    tungstenite::{Message, protocol::CloseFrame},
-};
+use adit_wire::management_token::ManagementResource;
+use serde_json::Value;
 
 use crate::{
-    stage::{MANAGEMENT, MISSING, dial, https, token},
+    stage::{MANAGEMENT, MISSING, https, token},
     support::{HOST, stock::StockScene},
+    viewer::{get, scene},
 };
-
-/// A stock connector that was told the management host; `None` without the binary.
-async fn scene(test: &str, protocol: Protocol) -> Option<StockScene> {
-    let origin = Origin::start().await;
-    let url = origin.url();
-    StockScene::with(test, protocol, origin, |options| {
-        options.serving(&url).with(&["--management-hostname", MANAGEMENT])
-    })
-    .await
-}
-
-async fn get(scene: &StockScene, path: &str, resource: ManagementResource) -> (u16, String) {
-    let token = token(&scene.edge.keys, scene.tunnel.key, resource);
-    let request = http::Request::get(format!("https://{MANAGEMENT}{path}?access_token={token}"));
-    let request = request
-        .body(http_body_util::Empty::<bytes::Bytes>::new())
-        .unwrap();
-    let (head, mut body) = client::send_http2(https(&scene.edge), &scene.anchors, request)
-        .await
-        .unwrap();
-    let body = within("the body", body.read()).await.unwrap();
-    (
-        head.status().as_u16(),
-        String::from_utf8_lossy(&body).into_owned(),
-    )
-}
-
-struct Viewer(WebSocketStream<TlsStream<TcpStream>>);
-
-impl Viewer {
-    async fn open(scene: &StockScene, actor: &str) -> Self {
-        let actor = ManagementActor {
-            id: actor.to_owned(),
-            support: false,
-        };
-        let now = std::time::SystemTime::now().into();
-        let claims = ManagementClaims::new(scene.tunnel.key, actor, vec![ManagementResource::Logs], now);
-        let token = scene.edge.keys.sign(&claims).unwrap();
-        let stream = dial(https(&scene.edge), &scene.anchors, Some(MANAGEMENT)).await;
-        let url = format!("wss://{MANAGEMENT}/logs?access_token={token}");
-        let (socket, _) = within("the stream", Box::pin(client_async(url, stream)))
-            .await
-            .unwrap();
-        Self(socket)
-    }
-
-    /// Asks for log lines; they flow when the connector has logged that it streams.
-    async fn start(&mut self, filters: Value) {
-        let start = json!({"type": "start_streaming", "filters": filters});
-        self.0.send(Message::text(start.to_string())).await.unwrap();
-    }
-
-    /// The next message; or else how it was closed.
-    async fn next(&mut self) -> Result<Value, Option<CloseFrame>> {
-        loop {
-            match within("a message", self.0.next()).await {
-                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
-                Some(Ok(Message::Close(frame))) => return Err(frame),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Err(None),
-            }
-        }
-    }
-
-    /// The next log line, once requests go through the tunnel that make it write some.
-    async fn line(&mut self, scene: &StockScene) -> Value {
-        let listener = scene.edge.http();
-        let asking = async {
-            loop {
-                client::get(listener, HOST, "/").await.unwrap();
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::select! {
-            () = asking => unreachable!("it goes on"),
-            message = self.next() => {
-                let message = message.unwrap();
-                assert_eq!(message["type"], "logs");
-                message["logs"][0].clone()
-            }
-        }
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_path_answers_as_the_token_allows() {
@@ -138,63 +48,6 @@ async fn each_path_answers_as_the_token_allows() {
             404
         );
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn log_lines_flow_and_leave_their_level_out_where_it_is_debug() {
-    let test = "log_lines_flow_and_leave_their_level_out_where_it_is_debug";
-    for protocol in Protocol::ALL {
-        let Some(scene) = scene(test, protocol).await else {
-            return;
-        };
-        let mut viewer = Viewer::open(&scene, "ada").await;
-        viewer
-            .start(json!({"events": ["http"], "level": "debug", "sampling": 1.0}))
-            .await;
-        let line = viewer.line(&scene).await;
-        assert_eq!(
-            (&line["level"], &line["event"]),
-            (&Value::Null, &json!("http")),
-            "{line}"
-        );
-        assert!(line["time"].is_string() && line["message"].is_string(), "{line}");
-        viewer.0.close(None).await.unwrap();
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_actor_is_turned_away_and_the_same_one_takes_over() {
-    let test = "another_actor_is_turned_away_and_the_same_one_takes_over";
-    for protocol in Protocol::ALL {
-        let Some(scene) = scene(test, protocol).await else {
-            return;
-        };
-        let mut first = Viewer::open(&scene, "ada").await;
-        first.start(json!({})).await;
-        first.line(&scene).await;
-
-        let mut second = Viewer::open(&scene, "grace").await;
-        second.start(json!({})).await;
-        let closed = second.next().await.unwrap_err().unwrap();
-        assert_eq!(u16::from(closed.code), 4002, "{closed:?}");
-
-        let mut again = Viewer::open(&scene, "ada").await;
-        again.start(json!({})).await;
-        again.line(&scene).await;
-        // What was on its way when it was replaced may still come.
-        while first.next().await.is_ok() {}
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_no_message_is_told_by_its_code() {
-    let Some(scene) = scene("what_is_no_message_is_told_by_its_code", Protocol::Quic).await else {
-        return;
-    };
-    let mut viewer = Viewer::open(&scene, "ada").await;
-    viewer.0.send(Message::text("no message")).await.unwrap();
-    let closed = viewer.next().await.unwrap_err().unwrap();
-    assert_eq!(u16::from(closed.code), 1003, "{closed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,9 @@
 //! Sessions whose connection goes. Point 20: migration.
 
+use std::time::{Duration, Instant};
+
 use adit_model::{ConnectionIndex, ConnectorId};
+use adit_testing::within;
 use adit_wire::datagram::Version;
 use bytes::Bytes;
 
@@ -12,6 +15,7 @@ in_both_versions!(
     a_session_leaves_a_connection_that_says_goodbye,
     a_session_ends_with_the_last_connection,
     many_sessions_move_together,
+    sessions_do_not_hold_up_an_edge_that_stops,
 );
 
 async fn a_session_moves_to_another_connection_of_its_connector(stage: Stage) {
@@ -86,6 +90,23 @@ async fn many_sessions_move_together(stage: Stage) {
         second.send(*session, b"answer");
         assert_eq!(received(&**flow).await.unwrap(), "answer");
     }
+}
+
+async fn sessions_do_not_hold_up_an_edge_that_stops(stage: Stage) {
+    let mut peer = stage.peer().await;
+    let (flow, session) = stage.session(&mut peer).await;
+    works(&*flow, &peer, session).await;
+    let pings = stage.dialer().icmp("10.1.2.3:0".parse().unwrap()).await.unwrap();
+    let begun = Instant::now();
+    // Without requests an edge needs the time in which its connections leave, and no more of its grace.
+    let stopping = stage.edge.edge.stop(Duration::from_secs(60));
+    let ended = async { assert_eq!(received(&*flow).await, None) };
+    let silent = async { assert_eq!(within("the end", pings.receive()).await, None) };
+    within("the edge to stop", async {
+        tokio::join!(stopping, ended, silent)
+    })
+    .await;
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,9 @@
 //! Sessions and echoes through unmodified cloudflared, with datagrams of either version. Points 19, 20, 22 and 23.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use adit_core::port::PresenceEvent;
 use adit_edge::TunnelDialer;
@@ -13,6 +16,7 @@ use adit_testing::{
     skip, within,
 };
 use bytes::Bytes;
+use rustix::process::Signal;
 use tokio::{net::UdpSocket, task::JoinSet};
 
 use crate::{
@@ -206,12 +210,14 @@ async fn a_session_moves_to_another_replica(stock: Stock) {
         tunnel,
         ..
     } = scene;
-    drop(connector);
-    // Its connections fall silent: the flow goes where one answers.
+    connector.process.signal(Signal::STOP);
+    // Its connections fall silent: the flow goes where one answers, long before they are given up after 5 s.
+    let begun = Instant::now();
     let (said, later_port) = exchange(&*flow, "after").await;
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     assert_eq!(said, "after");
     assert_ne!(port, later_port, "another process has another socket");
-    drop((replica, dialer, edge, tunnel));
+    drop((replica, dialer, edge, tunnel, connector));
 }
 
 /// Point 20: on another connection of the same process a session of version 3 keeps its socket.

@@ -42,7 +42,14 @@ async fn a_session_to_an_ipv6_address_says_so(stage: Stage) {
     let asked = peer.asked().await;
     assert_eq!(asked.to, "[2001:db8::7]:5353".parse().unwrap());
     let session = peer.link.take(asked);
-    works(&*opening.done().await.unwrap(), &peer, session).await;
+    let six = opening.done().await.unwrap();
+    works(&*six, &peer, session).await;
+    // An IPv4 address in IPv6's clothes is an IPv4 address.
+    let opening = stage.open_to("[::ffff:10.1.2.3]:53", LONG);
+    let asked = peer.asked().await;
+    assert_eq!(asked.to, "10.1.2.3:53".parse().unwrap());
+    peer.link.take(asked);
+    opening.done().await.unwrap();
 }
 
 async fn a_session_ends_when_nothing_passes(stage: Stage) {

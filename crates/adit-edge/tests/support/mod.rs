@@ -312,6 +312,14 @@ impl TestEdge {
     }
 }
 
+/// How often a connection was reported as opened or closed.
+pub(crate) fn connection_events(store: &MemoryStore) -> usize {
+    let events = store.events.lock();
+    let of_connections =
+        |event: &&PresenceEvent| matches!(event, PresenceEvent::Opened(_) | PresenceEvent::Closed(_));
+    events.iter().filter(of_connections).count()
+}
+
 /// How many connections were reported as closed for that reason.
 pub(crate) fn closed_because(store: &MemoryStore, reason: CloseReason) -> usize {
     let events = store.events.lock();

@@ -105,16 +105,16 @@ impl Directory for OneTunnel {
         Ok((snapshot, ChangeNumber(1)))
     }
 
+    async fn changes(&self, _: ChangeNumber) -> Result<Changes, StoreError> {
+        std::future::pending().await
+    }
+
     async fn remote_configuration(
         &self,
         _: TunnelKey,
         _: ConfigVersion,
     ) -> Result<Option<String>, StoreError> {
         Ok(None)
-    }
-
-    async fn changes(&self, _: ChangeNumber) -> Result<Changes, StoreError> {
-        std::future::pending().await
     }
 }
 
@@ -182,13 +182,13 @@ fn config(authority: Authority, access_log: Arc<dyn AccessLog>) -> anyhow::Resul
         datagram_flows: adit_core::sessions::FlowLimits::default(),
         limits: PublicLimits::default(),
         private: PrivateLimits::default(),
-        access_log,
-        memory_budget: 4 << 30,
-        relieve_memory: || {},
         management: ManagementConfig {
             verifier: ManagementKeys::new(ManagementKey::generate(1)?.0, []).verifier(),
             origins: Vec::new(),
         },
+        access_log,
+        memory_budget: 4 << 30,
+        relieve_memory: || {},
         quic_keys: QuicKeys::generate()?,
         certificates: None,
         authority: Arc::new(authority),

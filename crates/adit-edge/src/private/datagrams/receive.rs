@@ -71,6 +71,7 @@ async fn serve(flows: &Arc<DatagramFlows>, carrier: &Arc<Carrier>) {
                 is_left = false;
                 if !carrier.is_in_service() {
                     flows.leave(&flows_of(carrier), carrier);
+                    has_flows = carrier.settle_place();
                 }
             }
             () = suspected(carrier, is_left || !has_flows) => {
