@@ -17,7 +17,10 @@ use adit_wire_capnp::control_capnp::{configuration_manager, session_manager};
 use bytes::Bytes;
 use capnp::capability::FromClientHook;
 use capnp_rpc::{RpcSystem, rpc_twoparty_capnp::Side, twoparty::VatNetwork};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    sync::oneshot,
+};
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 
 use crate::{
@@ -127,15 +130,25 @@ where
             reader,
             writer,
         } = self;
-        let answer = lanes.run(move || carry(reader, writer, make));
-        tokio::time::timeout(CALL_TIME, answer)
-            .await
-            .map_err(|_| CallError::TimedOut)??
-            .map_err(CallError::from)
+        let (told, mut answer) = oneshot::channel();
+        let carried = lanes.run(move || carry(reader, writer, make, told));
+        let ended = tokio::time::timeout(CALL_TIME, carried).await;
+        // An answer stays one, however the stream ended after it.
+        if let Ok(answer) = answer.try_recv() {
+            return Ok(answer);
+        }
+        ended.map_err(|_| CallError::TimedOut)???;
+        Err(RpcError::Ended.into())
     }
 }
 
-async fn carry<R, W, C, T, F>(reader: R, mut writer: W, make: F) -> Result<T, RpcError>
+/// Makes the call, hands its answer over at once, and ends the stream.
+async fn carry<R, W, C, T, F>(
+    reader: R,
+    mut writer: W,
+    make: F,
+    told: oneshot::Sender<T>,
+) -> Result<(), RpcError>
 where
     R: AsyncRead + Unpin + 'static,
     W: AsyncWrite + Unpin + 'static,
@@ -168,9 +181,10 @@ where
         answer = make(peer) => answer?,
     };
     answered.set(true);
+    let _ = told.send(answer);
     // The peer hears that nothing follows, then the stream ends in order.
     let _ = tokio::time::timeout(GOODBYE, async { tokio::join!(disconnector, system) }).await;
-    Ok(answer)
+    Ok(())
 }
 
 /// Ends its stream in order when dropped after the answer; before it, the stream is cut short.
