@@ -1,6 +1,6 @@
 //! `adit up` and `adit server`: every part in one process.
 //!
-//! [`run`] brings the parts up in order (data directory, keys, store, edge, API, metrics, demo), says what it waits
+//! [`run()`] brings the parts up in order (data directory, keys, store, edge, API, metrics, demo), says what it waits
 //! for if that takes long, prints what there is, and stops the parts in reverse when told to.
 
 mod announce;
