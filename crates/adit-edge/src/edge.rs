@@ -1,146 +1,45 @@
 //! Starts and stops an edge.
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+mod config;
+mod listeners;
+
+use std::{sync::Arc, time::Duration};
 
 use adit_core::{
-    port::{AccessLog, ChangeNumber, Directory, EdgeControl, Presence},
+    port::{ChangeNumber, Directory, EdgeControl, Presence},
     reserved_hosts::ReservedHosts,
-    sessions::FlowLimits,
 };
-use adit_model::{Hostname, Location, NodeId, TunnelKey};
-use adit_net::{
-    private::PrivateDialer,
-    quic::{HandshakeLimits, QuicKeys, QuicListener},
-    tls::{self, TlsConfigError, TlsLimits, TlsListener},
-};
+use adit_model::TunnelKey;
+use adit_net::{private::PrivateDialer, quic::QuicListener};
 use adit_rpc::RpcLanes;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
+pub use self::config::{EdgeAddresses, EdgeConfig, EdgeError, reachable_here};
+use self::listeners::{bind_connectors, bind_proxy, bind_public, listen_error};
 use crate::{
     accept,
-    certificates::{
-        Authority, CertificateFolder, CertificateSource, ConnectorNames, FolderError, IssuingResolver,
-        LeafKey, PublicNames, PublicResolver,
-    },
+    certificates::CertificateFolder,
     context::Context,
     control::LocalEdge,
     drain::move_away,
     follow::follow,
-    management::{Management, ManagementConfig},
+    management::Management,
     memory::MemoryBudget,
     metrics::EdgeMetrics,
-    private::{DatagramFlows, Dialer, PrivateLimits, TunnelDialer},
+    private::{DatagramFlows, Dialer, TunnelDialer},
     private_proxy::{self, Proxy},
-    public::{self, Entrance, PublicLimits},
+    public::{self, Entrance},
     push::Pusher,
     tunnels::Tunnels,
 };
 
-/// How often a free port is looked for that both UDP and TCP can have.
-const PORT_ATTEMPTS: usize = 16;
 /// A tunnel's connections are moved away over this time: never all of them within a second. A grace period that is
 /// shorter than twice that gives half of itself.
 const MOVING_TIME: Duration = Duration::from_millis(2500);
 /// What is left after the grace period ends within this.
 const STOP_TIME: Duration = Duration::from_secs(2);
-
-/// What an edge is made of.
-pub struct EdgeConfig {
-    /// This edge's id.
-    pub node: NodeId,
-    /// The base domain; `api.` and `management.` below it are never routed.
-    pub domain: Hostname,
-    /// Where it stands.
-    pub location: Location,
-    /// Where connectors dial in, UDP and TCP alike. Port 0 picks one that both have free.
-    pub connectors: SocketAddr,
-    /// Where public HTTP enters.
-    pub http: Option<SocketAddr>,
-    /// Where public HTTPS enters.
-    pub https: Option<SocketAddr>,
-    /// Where people enter private networks, by SOCKS5 and HTTP CONNECT.
-    pub private_proxy: Option<SocketAddr>,
-    /// How many UDP sessions and echo flows into private networks there may be.
-    pub datagram_flows: FlowLimits,
-    /// What public clients may take up.
-    pub limits: PublicLimits,
-    /// What private networks may take up, and be.
-    pub private: PrivateLimits,
-    /// What the process may hold in all, bytes: see `docs/operations.md`.
-    pub memory_budget: u64,
-    /// Makes the allocator give back what is free. Called off the runtime's threads, at most once a second, and only
-    /// while memory is short.
-    pub relieve_memory: fn(),
-    /// Keys that must survive a restart, so that connectors notice it at once.
-    pub quic_keys: QuicKeys,
-    /// Where each public request leaves a line.
-    pub access_log: Arc<dyn AccessLog>,
-    /// Certificates for public HTTPS, in files. A name that has none gets one of the authority.
-    pub certificates: Option<PathBuf>,
-    /// Who may reach connectors' management services over `management.<domain>`.
-    pub management: ManagementConfig,
-    /// Issues the edge's certificates.
-    pub authority: Arc<Authority>,
-    /// The key of those certificates.
-    pub leaf_key: Arc<LeafKey>,
-}
-
-/// Where an edge listens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EdgeAddresses {
-    /// Connectors, UDP and TCP.
-    pub connectors: SocketAddr,
-    /// Public HTTP.
-    pub http: Option<SocketAddr>,
-    /// Public HTTPS.
-    pub https: Option<SocketAddr>,
-    /// The proxy into private networks.
-    pub private_proxy: Option<SocketAddr>,
-}
-
-impl EdgeAddresses {
-    fn all(&self) -> Vec<SocketAddr> {
-        let others = [self.http, self.https, self.private_proxy];
-        let others = others.into_iter().flatten();
-        others.chain([self.connectors]).collect()
-    }
-}
-
-/// Why an edge could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum EdgeError {
-    /// A listener could not be opened.
-    #[error("cannot listen on {address} for {purpose}")]
-    Listen {
-        /// For whom.
-        purpose: &'static str,
-        /// Where.
-        address: SocketAddr,
-        /// Why not.
-        #[source]
-        cause: io::Error,
-    },
-    /// The base domain is too long to have names below it.
-    #[error("the base domain is too long")]
-    Domain,
-    /// The folder of certificates cannot be read.
-    #[error(transparent)]
-    Certificates(#[from] FolderError),
-    /// TLS could not be set up.
-    #[error("cannot set up TLS")]
-    Tls(#[from] TlsConfigError),
-    /// The system refused a thread.
-    #[error("cannot start a thread")]
-    Thread(#[source] io::Error),
-}
 
 /// A running edge. Dropping it stops it at once; [`Edge::stop`] drains first.
 pub struct Edge {
@@ -336,95 +235,4 @@ async fn until_stopped(stopped: CancellationToken, work: impl Future<Output = ()
 /// Control traffic is a few calls for each connection: half the cores are plenty.
 fn rpc_threads() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
-}
-
-fn listen_error(purpose: &'static str, address: SocketAddr) -> impl FnOnce(io::Error) -> EdgeError {
-    move |cause| EdgeError::Listen {
-        purpose,
-        address,
-        cause,
-    }
-}
-
-/// One port for both transports.
-async fn bind_connectors(config: &EdgeConfig) -> Result<(QuicListener, TlsListener), EdgeError> {
-    let resolver = IssuingResolver::new(&config.authority, &config.leaf_key, ConnectorNames);
-    let quic = tls::edge_quic_config(Arc::clone(&resolver) as _)?;
-    let tcp = tls::edge_tcp_config(resolver)?;
-    let mut attempt = 0;
-    loop {
-        attempt += 1;
-        let listener = TlsListener::bind(config.connectors, Arc::clone(&tcp), TlsLimits::default())
-            .await
-            .map_err(listen_error("connectors over TCP", config.connectors))?;
-        let bound = listener
-            .local_addr()
-            .map_err(listen_error("connectors over TCP", config.connectors))?;
-        match QuicListener::bind(
-            bound,
-            Arc::clone(&quic),
-            &config.quic_keys,
-            HandshakeLimits::default(),
-        ) {
-            Ok(quic) => return Ok((quic, listener)),
-            Err(_) if config.connectors.port() == 0 && attempt < PORT_ATTEMPTS => {}
-            Err(cause) => return Err(listen_error("connectors over UDP", bound)(cause)),
-        }
-    }
-}
-
-async fn bind_public(
-    config: &EdgeConfig,
-    tunnels: &Arc<Tunnels>,
-    folder: Option<Arc<CertificateFolder>>,
-) -> Result<Vec<Entrance>, EdgeError> {
-    let mut entrances = Vec::new();
-    if let Some(address) = config.http {
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(listen_error("public HTTP", address))?;
-        entrances.push(Entrance::Plain(listener));
-    }
-    if let Some(address) = config.https {
-        let names = PublicNames {
-            domain: config.domain.clone(),
-            tunnels: Arc::clone(tunnels),
-        };
-        let resolver = PublicResolver {
-            sources: folder
-                .into_iter()
-                .map(|folder| folder as Arc<dyn CertificateSource>)
-                .collect(),
-            own: IssuingResolver::new(&config.authority, &config.leaf_key, names),
-        };
-        let tls = tls::public_config(Arc::new(resolver))?;
-        let listener = TlsListener::bind(address, tls, TlsLimits::default())
-            .await
-            .map_err(listen_error("public HTTPS", address))?;
-        entrances.push(Entrance::Tls(listener));
-    }
-    Ok(entrances)
-}
-
-async fn bind_proxy(config: &EdgeConfig) -> Result<Option<TcpListener>, EdgeError> {
-    let Some(address) = config.private_proxy else {
-        return Ok(None);
-    };
-    let listener = TcpListener::bind(address).await;
-    let listener = listener.map_err(listen_error("the private proxy", address))?;
-    Ok(Some(listener))
-}
-
-/// The loopback address of a listener that may listen on all addresses: what a process on this machine dials.
-#[must_use]
-pub const fn reachable_here(listener: SocketAddr) -> SocketAddr {
-    match listener.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => {
-            SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), listener.port())
-        }
-        IpAddr::V6(ip) if ip.is_unspecified() => {
-            SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), listener.port())
-        }
-        IpAddr::V4(_) | IpAddr::V6(_) => listener,
-    }
 }

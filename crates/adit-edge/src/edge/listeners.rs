@@ -1,0 +1,101 @@
+//! Opens an edge's listeners.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use adit_net::{
+    quic::{HandshakeLimits, QuicListener},
+    tls::{self, TlsLimits, TlsListener},
+};
+use tokio::net::TcpListener;
+
+use super::{EdgeConfig, EdgeError};
+use crate::{
+    certificates::{
+        CertificateFolder, CertificateSource, ConnectorNames, IssuingResolver, PublicNames, PublicResolver,
+    },
+    public::Entrance,
+    tunnels::Tunnels,
+};
+
+/// How often a free port is looked for that both UDP and TCP can have.
+const PORT_ATTEMPTS: usize = 16;
+
+pub(super) fn listen_error(
+    purpose: &'static str,
+    address: SocketAddr,
+) -> impl FnOnce(io::Error) -> EdgeError {
+    move |cause| EdgeError::Listen {
+        purpose,
+        address,
+        cause,
+    }
+}
+
+/// One port for both transports.
+pub(super) async fn bind_connectors(config: &EdgeConfig) -> Result<(QuicListener, TlsListener), EdgeError> {
+    let resolver = IssuingResolver::new(&config.authority, &config.leaf_key, ConnectorNames);
+    let quic = tls::edge_quic_config(Arc::clone(&resolver) as _)?;
+    let tcp = tls::edge_tcp_config(resolver)?;
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let listener = TlsListener::bind(config.connectors, Arc::clone(&tcp), TlsLimits::default())
+            .await
+            .map_err(listen_error("connectors over TCP", config.connectors))?;
+        let bound = listener
+            .local_addr()
+            .map_err(listen_error("connectors over TCP", config.connectors))?;
+        match QuicListener::bind(
+            bound,
+            Arc::clone(&quic),
+            &config.quic_keys,
+            HandshakeLimits::default(),
+        ) {
+            Ok(quic) => return Ok((quic, listener)),
+            Err(_) if config.connectors.port() == 0 && attempt < PORT_ATTEMPTS => {}
+            Err(cause) => return Err(listen_error("connectors over UDP", bound)(cause)),
+        }
+    }
+}
+
+pub(super) async fn bind_public(
+    config: &EdgeConfig,
+    tunnels: &Arc<Tunnels>,
+    folder: Option<Arc<CertificateFolder>>,
+) -> Result<Vec<Entrance>, EdgeError> {
+    let mut entrances = Vec::new();
+    if let Some(address) = config.http {
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(listen_error("public HTTP", address))?;
+        entrances.push(Entrance::Plain(listener));
+    }
+    if let Some(address) = config.https {
+        let names = PublicNames {
+            domain: config.domain.clone(),
+            tunnels: Arc::clone(tunnels),
+        };
+        let resolver = PublicResolver {
+            sources: folder
+                .into_iter()
+                .map(|folder| folder as Arc<dyn CertificateSource>)
+                .collect(),
+            own: IssuingResolver::new(&config.authority, &config.leaf_key, names),
+        };
+        let tls = tls::public_config(Arc::new(resolver))?;
+        let listener = TlsListener::bind(address, tls, TlsLimits::default())
+            .await
+            .map_err(listen_error("public HTTPS", address))?;
+        entrances.push(Entrance::Tls(listener));
+    }
+    Ok(entrances)
+}
+
+pub(super) async fn bind_proxy(config: &EdgeConfig) -> Result<Option<TcpListener>, EdgeError> {
+    let Some(address) = config.private_proxy else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(listen_error("the private proxy", address))?;
+    Ok(Some(listener))
+}
