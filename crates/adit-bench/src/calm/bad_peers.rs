@@ -28,7 +28,7 @@ use crate::{
 
 /// Requests of the good client in a second.
 const RATE: u32 = 50;
-/// How long it asks undisturbed.
+/// How long it asks undisturbed, and how long a family goes on misbehaving at least: some are done in a moment.
 const CALM: Duration = Duration::from_secs(5);
 /// What the slowest in a hundred may take: a multiple of its undisturbed figure, and in any case, ms.
 const MOST_TIMES: f64 = 3.0;
@@ -88,7 +88,11 @@ impl Times {
 /// Runs them one after another, on a thread of its own: what they cost must not delay the probe.
 async fn misbehave(members: &'static [Misbehaviour], world: &World, probe: &Paced) -> anyhow::Result<Times> {
     let mut times = Vec::new();
-    for member in members {
+    let mut turns = members.iter().cycle();
+    while times.len() < members.len() || probe.elapsed() < CALM {
+        let Some(member) = turns.next() else {
+            break;
+        };
         let victim = world.victim.clone();
         let running = world.others.run(async move { member.run(&victim).await });
         running.await.with_context(|| format!("{member:?} failed"))?;
