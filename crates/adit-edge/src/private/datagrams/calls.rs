@@ -32,18 +32,10 @@ pub(in crate::private) async fn register(
         close_after_idle: idle_hint(flow.idle),
         trace_context: String::new(),
     };
-    let ask = async |request| {
-        call(flows, carrier, async |stream| {
-            stream.register_udp_session(request).await
-        })
-        .await
-    };
-    let mut called = ask(request.clone()).await?;
-    if matches!(called, Err(CallError::Rpc(RpcError::Ended))) && carrier.quic.close_cause().is_none() {
-        // The stream broke and the connection did not. A session that is there already is replaced.
-        called = ask(request).await?;
-    }
-    Some(match called {
+    let called = call(flows, carrier, async |stream| {
+        stream.register_udp_session(request).await
+    });
+    Some(match called.await? {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(text)) if text.contains(TOO_MANY) => Err(End::TooMany),
         Ok(Err(text)) => Err(End::Refused(words(&text))),
