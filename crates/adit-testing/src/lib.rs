@@ -20,6 +20,7 @@ pub mod misbehaviour;
 pub mod origin;
 pub mod postgres;
 pub mod process;
+pub mod resolver;
 pub mod scenes;
 pub mod scripted;
 mod skip;

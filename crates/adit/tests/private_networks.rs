@@ -10,22 +10,18 @@ use adit_testing::{
     cloudflared::{self, Cloudflared, Options, Protocol},
     origin::Origin,
     process::clean,
+    resolver::Resolver,
     skip, wait_for,
 };
 use serde_json::json;
 use support::{Server, TOKEN};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-};
 
 struct Scene {
     server: Server,
     origin: Origin,
     tunnel: String,
     _connector: Cloudflared,
-    _resolving: JoinSet<()>,
+    _resolver: Resolver,
 }
 
 /// A virtual network whose loopback is that of the connector; `None` without a stock one.
@@ -44,12 +40,12 @@ async fn scene(test: &str, protocol: Protocol) -> Option<Scene> {
     .await;
     let tunnel = server.tunnel("home").await;
     let origin = Origin::saying("private").await;
-    let (resolver, resolving) = resolver().await;
+    let resolver = Resolver::start().await;
     let options = Options::new(&binary, server.listener("edge"), &server.ca(), &tunnel.token);
     let options = options
         .over(protocol)
         .serving(&origin.url())
-        .run_with(&["--dns-resolver-addrs", &resolver]);
+        .run_with(&["--dns-resolver-addrs", &resolver.addr().to_string()]);
     let connector = Cloudflared::start_ready(&options, 4).await;
     let route = json!({"network": "127.0.0.0/8", "tunnel_id": tunnel.id});
     server.api("POST", "/teamnet/routes", route).await;
@@ -58,7 +54,7 @@ async fn scene(test: &str, protocol: Protocol) -> Option<Scene> {
         origin,
         tunnel: tunnel.id,
         _connector: connector,
-        _resolving: resolving,
+        _resolver: resolver,
     })
 }
 
@@ -87,33 +83,6 @@ impl Scene {
         })
         .await;
     }
-}
-
-/// A resolver over TCP that knows one address of every name.
-async fn resolver() -> (String, JoinSet<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let mut serving = JoinSet::new();
-    serving.spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            drop(answer(&mut client).await);
-        }
-    });
-    (address, serving)
-}
-
-async fn answer(client: &mut TcpStream) -> std::io::Result<()> {
-    let length = client.read_u16().await?;
-    let mut message = vec![0; usize::from(length)];
-    client.read_exact(&mut message).await?;
-    let is_v4 = message[message.len() - 3] == 1;
-    message[2..4].copy_from_slice(&[0x81, 0x80]);
-    if is_v4 {
-        message[7] = 1;
-        message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
-    }
-    client.write_u16(u16::try_from(message.len()).unwrap()).await?;
-    client.write_all(&message).await
 }
 
 async fn curl_reaches_what_the_connector_sees(test: &str, protocol: Protocol) {

@@ -6,12 +6,13 @@ use adit_net::private::PrivateDialError;
 use adit_testing::{
     cloudflared::{self, Cloudflared, Options, Protocol},
     origin::pattern,
+    resolver::Resolver,
     skip, wait_for, within,
 };
 use adit_wire::socks;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream, UdpSocket},
+    net::{TcpListener, UdpSocket},
     task::JoinSet,
 };
 
@@ -126,41 +127,14 @@ async fn a_connector_at_its_flow_limit_says_so() {
     }
 }
 
-/// A resolver that knows one address of every name.
-async fn resolver() -> (SocketAddr, JoinSet<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut serving = JoinSet::new();
-    serving.spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            drop(answer(&mut client).await);
-        }
-    });
-    (address, serving)
-}
-
-async fn answer(client: &mut TcpStream) -> std::io::Result<()> {
-    let length = client.read_u16().await?;
-    let mut message = vec![0; usize::from(length)];
-    client.read_exact(&mut message).await?;
-    let is_v4 = message[message.len() - 3] == 1;
-    message[2..4].copy_from_slice(&[0x81, 0x80]);
-    if is_v4 {
-        message[7] = 1;
-        message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
-    }
-    client.write_u16(u16::try_from(message.len()).unwrap()).await?;
-    client.write_all(&message).await
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_private_host_name_is_reached_through_the_connectors_resolver() {
     for protocol in Protocol::ALL {
         let stage = Stage::new(protocol).await;
         stage.lead_host("db.corp.internal").await;
-        let (resolver, _resolving) = resolver().await;
+        let resolver = Resolver::start().await;
         let test = "a_private_host_name_is_reached_through_the_connectors_resolver";
-        let flags = ["--dns-resolver-addrs", &resolver.to_string()];
+        let flags = ["--dns-resolver-addrs", &resolver.addr().to_string()];
         let Some(_connector) = connector(test, &stage, &flags).await else {
             return;
         };
