@@ -9,7 +9,7 @@
 //! ([`token_value`]), which origin serves a request ([`ingress`]), what may a tunnel be configured with
 //! ([`remote_config`]), which connection is offered it next ([`rollout`]), which replica carries a site's traffic ([`ha`]), what may a stranger have ([`quick_tunnel`]),
 //! what may a host name be asked for ([`host_limits`]), what are private networks made of ([`networks`]), who is a client behind proxies ([`client_address`]),
-//! where is a UDP session carried and when does it end ([`sessions`]), how often may one show a bad credential
+//! what are the members of a mesh ([`mesh`]), where is a UDP session carried and when does it end ([`sessions`]), how often may one show a bad credential
 //! ([`failure_limit`]).
 
 pub mod balancing;
@@ -22,6 +22,7 @@ pub mod host_limits;
 pub mod ingress;
 pub mod lifecycle;
 pub mod liveness;
+pub mod mesh;
 pub mod networks;
 pub mod object;
 pub mod permission;

@@ -14,6 +14,7 @@ mod host_limits;
 mod load_balancers;
 mod log_control;
 mod login;
+mod mesh;
 mod networks;
 mod presence;
 mod quick_tunnels;
@@ -45,6 +46,10 @@ pub use load_balancers::{
 };
 pub use log_control::{BadLogLevel, LogControl};
 pub use login::{ApiCredential, ApiToken, Login, LoginCredential, TokenOwner, TokenStatus, Unusable, User};
+pub use mesh::{
+    DeviceError, DeviceFilter, Devices, LinkError, LinkedReplica, MeshChange, MeshDevice, MeshLinks,
+    NewDevice, NewLink,
+};
 pub use networks::{
     ConnectivityChange, ConnectivitySettings, HostnameRoute, HostnameRouteChange, HostnameRouteFilter,
     NetworkError, Networks, NewHostnameRoute, NewRoute, NewSubnet, NewVirtualNetwork, Remark, Route,

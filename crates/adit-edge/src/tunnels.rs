@@ -314,6 +314,8 @@ impl Tunnels {
                     table.set_limits(pattern, limits, before.as_ref());
                 }
                 Change::Private(change) => table.private.apply(change),
+                // The mesh follows the store by itself.
+                Change::Mesh(_) => {}
             }
         }
         table.change = upto;

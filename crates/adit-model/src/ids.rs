@@ -105,6 +105,8 @@ uuid_ids! {
     HostnameRouteId,
     /// A range that an account's mesh takes addresses from. Unique within its account only.
     SubnetId,
+    /// A WireGuard client that joined an account's mesh. Unique within its account only.
+    DeviceId,
 }
 
 macro_rules! hex_ids {

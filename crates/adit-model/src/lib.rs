@@ -6,6 +6,7 @@
 mod hostname;
 mod ids;
 mod location;
+mod peer;
 mod pool;
 #[cfg(feature = "schema")]
 mod schema;
@@ -16,11 +17,12 @@ mod tunnel;
 
 pub use hostname::{HostPattern, Hostname, HostnameError};
 pub use ids::{
-    AccountId, ApiTokenId, BootId, ConnectionId, ConnectionIndex, ConnectorId, HostnameRouteId, IdError,
-    LoadBalancerId, NodeId, PolicyId, PoolId, RecordId, RouteId, SessionId, SubnetId, TunnelId, TunnelKey,
-    UserId, VirtualNetworkId, ZoneId,
+    AccountId, ApiTokenId, BootId, ConnectionId, ConnectionIndex, ConnectorId, DeviceId, HostnameRouteId,
+    IdError, LoadBalancerId, NodeId, PolicyId, PoolId, RecordId, RouteId, SessionId, SubnetId, TunnelId,
+    TunnelKey, UserId, VirtualNetworkId, ZoneId,
 };
 pub use location::{Location, LocationError};
+pub use peer::{IdentityKey, PeerKey, PeerKeyError};
 pub use pool::{PoolName, PoolNameError};
 pub use secret::{SecretDigest, ShortSecret, TunnelSecret};
 pub use site::{HaMode, HaModeError};

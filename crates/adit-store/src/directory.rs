@@ -46,6 +46,7 @@ pub(crate) async fn snapshot(
             hosts: hosts::all(&mut *connection).await?,
             limits: host_limits::all(&mut *connection).await?,
             private,
+            mesh: Vec::new(),
         },
         upto,
     ))

@@ -10,6 +10,7 @@ pub(super) const ROWS: &[(&str, &[&str])] = &[
             "adit-connector",
             "adit-core",
             "adit-edge",
+            "adit-mesh",
             "adit-model",
             "adit-net",
             "adit-rpc",
@@ -27,6 +28,7 @@ pub(super) const ROWS: &[(&str, &[&str])] = &[
         "adit-connector",
         &["adit-core", "adit-model", "adit-net", "adit-rpc", "adit-wire"],
     ),
+    ("adit-mesh", &["adit-core", "adit-model", "adit-net", "adit-wire"]),
     ("adit-store", &["adit-core", "adit-model"]),
     // What they share.
     ("adit-core", &["adit-model"]),
@@ -46,6 +48,7 @@ pub(super) const ROWS: &[(&str, &[&str])] = &[
             "adit-api",
             "adit-core",
             "adit-edge",
+            "adit-mesh",
             "adit-model",
             "adit-net",
             "adit-rpc",
@@ -83,6 +86,11 @@ const KEPT: &[Kept] = &[
         reason: "everyone else uses their types, which are Send and checked",
     },
     Kept {
+        names: &["gotatun", "nftables", "rtnetlink"],
+        keepers: &["adit-mesh"],
+        reason: "packets, routes and filters of the host are the mesh's business",
+    },
+    Kept {
         names: &["sqlx"],
         keepers: &["adit-store", "adit-bench"],
         reason: "state is reached through the ports of adit-core",
@@ -109,6 +117,7 @@ const KEPT: &[Kept] = &[
             "adit-bench",
             "adit-connector",
             "adit-edge",
+            "adit-mesh",
             "adit-net",
             "adit-rpc",
             "adit-store",

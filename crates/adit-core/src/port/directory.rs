@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 pub use private::{NamedNetwork, NetworkToken, PrivateChange, PrivateHostname, PrivateRoute};
 
-use super::StoreError;
+use super::{MeshChange, StoreError};
 use crate::host_limits::HostLimits;
 
 /// How far the store's history has been read. Rises with every committed change; 0 is before the first.
@@ -81,6 +81,8 @@ pub struct Snapshot {
     pub limits: Vec<(HostPattern, HostLimits)>,
     /// Everything that private networks are made of, as changes of nothing.
     pub private: Vec<PrivateChange>,
+    /// Everyone who joined a mesh, as changes of nothing.
+    pub mesh: Vec<MeshChange>,
 }
 
 /// The present state of one thing that changed.
@@ -94,6 +96,8 @@ pub enum Change {
     Limits(HostPattern, HostLimits),
     /// Something of private networks was made, changed or removed.
     Private(PrivateChange),
+    /// A member of a mesh joined, changed or left.
+    Mesh(MeshChange),
 }
 
 /// What happened after a change number.

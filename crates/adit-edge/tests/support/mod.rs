@@ -78,6 +78,7 @@ impl Directory for MemoryStore {
                 hosts: Vec::<HostRoute>::new(),
                 limits: Vec::new(),
                 private: Vec::new(),
+                mesh: Vec::new(),
             },
             ChangeNumber(0),
         ))

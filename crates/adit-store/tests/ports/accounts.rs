@@ -48,7 +48,11 @@ async fn a_zone_with_thousands_of_records_goes_in_writes_that_let_others_by() {
         };
         told.extend(changes.into_iter().map(|change| match change {
             Change::Host(host, None) => host.to_string(),
-            Change::Host(..) | Change::Limits(..) | Change::Private(_) | Change::Tunnel(..) => {
+            Change::Host(..)
+            | Change::Limits(..)
+            | Change::Mesh(_)
+            | Change::Private(_)
+            | Change::Tunnel(..) => {
                 panic!("{change:?}")
             }
         }));

@@ -173,7 +173,11 @@ async fn a_thing_that_changed_often_is_told_once_in_its_present_state() {
         .iter()
         .map(|change| match change {
             Change::Tunnel(key, Some(entry)) => (*key, entry.deleted),
-            Change::Tunnel(_, None) | Change::Host(..) | Change::Limits(..) | Change::Private(_) => {
+            Change::Tunnel(_, None)
+            | Change::Host(..)
+            | Change::Limits(..)
+            | Change::Mesh(_)
+            | Change::Private(_) => {
                 panic!("unexpected {change:?}")
             }
         })

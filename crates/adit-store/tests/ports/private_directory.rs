@@ -63,7 +63,7 @@ impl Home {
 fn private(change: Change) -> Option<PrivateChange> {
     match change {
         Change::Private(change) => Some(change),
-        Change::Tunnel(..) | Change::Host(..) | Change::Limits(..) => None,
+        Change::Tunnel(..) | Change::Host(..) | Change::Limits(..) | Change::Mesh(_) => None,
     }
 }
 

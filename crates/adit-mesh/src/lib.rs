@@ -1,0 +1,1 @@
+//! The mesh: packets between sites and devices.
