@@ -64,11 +64,11 @@ impl Edge {
     ) -> Result<Self, EdgeError> {
         let reserved = ReservedHosts::of_domain(&config.domain).map_err(|_| EdgeError::Domain)?;
         let tunnels = Arc::new(Tunnels::new(reserved.clone()));
-        let (listener, tcp) = bind_connectors(&config).await?;
+        let (listener, tcp) = bind_connectors(&config)?;
         let folder = config.certificates.clone().map(CertificateFolder::open);
         let folder = folder.transpose()?.map(Arc::new);
-        let entrances = bind_public(&config, &tunnels, folder.clone()).await?;
-        let proxy = bind_proxy(&config).await?;
+        let entrances = bind_public(&config, &tunnels, folder.clone())?;
+        let proxy = bind_proxy(&config)?;
         let address_of = |wanted: fn(&Entrance) -> bool| {
             entrances
                 .iter()

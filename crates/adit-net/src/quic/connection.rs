@@ -144,7 +144,7 @@ impl QuicConnection {
         }
     }
 
-    /// Waits for the peer's next datagram. Those that nobody takes are kept up to 256 KiB, the newest of them. Cancel
+    /// Waits for the peer's next datagram. Those that nobody takes are kept up to 1 MiB, the newest of them. Cancel
     /// safe.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ const _: () = assert!(STREAM_WINDOW / 1200 / 2 < 1024);
 /// What the edge lets one connection buffer before its connector has registered.
 pub(super) const EDGE_STRANGER_WINDOW: u32 = 128 * KIB;
 /// Datagrams waiting to be read; the oldest go first. Also announces a max_datagram_frame_size of 65535.
-const DATAGRAM_BUFFER: usize = 256 * 1024;
+const DATAGRAM_BUFFER: usize = 1024 * 1024;
 
 /// The largest packet, bytes of UDP payload, where the path carries it: jumbo frames of 9000 bytes in data centres, and
 /// loopback. quinn hands up to ten packets to the system at once, which takes 65,507 bytes and refuses more. Stock
