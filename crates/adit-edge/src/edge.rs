@@ -26,7 +26,7 @@ use crate::{
     drain::move_away,
     follow::follow,
     management::Management,
-    memory::MemoryBudget,
+    memory::{self, MemoryBudget},
     metrics::EdgeMetrics,
     private::{DatagramFlows, Dialer, TunnelDialer},
     private_proxy::{self, Proxy},
@@ -49,6 +49,7 @@ pub struct Edge {
     control: Arc<LocalEdge>,
     dialer: Arc<Dialer>,
     flows: Arc<DatagramFlows>,
+    _memory: memory::Watch,
 }
 
 impl Edge {
@@ -101,10 +102,7 @@ impl Edge {
             draining: CancellationToken::new(),
             stopped: CancellationToken::new(),
         });
-        context.tasks.spawn(until_stopped(
-            context.stopped.clone(),
-            Arc::clone(&context.memory).watch(),
-        ));
+        let memory = memory::Watch::start(Arc::clone(&context.memory)).map_err(EdgeError::Thread)?;
         let (applied, seen) = watch::channel(ChangeNumber::default());
         context.tasks.spawn(until_stopped(
             context.stopped.clone(),
@@ -156,6 +154,7 @@ impl Edge {
             control,
             dialer,
             flows,
+            _memory: memory,
         })
     }
 
