@@ -2,6 +2,7 @@
 //!
 //! [`noise`] is WireGuard without sockets, for one peer or a thousand; [`udp`] carries its datagrams in batches, [`wait`] waits for them.
 
+pub mod node;
 pub mod noise;
 pub mod packet;
 pub mod udp;
