@@ -1,4 +1,8 @@
-//! What the mesh decides: who its members are and what addresses they have.
+//! What the mesh decides: who its members are and what addresses they have, who is let in ([`session`]) and which of a
+//! site's replicas carries its traffic ([`active`]).
+
+pub mod active;
+pub mod session;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
