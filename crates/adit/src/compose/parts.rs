@@ -154,6 +154,7 @@ async fn assemble(
             ..PrivateLimits::default()
         },
         access_log: logging.access(),
+        mesh: None,
         certificates: settings.https_cert_dir.clone(),
         memory_budget: settings
             .edge_memory_budget
