@@ -27,6 +27,10 @@ impl EdgeControl for IdleEdge {
 
 #[async_trait]
 impl SiteControl for IdleEdge {
+    async fn applied(&self, _after: ChangeNumber, _within: Duration) -> Result<(), AskError> {
+        Ok(())
+    }
+
     async fn evict(&self, _eviction: Eviction, _within: Duration) -> Result<usize, AskError> {
         Ok(0)
     }

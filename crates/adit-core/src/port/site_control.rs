@@ -61,9 +61,13 @@ pub struct LiveReplica {
     pub active: bool,
 }
 
-/// The way to whoever holds the replicas of sites.
+/// The way to whoever holds the replicas of sites, and the devices of meshes.
 #[async_trait]
 pub trait SiteControl: Send + Sync {
+    /// Returns once the store's history is applied up to `after`: who was revoked by then is out. Waits at most
+    /// `within`.
+    async fn applied(&self, after: ChangeNumber, within: Duration) -> Result<(), AskError>;
+
     /// Ends sessions, and tells how many. A replica that is still linked may come back at once. Waits at most
     /// `within`.
     async fn evict(&self, eviction: Eviction, within: Duration) -> Result<usize, AskError>;

@@ -14,6 +14,10 @@ pub(super) struct NoReplicas;
 
 #[async_trait]
 impl SiteControl for NoReplicas {
+    async fn applied(&self, _after: ChangeNumber, _within: Duration) -> Result<(), AskError> {
+        Ok(())
+    }
+
     async fn evict(&self, _eviction: Eviction, _within: Duration) -> Result<usize, AskError> {
         Ok(0)
     }

@@ -44,6 +44,10 @@ impl SeededSites {
 
 #[async_trait::async_trait]
 impl SiteControl for SeededSites {
+    async fn applied(&self, _: ChangeNumber, _: Duration) -> Result<(), AskError> {
+        Ok(())
+    }
+
     async fn evict(&self, _: Eviction, _: Duration) -> Result<usize, AskError> {
         Ok(0)
     }

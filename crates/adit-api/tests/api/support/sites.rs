@@ -57,6 +57,11 @@ impl ScriptedSites {
 
 #[async_trait]
 impl SiteControl for ScriptedSites {
+    async fn applied(&self, after: ChangeNumber, _within: Duration) -> Result<(), AskError> {
+        self.waited_for.lock().push(after);
+        self.answers()
+    }
+
     async fn evict(&self, eviction: Eviction, _within: Duration) -> Result<usize, AskError> {
         self.evictions.lock().push(eviction);
         self.answers()?;
