@@ -1,7 +1,8 @@
-//! What the mesh decides: who its members are and what addresses they have, who is let in ([`session`]) and which of a
-//! site's replicas carries its traffic ([`active`]).
+//! What the mesh decides: who its members are and what addresses they have, where their packets go ([`forwarding`]), who is
+//! let in ([`session`]) and which of a site's replicas carries its traffic ([`active`]).
 
 pub mod active;
+pub mod forwarding;
 pub mod session;
 
 mod addresses;

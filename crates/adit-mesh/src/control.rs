@@ -5,5 +5,3 @@ mod channel;
 pub mod client;
 pub(crate) mod server;
 mod words;
-
-pub use words::{report_of, words_of};

@@ -2,8 +2,9 @@
 //!
 //! From the wire inwards: [`udp`] carries datagrams in batches, [`noise`] is WireGuard without sockets for one peer or
 //! a thousand, [`packet`] cuts and joins what [`tun`], the device of this host, takes and gives. [`link`] puts them
-//! together, and [`node`] is what joins a site.
+//! together, and [`node`] is what joins a site. [`hub`] forwards packets between members.
 
+pub mod hub;
 pub mod link;
 pub mod node;
 pub mod noise;

@@ -9,7 +9,7 @@ mod error;
 mod host;
 mod identity;
 mod permission;
-mod running;
+// mod running;
 mod state_dir;
 mod status;
 mod tunnel;
@@ -17,10 +17,10 @@ mod tunnel;
 pub use check::{CheckError, Echo, Findings, Hop, Why, walk};
 pub use error::NodeError;
 pub use host::{
-    ChangedSetting, Forwarding, Host, HostError, HostOptions, HostRecord, HostReport, HostRoute, MissedSetting,
-    NetlinkError, Refusal, RoutePlan, Surroundings, Wanted, Way,
+    ChangedSetting, Forwarding, Host, HostError, HostOptions, HostRecord, HostReport, HostRoute,
+    MissedSetting, NetlinkError, Refusal, RoutePlan, Surroundings, Wanted, Way,
 };
 pub use identity::{Identity, KeptKey};
-pub use running::{Node, NodeOptions};
+// pub use running::{Node, NodeOptions};
 pub use state_dir::{Claim, StateDir, StateError};
 pub use status::{Ask, HubStatus, NodeStatus, SessionStatus, ask};

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use adit_core::mesh::session::{BrokenRule, Claim, Credential, NodeSaid, Refusal};
-use adit_wire::mesh::{RefusalCode, Refused, Report, ToEdge};
+use adit_core::mesh::session::{Claim, Credential, EdgeSaid, NodeSaid, Refusal};
+use adit_wire::mesh::{RefusalCode, Refused, ToEdge, ToNode};
 
 /// The refusal as it is sent.
-#[must_use]
-pub fn words_of(refusal: &Refusal) -> Refused {
+pub(super) fn words_of(refusal: &Refusal) -> Refused {
     let code = match refusal {
         Refusal::TunnelNotFound => RefusalCode::TunnelNotFound,
         Refusal::BadSecret => RefusalCode::BadSecret,
@@ -16,6 +15,7 @@ pub fn words_of(refusal: &Refusal) -> Refused {
         Refusal::NotLinked => RefusalCode::NotLinked,
         Refusal::TakenId => RefusalCode::TakenId,
         Refusal::TakenKey => RefusalCode::TakenKey,
+        Refusal::WeakKey => RefusalCode::WeakKey,
         Refusal::TooMany(_) => RefusalCode::TooMany,
         Refusal::NoAddress => RefusalCode::NoAddress,
         Refusal::Unavailable(_) => RefusalCode::Unavailable,
@@ -31,6 +31,19 @@ pub(super) fn misbehaved(what: &impl ToString) -> Refused {
     Refused {
         code: RefusalCode::Misbehaved,
         message: what.to_string(),
+    }
+}
+
+/// What a message of the edge comes to; `None` for those that end a session.
+pub(super) fn told(message: &ToNode) -> Option<EdgeSaid> {
+    match message {
+        ToNode::Nonce(_) => Some(EdgeSaid::Challenge),
+        ToNode::NodeConfig(config) => Some(EdgeSaid::Config {
+            version: config.version,
+            beat: Duration::from_millis(config.beat_ms.into()),
+        }),
+        ToNode::BeatAck(ack) => Some(EdgeSaid::Heard(ack.seq)),
+        ToNode::Refused(_) | ToNode::Revoke(_) | ToNode::Closing(_) => None,
     }
 }
 
@@ -52,7 +65,7 @@ pub(super) fn said(message: &ToEdge) -> NodeSaid {
         ToEdge::ConfigAck(ack) => NodeSaid::Acknowledged { version: ack.version },
         ToEdge::Beat(beat) => NodeSaid::Beat {
             seq: beat.seq,
-            round_trip: round_trip(&beat.report),
+            round_trip: beat.report.rtt_ms.map(|millis| Duration::from_millis(millis.into())),
         },
         ToEdge::KeyUpdate(update) => NodeSaid::Key(update.key),
         ToEdge::Drain(_) => NodeSaid::Leaving,

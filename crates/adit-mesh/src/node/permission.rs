@@ -31,7 +31,10 @@ mod tests {
 
     #[test]
     fn rights_are_read_from_the_kernels_table() {
-        assert_eq!(effective("Name:\tx\nCapEff:\t0000000000001000\n"), Some(1 << NET_ADMIN));
+        assert_eq!(
+            effective("Name:\tx\nCapEff:\t0000000000001000\n"),
+            Some(1 << NET_ADMIN)
+        );
         assert_eq!(effective("Name:\tx\n"), None);
     }
 }

@@ -9,8 +9,8 @@ use std::{
     time::Duration,
 };
 
-use adit_wire::mesh::Role;
 use adit_model::{AccountId, ConnectorId, Timestamp, TunnelId};
+use adit_wire::mesh::Role;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tokio::{

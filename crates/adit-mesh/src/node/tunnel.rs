@@ -44,7 +44,10 @@ impl Tunnel {
         places: Vec<SocketAddr>,
         mtu: u16,
     ) -> Result<Self, NodeError> {
-        let first = places.first().copied().ok_or_else(|| NodeError::Link(no_address()))?;
+        let first = places
+            .first()
+            .copied()
+            .ok_or_else(|| NodeError::Link(no_address()))?;
         let name = &options.interface;
         let tun = Tun::create(name, 1).map_err(|cause| NodeError::Device {
             name: name.clone(),
@@ -80,13 +83,16 @@ impl Tunnel {
             return;
         }
         let present = self.places.get(self.at).copied();
-        self.at = places.iter().position(|place| Some(*place) == present).unwrap_or_else(|| {
-            if let Some(first) = places.first() {
-                self.link.set_hub(*first);
-            }
-            self.dialled = Instant::now();
-            0
-        });
+        self.at = places
+            .iter()
+            .position(|place| Some(*place) == present)
+            .unwrap_or_else(|| {
+                if let Some(first) = places.first() {
+                    self.link.set_hub(*first);
+                }
+                self.dialled = Instant::now();
+                0
+            });
         self.places = places;
     }
 
@@ -120,7 +126,10 @@ impl Tunnel {
         Some(HubStatus {
             key: self.hub.to_string(),
             endpoint: endpoint.or_else(|| self.places.get(self.at).copied())?,
-            handshake_age_ms: peer.stats.session_age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+            handshake_age_ms: peer
+                .stats
+                .session_age
+                .map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
             received_bytes: peer.stats.received_bytes,
             sent_bytes: peer.stats.sent_bytes,
         })

@@ -71,6 +71,8 @@ pub enum RefusalCode {
     TakenId,
     /// The WireGuard key belongs to another member of the mesh.
     TakenKey,
+    /// The WireGuard key is none.
+    WeakKey,
     /// The site has as many replicas as it may.
     TooMany,
     /// The account's range has no address left.
@@ -97,6 +99,7 @@ impl RefusalCode {
             | Self::NotLinked
             | Self::TakenId
             | Self::TakenKey
+            | Self::WeakKey
             | Self::Misbehaved => false,
         }
     }

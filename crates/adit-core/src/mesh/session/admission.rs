@@ -41,8 +41,8 @@ pub enum Verdict {
     Known,
     /// It is linked, and its key is a new one.
     NewKey,
-    /// It is to be linked, with this identity.
-    Link(IdentityKey),
+    /// It is to be linked with this identity, having proved that it has the secret with this digest.
+    Link(IdentityKey, SecretDigest),
 }
 
 /// Why a node is not let in.
@@ -69,6 +69,9 @@ pub enum Refusal {
     /// The key belongs to another member of the mesh.
     #[error("the WireGuard key belongs to another member of the mesh")]
     TakenKey,
+    /// The key is none.
+    #[error("not a usable WireGuard key")]
+    WeakKey,
     /// The site is full.
     #[error("the site has {0} replicas, as many as it may")]
     TooMany(u32),
@@ -84,6 +87,8 @@ impl From<LinkError> for Refusal {
     fn from(error: LinkError) -> Self {
         match error {
             LinkError::NoTunnel => Self::TunnelNotFound,
+            LinkError::OldSecret => Self::BadSecret,
+            LinkError::WeakKey(_) => Self::WeakKey,
             LinkError::TakenId => Self::TakenId,
             LinkError::TakenKey => Self::TakenKey,
             LinkError::TooMany(most) => Self::TooMany(most),
@@ -120,8 +125,8 @@ pub fn judge(
             }
             match linked {
                 Some(linked) if linked.identity != identity => Err(Refusal::TakenId),
-                Some(linked) if linked.key == claim.key => Ok(Verdict::Known),
-                Some(_) | None => Ok(Verdict::Link(identity)),
+                // One that is linked already counts as linked with the present secret from now on.
+                Some(_) | None => Ok(Verdict::Link(identity, entry.secret)),
             }
         }
         Credential::Identity => {
@@ -199,23 +204,15 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_of_the_token_is_linked_and_known_when_it_repeats_itself() {
+    fn a_holder_of_the_token_is_linked_however_often_it_asks() {
         let claim = claim(Credential::Token(IDENTITY));
         let right = Has(b"right", &[IDENTITY]);
-        assert_eq!(
-            judge(&claim, &right, Some(&site()), None),
-            Ok(Verdict::Link(IDENTITY))
-        );
-        let known = linked(IDENTITY, KEY);
-        assert_eq!(
-            judge(&claim, &right, Some(&site()), Some(&known)),
-            Ok(Verdict::Known)
-        );
-        let old_key = linked(IDENTITY, PeerKey::from_bytes([9; 32]));
-        assert_eq!(
-            judge(&claim, &right, Some(&site()), Some(&old_key)),
-            Ok(Verdict::Link(IDENTITY))
-        );
+        let link = Verdict::Link(IDENTITY, SecretDigest::of(b"right"));
+        assert_eq!(judge(&claim, &right, Some(&site()), None), Ok(link));
+        for key in [KEY, PeerKey::from_bytes([9; 32])] {
+            let known = linked(IDENTITY, key);
+            assert_eq!(judge(&claim, &right, Some(&site()), Some(&known)), Ok(link));
+        }
     }
 
     #[test]
