@@ -1,9 +1,12 @@
 //! The mesh: packets between sites and devices.
 //!
 //! [`hub`] forwards packets between members. [`noise`] is WireGuard without sockets, for one peer or a thousand; [`udp`] carries its datagrams in batches, [`wait`] waits for them.
+//! [`server`] is the edge's side of it all, `control` the connection between the edge and a node.
 
+mod control;
 pub mod hub;
 pub mod noise;
 pub mod packet;
+pub mod server;
 pub mod udp;
 pub mod wait;

@@ -25,12 +25,13 @@ use adit_model::{Location, PeerKey};
 use adit_net::mesh::ControlStreams;
 use adit_wire::mesh::HubAddress;
 
-use self::{arrivals::Arrivals, desk::Desk, follow::Followed};
+use self::{arrivals::Arrivals, follow::Followed};
 
 pub(crate) use self::{
+    arrivals::StrangersPlace,
     complaints::Trouble,
-    desk::{Arrival, Proven},
-    seat::{Ending, Seat},
+    desk::{ADMISSION, Arrival, Desk, Proven},
+    seat::{Ending, Order, Seat},
 };
 
 /// How long sessions may take to say goodbye when the server stops.
@@ -81,8 +82,8 @@ impl MeshServer {
             desk: Arc::clone(&desk),
             directory,
         };
-        arrivals.own(followed.follow());
-        arrivals.own(configure::keep_up(Arc::clone(&desk)));
+        arrivals.keep(followed.follow());
+        arrivals.keep(configure::keep_up(Arc::clone(&desk)));
         Self { desk, arrivals }
     }
 
