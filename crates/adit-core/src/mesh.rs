@@ -1,4 +1,6 @@
-//! What the mesh decides: who its members are and what addresses they have.
+//! What the mesh decides: who its members are, what addresses they have, and where their packets go.
+
+pub mod forwarding;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
