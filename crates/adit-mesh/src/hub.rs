@@ -67,7 +67,10 @@ impl Hub {
     pub fn start(config: HubConfig) -> io::Result<Self> {
         let sockets = BatchSocket::bind_group(config.listen, config.threads.max(1))?;
         let mut sockets: Vec<Arc<BatchSocket>> = sockets.into_iter().map(Arc::new).collect();
-        let first = sockets.first().map(Arc::clone).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let first = sockets
+            .first()
+            .map(Arc::clone)
+            .ok_or(io::ErrorKind::AddrNotAvailable)?;
         let address = first.local_addr()?;
         let began = Instant::now();
         let shared = Arc::new(Shared {
@@ -123,10 +126,7 @@ impl Hub {
             .load()
             .after(Arc::clone(&table), &shared.host, &shared.book, shared.mtu);
         shared.scene.store(Arc::new(next));
-        shared
-            .demux
-            .write()
-            .retain(|key| table.member_of(&key).is_some());
+        shared.demux.write().retain(|key| table.member_of(&key).is_some());
         let counted: std::collections::BTreeSet<Counted> =
             table.members().iter().map(|member| member.who.into()).collect();
         shared.book.retain(|one| counted.contains(&one));
@@ -184,7 +184,9 @@ impl Drop for Hub {
 
 impl std::fmt::Debug for Hub {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hub").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Hub")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 

@@ -26,6 +26,7 @@ use adit_net::mesh::ControlStreams;
 use adit_wire::mesh::HubAddress;
 
 use self::{arrivals::Arrivals, follow::Followed};
+use crate::hub::Hub;
 
 pub(crate) use self::{
     arrivals::StrangersPlace,
@@ -44,6 +45,16 @@ pub trait Forwarding: Send + Sync {
 
     /// When a packet was last taken that was encrypted by the holder of this key.
     fn last_heard(&self, key: &PeerKey) -> Option<Instant>;
+}
+
+impl Forwarding for Hub {
+    fn install(&self, table: Arc<Table>) {
+        Self::install(self, table);
+    }
+
+    fn last_heard(&self, key: &PeerKey) -> Option<Instant> {
+        Self::last_heard(self, key)
+    }
 }
 
 /// What a server of a mesh is made of.

@@ -172,7 +172,12 @@ impl Table {
         let Some(member) = self.members.get(from.0) else {
             return Verdict::Denied(Denial::ForeignSource);
         };
-        let networks = || member.networks.iter().filter_map(|place| self.networks.get(*place));
+        let networks = || {
+            member
+                .networks
+                .iter()
+                .filter_map(|place| self.networks.get(*place))
+        };
         let own_length = |network: &NetworkMap<Lead>| match network.lookup(source) {
             Some(lead) if lead.target == Target::Member(from) => Some(lead.length),
             Some(_) | None => None,

@@ -32,6 +32,9 @@ const BACK_AFTER_STOP: Duration = Duration::from_millis(500);
 /// When a replica may come back whose place another process took, which goes by the same identity.
 const BACK_AFTER_REPLACEMENT: Duration = Duration::from_secs(30);
 
+/// How often it is asked whether a node's packets arrive.
+const LOOK: Duration = Duration::from_secs(30);
+
 /// Serves one connection to its end.
 pub(crate) async fn serve<S>(
     desk: Arc<Desk>,
@@ -49,6 +52,7 @@ pub(crate) async fn serve<S>(
         channel: Channel::new(stream),
         session: ServerSession::new(Duration::ZERO),
         opened: Instant::now(),
+        look_at: LOOK,
         place: Some(place),
         seat: None,
         key_change: None,
@@ -87,6 +91,7 @@ struct Served<S> {
     channel: Channel<S, ToEdge>,
     session: ServerSession,
     opened: Instant,
+    look_at: Duration,
     remote: SocketAddr,
     exporter: Exporter,
     challenge: Challenge,
@@ -145,6 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Served<S> {
         match act.map_err(|rule| End::Misbehaved(rule.to_string()))? {
             ServerAct::Judge(_) => self.admit(message).await,
             ServerAct::Answer(seq) => {
+                self.look_after(&message);
                 let answer = ToNode::from(BeatAck { seq });
                 self.channel.send(&answer).await.map_err(End::Broken)
             }
@@ -195,6 +201,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Served<S> {
         self.place = None;
         self.session.admitted(self.now());
         Ok(())
+    }
+
+    fn look_after(&mut self, message: &ToEdge) {
+        let (ToEdge::Beat(beat), Some(seat)) = (message, &self.seat) else {
+            return;
+        };
+        self.desk.note(seat.site, seat.replica, &beat.report);
+        if self.opened.elapsed() >= self.look_at {
+            self.look_at = self.opened.elapsed() + LOOK;
+            self.desk.look_for_packets(seat.site, seat.replica, self.remote);
+        }
     }
 
     fn note(&self, message: &ToEdge) {

@@ -128,9 +128,7 @@ struct Metrics {
 
 impl Metrics {
     fn new(tunnel: &str) -> Self {
-        let of = |name: &'static str, to: &'static str| {
-            counter!(name, "tunnel" => tunnel.to_owned(), "direction" => to)
-        };
+        let of = |name: &'static str, to: &'static str| counter!(name, "tunnel" => tunnel.to_owned(), "direction" => to);
         Self {
             received_packets: of("adit_mesh_packets_total", "in"),
             received_bytes: of("adit_mesh_bytes_total", "in"),
@@ -155,7 +153,11 @@ impl Entry {
         let before = std::mem::replace(&mut *self.told.lock(), now);
         if let Some(metrics) = &self.metrics {
             let add = |counter: &Counter, now: u64, before: u64| counter.increment(now - before);
-            add(&metrics.received_packets, now.received_packets, before.received_packets);
+            add(
+                &metrics.received_packets,
+                now.received_packets,
+                before.received_packets,
+            );
             add(&metrics.received_bytes, now.received_bytes, before.received_bytes);
             add(&metrics.sent_packets, now.sent_packets, before.sent_packets);
             add(&metrics.sent_bytes, now.sent_bytes, before.sent_bytes);
@@ -168,10 +170,19 @@ impl Entry {
 
 impl Book {
     pub(super) fn new() -> Self {
-        describe_counter!("adit_mesh_packets_total", "Packets of a site to (in) and from (out) the hub.");
+        describe_counter!(
+            "adit_mesh_packets_total",
+            "Packets of a site to (in) and from (out) the hub."
+        );
         describe_counter!("adit_mesh_bytes_total", "Bytes of those packets.");
-        describe_counter!("adit_mesh_dropped_total", "Packets and datagrams that the hub dropped, by why.");
-        describe_gauge!("adit_mesh_members", "Members that may send packets (known), and that did lately (live).");
+        describe_counter!(
+            "adit_mesh_dropped_total",
+            "Packets and datagrams that the hub dropped, by why."
+        );
+        describe_gauge!(
+            "adit_mesh_members",
+            "Members that may send packets (known), and that did lately (live)."
+        );
         let mut names = Dropped::REASONS.iter();
         let reasons = [(); REASONS].map(|()| {
             let name = names.next().copied().unwrap_or(OTHER);
@@ -190,7 +201,9 @@ impl Book {
     /// The counters of one, made now or before.
     pub(super) fn counts(&self, of: Counted) -> Arc<Counts> {
         let mut entries = self.entries.lock();
-        let entry = entries.entry(of).or_insert_with(|| Entry::new(Some(self.label(of))));
+        let entry = entries
+            .entry(of)
+            .or_insert_with(|| Entry::new(Some(self.label(of))));
         Arc::clone(&entry.counts)
     }
 
@@ -213,7 +226,10 @@ impl Book {
     /// Everything that was counted for those in the table.
     pub(super) fn read(&self) -> Vec<(Counted, Traffic)> {
         let entries = self.entries.lock();
-        entries.iter().map(|(counted, entry)| (*counted, entry.counts.read())).collect()
+        entries
+            .iter()
+            .map(|(counted, entry)| (*counted, entry.counts.read()))
+            .collect()
     }
 
     /// What nobody in the table sent.

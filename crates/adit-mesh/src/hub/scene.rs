@@ -156,7 +156,10 @@ impl Scene {
         let mut by_key = HashMap::new();
         let mut stations = Vec::new();
         for (index, member) in table.indexed() {
-            let keys = member.keys.iter().filter(|key| table.member_of(key) == Some(index));
+            let keys = member
+                .keys
+                .iter()
+                .filter(|key| table.member_of(key) == Some(index));
             let slots: Vec<Arc<Slot>> = keys
                 .map(|key| match self.by_key.get(key) {
                     Some((_, slot)) => Arc::clone(slot),

@@ -156,7 +156,11 @@ mod tests {
         let from = |last: u8| Some(SocketAddr::from(([192, 0, 2, last], 7)));
         assert_eq!(troubles.due(at(0)), []);
         troubles.note(Trouble::Forged, from(1));
-        let report = |trouble, count, example| Report { trouble, count, example };
+        let report = |trouble, count, example| Report {
+            trouble,
+            count,
+            example,
+        };
         assert_eq!(troubles.due(at(0)), [report(Trouble::Forged, 1, from(1))]);
         for _ in 0..1000 {
             troubles.note(Trouble::Forged, from(2));

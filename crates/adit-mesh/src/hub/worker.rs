@@ -80,13 +80,7 @@ impl Worker<'_> {
     ///
     /// # Errors
     /// Says why, if nobody in the table sent it. What a member sent and was dropped is counted as the member's.
-    fn take(
-        &mut self,
-        scene: &Scene,
-        from: Endpoint,
-        datagram: &[u8],
-        now: Instant,
-    ) -> Result<(), Dropped> {
+    fn take(&mut self, scene: &Scene, from: Endpoint, datagram: &[u8], now: Instant) -> Result<(), Dropped> {
         let classified = self.shared.host.classify(from.remote, datagram, now);
         let (key, message) = match classified.map_err(Dropped::Rejected)? {
             Incoming::Initiation { from: key, message } => (key, message),
@@ -124,12 +118,7 @@ impl Worker<'_> {
     }
 
     /// Authenticates a message; the packet in it.
-    fn open(
-        &mut self,
-        slot: &Slot,
-        from: Endpoint,
-        message: Verified,
-    ) -> Result<Option<BytesMut>, Rejected> {
+    fn open(&mut self, slot: &Slot, from: Endpoint, message: Verified) -> Result<Option<BytesMut>, Rejected> {
         let mut peer = slot.peer.lock();
         let before = peer.endpoint();
         let opened = peer.receive(from, message, &mut self.out);

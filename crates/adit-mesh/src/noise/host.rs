@@ -192,7 +192,7 @@ impl Host {
             if load.examined > self.limits.examined {
                 return Err(Rejected::Flood);
             }
-            load.was_over || load.honest > self.limits.total
+            load.was_over || load.honest >= self.limits.total
         };
         let limiter = if is_loaded { &self.loaded } else { &*self.calm };
         let verdict = limiter.verify_packet(from, Packet::from_bytes(bytes));

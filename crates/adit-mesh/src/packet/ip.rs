@@ -1,5 +1,7 @@
 //! The first bytes of an IP packet. Source: RFC 791, section 3.1; RFC 8200, section 3.
 
+use std::net::IpAddr;
+
 /// How long the packet at the start of these bytes says it is, in bytes; `None` if it is none, or not all of it is here.
 #[must_use]
 pub fn length(bytes: &[u8]) -> Option<usize> {
@@ -14,8 +16,39 @@ pub fn length(bytes: &[u8]) -> Option<usize> {
     (says >= at_least && says <= bytes.len()).then_some(says)
 }
 
+/// Who sent this packet.
+#[must_use]
+pub fn source(packet: &[u8]) -> Option<IpAddr> {
+    address(packet, 12, 8)
+}
+
+/// Whom this packet is for.
+#[must_use]
+pub fn destination(packet: &[u8]) -> Option<IpAddr> {
+    address(packet, 16, 24)
+}
+
+fn address(packet: &[u8], v4: usize, v6: usize) -> Option<IpAddr> {
+    match packet.first()? >> 4 {
+        4 => Some(IpAddr::from(*packet.get(v4..)?.first_chunk::<4>()?)),
+        6 => Some(IpAddr::from(*packet.get(v6..)?.first_chunk::<16>()?)),
+        _ => None,
+    }
+}
+
 pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+    Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// Writes at this place; does nothing where the bytes end before.
+pub(super) fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
+    if let Some(place) = bytes.get_mut(at..at + N) {
+        place.copy_from_slice(&value);
+    }
 }
 
 #[cfg(test)]
@@ -40,6 +73,7 @@ mod tests {
         #[test]
         fn no_bytes_panic_and_no_packet_is_longer_than_them(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             prop_assert!(length(&bytes).unwrap_or(0) <= bytes.len());
+            let _ = (source(&bytes), destination(&bytes));
         }
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Trouble {
     Idle,
     /// Too many at once.
     Crowd,
+    /// A node is linked, and its packets do not arrive.
+    NoPackets,
     /// A site has more prefixes than a node can be told.
     Prefixes,
 }
@@ -36,6 +38,7 @@ impl Trouble {
             Self::Misbehaved => "misbehaved",
             Self::Idle => "idle",
             Self::Crowd => "crowd",
+            Self::NoPackets => "no_packets",
             Self::Prefixes => "prefixes",
         }
     }

@@ -18,7 +18,7 @@ use adit_model::{
     ConnectionId, ConnectionIndex, ConnectorId, IdentityKey, PeerKey, SecretDigest, TransportProtocol,
     TunnelKey,
 };
-use adit_wire::mesh::{Challenge, EnrolProof, Exporter, HostInfo, IdentitySignature};
+use adit_wire::mesh::{Challenge, EnrolProof, Exporter, HostInfo, IdentitySignature, Report};
 use metrics::gauge;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -148,12 +148,17 @@ impl Desk {
         let Claim { site, replica, .. } = arrival.claim;
         let connection = ConnectionId::random();
         let (orders, told) = watch::channel(Orders::default());
+        let seated = Seated {
+            connection,
+            orders,
+            mtu: None,
+        };
         {
             let mut state = self.state.lock();
             if self.stopping.is_cancelled() {
                 return Err(Refusal::Unavailable("the edge stops"));
             }
-            let replaced = state.join(site, replica, &identity, Seated { connection, orders })?;
+            let replaced = state.join(site, replica, &identity, seated)?;
             self.report_gone(replaced);
             self.report_opened(&arrival, connection);
         }
@@ -170,6 +175,25 @@ impl Desk {
     ) -> Result<(), Refusal> {
         let changed = self.links.change_key(site, replica, key).await;
         changed.map(drop).map_err(|error| refusal(error, site))
+    }
+
+    /// Takes what a replica tells of itself.
+    pub(crate) fn note(&self, site: TunnelKey, replica: ConnectorId, report: &Report) {
+        if self.state.lock().note_mtu(site, replica, report.mtu) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Says so if the hub has heard nothing of a replica that has been there for a while.
+    pub(crate) fn look_for_packets(&self, site: TunnelKey, replica: ConnectorId, remote: SocketAddr) {
+        let key = self.state.lock().members.replica(site, replica).map(|linked| linked.key);
+        if key.is_some_and(|key| self.forwarding.last_heard(&key).is_none()) {
+            let what = format!(
+                "replica {replica} of site {} is linked, and none of its packets has reached the hub: is UDP to port {} let through?",
+                site.tunnel, self.config.hub.port
+            );
+            self.complain(Trouble::NoPackets, Some(remote), &what);
+        }
     }
 
     /// Lets another replica of the site carry its traffic, if there is one.

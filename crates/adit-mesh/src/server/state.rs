@@ -18,6 +18,9 @@ use adit_model::{AccountId, ConnectionId, ConnectorId, IdentityKey, PeerKey, Tun
 
 use super::seat::{Ending, Seated};
 
+/// Every link takes packets of IPv6 that long.
+const LEAST_MTU: u16 = 1280;
+
 /// Reads no clock.
 #[derive(Default)]
 pub(super) struct State {
@@ -266,8 +269,29 @@ impl State {
             active: active
                 .filter_map(|(site, entry)| Some((*site, entry.live.active()?)))
                 .collect(),
+            mtus: self.mtus(),
             former_keys: self.former.iter().map(|(of, (key, _))| (*of, *key)).collect(),
         }
+    }
+
+    fn mtus(&self) -> BTreeMap<(TunnelKey, ConnectorId), u16> {
+        let seated = self.sites.iter().flat_map(|(site, entry)| {
+            let seated = entry.seated.iter();
+            seated.map(move |(replica, seated)| ((*site, *replica), seated.mtu))
+        });
+        seated.filter_map(|(of, mtu)| Some((of, mtu?))).collect()
+    }
+
+    /// A replica says how long packets to it may be. True if that is news.
+    pub(super) fn note_mtu(&mut self, site: TunnelKey, replica: ConnectorId, mtu: Option<u16>) -> bool {
+        let mtu = mtu.map(|mtu| mtu.max(LEAST_MTU));
+        let seated = self.sites.get_mut(&site).and_then(|entry| entry.seated.get_mut(&replica));
+        let Some(seated) = seated.filter(|seated| seated.mtu != mtu) else {
+            return false;
+        };
+        seated.mtu = mtu;
+        self.stale.table = true;
+        true
     }
 
     /// When the next former key's time is over.

@@ -122,7 +122,7 @@ pub(super) fn receive(socket: BorrowedFd<'_>, batch: &mut ReceiveBatch) -> io::R
             continue;
         };
         if let Some(from) = address(name, header.msg_hdr.msg_namelen) {
-            let told: Told = control.read(header.msg_hdr.msg_controllen as usize);
+            let told: Told = control.read(header.msg_hdr.msg_controllen as _);
             batch.arrived.push(Arrived {
                 buffer: at,
                 bytes: header.msg_len as usize,

@@ -7,8 +7,7 @@ use super::*;
 use crate::{
     networks::Network,
     port::{
-        Change, LinkedReplica, MeshChange, MeshDevice, NamedNetwork, PrivateChange, PrivateRoute,
-        TunnelEntry,
+        Change, LinkedReplica, MeshChange, MeshDevice, NamedNetwork, PrivateChange, PrivateRoute, TunnelEntry,
     },
 };
 
@@ -202,7 +201,10 @@ fn of_a_sites_replicas_only_the_one_that_carries_sends_and_gets_what_is_the_site
     assert_eq!(scene.verdict(a.key, "10.10.0.5", &own), Told::To(second.key));
 
     scene.carriers.active.insert(tunnel, second_id);
-    assert_eq!(scene.verdict(a.key, "10.10.0.5", "10.20.0.5"), Told::To(second.key));
+    assert_eq!(
+        scene.verdict(a.key, "10.10.0.5", "10.20.0.5"),
+        Told::To(second.key)
+    );
     assert_eq!(scene.verdict(first.key, "10.20.0.5", "10.10.0.5"), foreign);
 
     scene.carriers.active.remove(&tunnel);
@@ -219,13 +221,22 @@ fn nothing_leads_from_one_virtual_network_to_another() {
     let (inside, beside) = (scene.device(space), scene.device(side));
     let no_route = || Told::Denied(Denial::NoRoute);
     let [in_main, in_side] = [&inside, &beside].map(|device| device.addresses.v4.to_string());
-    assert_eq!(scene.verdict(inside.key, &in_main, "10.10.0.5"), Told::To(main.key));
+    assert_eq!(
+        scene.verdict(inside.key, &in_main, "10.10.0.5"),
+        Told::To(main.key)
+    );
     assert_eq!(scene.verdict(beside.key, &in_side, "10.10.0.5"), no_route());
-    assert_eq!(scene.verdict(beside.key, &in_side, "10.21.0.5"), Told::To(both.key));
+    assert_eq!(
+        scene.verdict(beside.key, &in_side, "10.21.0.5"),
+        Told::To(both.key)
+    );
     assert_eq!(scene.verdict(inside.key, &in_main, "10.21.0.5"), no_route());
     assert_eq!(scene.verdict(inside.key, &in_main, &in_side), no_route());
     // The site that is in both passes nothing on, and answers each in its own network.
-    assert_eq!(scene.verdict(both.key, "10.21.0.5", &in_side), Told::To(beside.key));
+    assert_eq!(
+        scene.verdict(both.key, "10.21.0.5", &in_side),
+        Told::To(beside.key)
+    );
     assert_eq!(scene.verdict(both.key, "10.21.0.5", &in_main), no_route());
     assert_eq!(scene.verdict(both.key, "10.20.0.5", &in_side), no_route());
     let own = both.addresses.v4.to_string();

@@ -105,11 +105,17 @@ impl Scene {
         assert_eq!(done, Err(why));
         let told_here = sent.iter().map(|(to, answer)| {
             let head = Head::read(answer).unwrap();
-            assert_eq!((*to, head.destination), (from, Head::read(packet).unwrap().source));
+            assert_eq!(
+                (*to, head.destination),
+                (from, Head::read(packet).unwrap().source)
+            );
             let icmp = head.upper(answer);
             (icmp[0], icmp[1])
         });
-        assert_eq!(told_here.collect::<Vec<_>>(), told.into_iter().collect::<Vec<_>>());
+        assert_eq!(
+            told_here.collect::<Vec<_>>(),
+            told.into_iter().collect::<Vec<_>>()
+        );
     }
 }
 
@@ -131,16 +137,56 @@ fn whatever_goes_nowhere_is_answered_with_the_kind_of_icmp_that_fits() {
     let [own, own6] = scene.own.clone();
     let denied = Dropped::Denied;
     let cases = [
-        (a, samples::udp(A, "192.0.2.1", 64, b""), denied(Denial::NoRoute), Some((3, 0))),
-        (a, samples::udp(A6, "fd00:c::1", 64, b""), denied(Denial::NoRoute), Some((1, 0))),
-        (a, samples::udp(A, "10.10.0.9", 64, b""), denied(Denial::Sender), Some((3, 0))),
-        (device, samples::udp(&own, "10.30.0.1", 64, b""), denied(Denial::NotPackets), Some((3, 13))),
-        (device, samples::udp(&own, "10.40.0.1", 64, b""), denied(Denial::NoCarrier), Some((3, 1))),
+        (
+            a,
+            samples::udp(A, "192.0.2.1", 64, b""),
+            denied(Denial::NoRoute),
+            Some((3, 0)),
+        ),
+        (
+            a,
+            samples::udp(A6, "fd00:c::1", 64, b""),
+            denied(Denial::NoRoute),
+            Some((1, 0)),
+        ),
+        (
+            a,
+            samples::udp(A, "10.10.0.9", 64, b""),
+            denied(Denial::Sender),
+            Some((3, 0)),
+        ),
+        (
+            device,
+            samples::udp(&own, "10.30.0.1", 64, b""),
+            denied(Denial::NotPackets),
+            Some((3, 13)),
+        ),
+        (
+            device,
+            samples::udp(&own, "10.40.0.1", 64, b""),
+            denied(Denial::NoCarrier),
+            Some((3, 1)),
+        ),
         (a, samples::udp(A, B, 1, b""), Dropped::HopsUsedUp, Some((11, 0))),
         (a, samples::udp(A, B, 0, b""), Dropped::HopsUsedUp, Some((11, 0))),
-        (device, samples::udp(&own6, B6, 1, b""), Dropped::HopsUsedUp, Some((3, 0))),
-        (a, samples::udp(B, A, 64, b""), denied(Denial::ForeignSource), None),
-        (device, samples::udp(A, B, 64, b""), denied(Denial::ForeignSource), None),
+        (
+            device,
+            samples::udp(&own6, B6, 1, b""),
+            Dropped::HopsUsedUp,
+            Some((3, 0)),
+        ),
+        (
+            a,
+            samples::udp(B, A, 64, b""),
+            denied(Denial::ForeignSource),
+            None,
+        ),
+        (
+            device,
+            samples::udp(A, B, 64, b""),
+            denied(Denial::ForeignSource),
+            None,
+        ),
         (a, samples::udp(A, "224.0.0.251", 64, b""), Dropped::Address, None),
     ];
     for (from, packet, why, told) in cases {
@@ -185,7 +231,10 @@ fn what_is_too_large_is_divided_if_it_may_be_and_answered_with_what_fits_if_not(
     assert_eq!(done, Ok(()));
     let lengths: Vec<usize> = sent.iter().map(|(_, piece)| piece.len()).collect();
     assert_eq!(lengths, [1276, 144]);
-    assert!(sent.iter().all(|(to, piece)| *to == scene.b && Head::read(piece).unwrap().hops == 63));
+    assert!(
+        sent.iter()
+            .all(|(to, piece)| *to == scene.b && Head::read(piece).unwrap().hops == 63)
+    );
 
     put(&mut packet, 6, &[0x40, 0]);
     sum_header(&mut packet[..V4_BYTES]).unwrap();

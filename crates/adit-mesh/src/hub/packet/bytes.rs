@@ -19,9 +19,7 @@ pub(crate) fn number(bytes: &[u8], at: usize) -> Option<u16> {
 
 /// Puts bytes at a place; false if there is none.
 pub(crate) fn put(bytes: &mut [u8], at: usize, value: &[u8]) -> bool {
-    let place = at
-        .checked_add(value.len())
-        .and_then(|end| bytes.get_mut(at..end));
+    let place = at.checked_add(value.len()).and_then(|end| bytes.get_mut(at..end));
     match place {
         Some(place) => {
             place.copy_from_slice(value);
@@ -65,7 +63,11 @@ impl Sum {
 
 /// The checksum after a number among what it covers has changed.
 pub(crate) fn changed(checksum: u16, before: u16, after: u16) -> u16 {
-    Sum::default().plus(!checksum).plus(!before).plus(after).checksum()
+    Sum::default()
+        .plus(!checksum)
+        .plus(!before)
+        .plus(after)
+        .checksum()
 }
 
 #[cfg(test)]

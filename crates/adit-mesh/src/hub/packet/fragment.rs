@@ -50,7 +50,11 @@ fn divided(
             put_later_header(scratch, header)?;
         }
         is_first = false;
-        let more = if pieces.peek().is_some() { MORE } else { flags & MORE };
+        let more = if pieces.peek().is_some() {
+            MORE
+        } else {
+            flags & MORE
+        };
         let total = u16::try_from(scratch.len() + piece.len()).ok()?;
         let done = put(scratch, 2, &total.to_be_bytes()) && put(scratch, 6, &(more | position).to_be_bytes());
         sum_header(scratch).filter(|()| done)?;
@@ -95,7 +99,8 @@ mod tests {
     fn pieces(packet: &[u8], mtu: usize) -> Vec<Vec<u8>> {
         let head = Head::read(packet).unwrap();
         let (mut made, mut scratch) = (Vec::new(), Vec::new());
-        assert!(divide(packet, &head, mtu, &mut scratch, |piece| made.push(piece.to_vec())));
+        assert!(divide(packet, &head, mtu, &mut scratch, |piece| made
+            .push(piece.to_vec())));
         made
     }
 
@@ -136,8 +141,14 @@ mod tests {
         let made = pieces(&packet, 1280);
         assert_eq!(made.len(), 3);
         let heads: Vec<Head> = made.iter().map(|piece| Head::read(piece).unwrap()).collect();
-        assert_eq!(heads.iter().map(|head| head.header).collect::<Vec<_>>(), [28, 24, 24]);
-        assert_eq!(heads.iter().map(|head| head.part).collect::<Vec<_>>(), [Part::First, Part::Later, Part::Later]);
+        assert_eq!(
+            heads.iter().map(|head| head.header).collect::<Vec<_>>(),
+            [28, 24, 24]
+        );
+        assert_eq!(
+            heads.iter().map(|head| head.part).collect::<Vec<_>>(),
+            [Part::First, Part::Later, Part::Later]
+        );
         assert_eq!(made[2][V4_BYTES..24], [148, 4, 0, 0]);
         let whole = Head::read(&packet).unwrap();
         assert_eq!(joined(&made), (whole.upper(&packet).to_vec(), true));
@@ -149,6 +160,8 @@ mod tests {
         put(&mut packet, 6, &[0x40, 0]);
         sum_header(&mut packet[..V4_BYTES]).unwrap();
         let head = Head::read(&packet).unwrap();
-        assert!(!divide(&packet, &head, 1280, &mut Vec::new(), |_| panic!("a piece")));
+        assert!(!divide(&packet, &head, 1280, &mut Vec::new(), |_| panic!(
+            "a piece"
+        )));
     }
 }

@@ -259,7 +259,13 @@ mod tests {
     fn addresses_of_a_link_a_group_or_the_machine_itself_are_not_forwarded() {
         let good = [("10.10.0.5", "10.20.0.7"), ("fd00:a::5", "fd00:b::7")];
         let bad = [
-            ["0.0.0.0", "127.0.0.1", "169.254.169.254", "224.0.0.251", "255.255.255.255"],
+            [
+                "0.0.0.0",
+                "127.0.0.1",
+                "169.254.169.254",
+                "224.0.0.251",
+                "255.255.255.255",
+            ],
             ["::", "::1", "fe80::1", "ff02::fb", "::ffff:10.10.0.5"],
         ];
         for ((from, to), bad) in good.into_iter().zip(bad) {
@@ -288,9 +294,18 @@ mod tests {
     #[test]
     fn extensions_are_walked_and_a_chosen_way_is_malformed() {
         let with = |chain: &[(u8, &[u8])]| samples::with_extensions(chain);
-        let packet = with(&[(protocol::HOP_BY_HOP, &[0; 7]), (protocol::OPTIONS, &[200, 0, 0, 0, 0, 0, 0])]);
-        assert!(Head::read(&packet).is_err(), "an extension that ends beyond the packet");
-        let packet = with(&[(protocol::HOP_BY_HOP, &[0; 7]), (protocol::ROUTING, &[0, 2, 0, 0, 0, 0, 0])]);
+        let packet = with(&[
+            (protocol::HOP_BY_HOP, &[0; 7]),
+            (protocol::OPTIONS, &[200, 0, 0, 0, 0, 0, 0]),
+        ]);
+        assert!(
+            Head::read(&packet).is_err(),
+            "an extension that ends beyond the packet"
+        );
+        let packet = with(&[
+            (protocol::HOP_BY_HOP, &[0; 7]),
+            (protocol::ROUTING, &[0, 2, 0, 0, 0, 0, 0]),
+        ]);
         let head = Head::read(&packet).unwrap();
         assert_eq!((head.protocol, head.header), (protocol::UDP, 56));
         let packet = with(&[(protocol::ROUTING, &[0, 0, 0, 0, 0, 0, 0])]);

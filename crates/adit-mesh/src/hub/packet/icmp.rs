@@ -137,7 +137,10 @@ pub(crate) fn reply(packet: &mut [u8], head: &Head) -> bool {
         IpAddr::V4(_) => ([8, 0], [0, 0]),
         IpAddr::V6(_) => ([128, 0], [129, 0]),
     };
-    let begins = head.upper(packet).get(..ICMP_BYTES).and_then(|icmp| icmp.first_chunk());
+    let begins = head
+        .upper(packet)
+        .get(..ICMP_BYTES)
+        .and_then(|icmp| icmp.first_chunk());
     if head.part != Part::Whole || !head.is_icmp() || begins != Some(&request) {
         return false;
     }
@@ -185,7 +188,10 @@ mod tests {
     /// Type, code and detail of an answer, and that it is a good packet from and to the right ones.
     fn read(answer: &[u8], from: &str, to: &str) -> (u8, u8, u32) {
         let head = Head::read(answer).unwrap();
-        assert_eq!((head.source, head.destination), (from.parse().unwrap(), to.parse().unwrap()));
+        assert_eq!(
+            (head.source, head.destination),
+            (from.parse().unwrap(), to.parse().unwrap())
+        );
         assert!(head.is_icmp() && head.total == answer.len());
         let icmp = head.upper(answer);
         let sum = if from.contains(':') {
@@ -223,9 +229,17 @@ mod tests {
 
     #[test]
     fn an_answer_quotes_no_more_than_everyone_takes() {
-        let long = told(&samples::udp(V4[0], V4[1], 9, &[7; 1400]), Problem::TooBig(1280), None);
+        let long = told(
+            &samples::udp(V4[0], V4[1], 9, &[7; 1400]),
+            Problem::TooBig(1280),
+            None,
+        );
         assert_eq!(long.unwrap().len(), 576);
-        let long = told(&samples::udp(V6[0], V6[1], 9, &[7; 1400]), Problem::TooBig(1280), None);
+        let long = told(
+            &samples::udp(V6[0], V6[1], 9, &[7; 1400]),
+            Problem::TooBig(1280),
+            None,
+        );
         assert_eq!(long.unwrap().len(), 1280);
     }
 

@@ -86,7 +86,11 @@ mod tests {
                 let odd = samples::syn(from, to, SYN | 0x10, &[1, 2, 4, high, low, 1, 1, 1]);
                 [even, odd]
             };
-            for (offered, expected) in [(1460, 1420 - headers), (1420 - headers, 1420 - headers), (536, 536)] {
+            for (offered, expected) in [
+                (1460, 1420 - headers),
+                (1420 - headers, 1420 - headers),
+                (536, 536),
+            ] {
                 for (before, after) in with(offered).into_iter().zip(with(expected)) {
                     assert_eq!(clamped(before, 1420), after);
                 }

@@ -41,7 +41,28 @@ pub(crate) fn udp(source: &str, destination: &str, hops: u8, payload: &[u8]) -> 
 /// A TCP SYN with these options; its checksum is right.
 pub(crate) fn syn(source: &str, destination: &str, flags: u8, options: &[u8]) -> Vec<u8> {
     let words = u8::try_from(5 + options.len() / 4).unwrap();
-    let fixed = [3, 232, 7, 208, 0, 0, 0, 1, 0, 0, 0, 0, words << 4, flags, 255, 255, 0, 0, 0, 0];
+    let fixed = [
+        3,
+        232,
+        7,
+        208,
+        0,
+        0,
+        0,
+        1,
+        0,
+        0,
+        0,
+        0,
+        words << 4,
+        flags,
+        255,
+        255,
+        0,
+        0,
+        0,
+        0,
+    ];
     let mut upper = [&fixed[..], options].concat();
     let sum = upper_sum(source, destination, protocol::TCP, &upper);
     put(&mut upper, 16, &sum.to_be_bytes());

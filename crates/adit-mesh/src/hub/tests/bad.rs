@@ -14,21 +14,27 @@ fn replayed_and_forged_datagrams_are_dropped_and_move_nobody() {
 
     let thief = UdpSocket::bind("127.0.0.1:0").unwrap();
     thief.send_to(&genuine, world.hub.address()).unwrap();
-    until("the replay is dropped", || world.dropped(Dropped::Rejected(Rejected::Replay)) == 1);
+    until("the replay is dropped", || {
+        world.dropped(Dropped::Rejected(Rejected::Replay)) == 1
+    });
     for at in [8, 20, genuine.len() - 1] {
         let mut forged = genuine.clone();
         forged[at] ^= 1;
         thief.send_to(&forged, world.hub.address()).unwrap();
     }
     until("what was forged is dropped", || {
-        world.dropped(Dropped::Rejected(Rejected::Forged)) + world.dropped(Dropped::Rejected(Rejected::Replay)) == 4
+        world.dropped(Dropped::Rejected(Rejected::Forged))
+            + world.dropped(Dropped::Rejected(Rejected::Replay))
+            == 4
     });
     // The first messages of all handshakes, from somewhere else.
     for datagram in world.a.sent.iter().filter(|datagram| datagram[0] == 1) {
         thief.send_to(datagram, world.hub.address()).unwrap();
     }
     until("the handshake is dropped", || {
-        world.dropped(Dropped::Rejected(Rejected::Replay)) + world.dropped(Dropped::Rejected(Rejected::Forged)) == 5
+        world.dropped(Dropped::Rejected(Rejected::Replay))
+            + world.dropped(Dropped::Rejected(Rejected::Forged))
+            == 5
     });
     assert_eq!(world.hub.endpoint(&world.a.key()), before);
     world.works();
@@ -39,11 +45,15 @@ fn datagrams_of_strangers_are_counted_and_nothing_else_happens() {
     let mut world = World::new(1);
     let mut stranger = Client::of(&world.hub);
     stranger.begin();
-    until("the stranger is dropped", || world.dropped(Dropped::Stranger) == 1);
+    until("the stranger is dropped", || {
+        world.dropped(Dropped::Stranger) == 1
+    });
     stranger.throw(b"GET / HTTP/1.1\r\n\r\n");
     stranger.throw(&[]);
     stranger.throw(&[4; 3]);
-    until("the rest is dropped", || world.dropped(Dropped::Rejected(Rejected::Malformed)) >= 2);
+    until("the rest is dropped", || {
+        world.dropped(Dropped::Rejected(Rejected::Malformed)) >= 2
+    });
     let mut foreign = stranger.sent[0].clone();
     foreign[120] ^= 1;
     stranger.throw(&foreign);
@@ -53,7 +63,9 @@ fn datagrams_of_strangers_are_counted_and_nothing_else_happens() {
     let mut nobodys = vec![4, 0, 0, 0, 1, 2, 3, 4];
     nobodys.resize(80, 0);
     stranger.throw(&nobodys);
-    until("a session of nobody is dropped", || world.dropped(Dropped::Stranger) == 2);
+    until("a session of nobody is dropped", || {
+        world.dropped(Dropped::Stranger) == 2
+    });
     world.works();
 }
 
@@ -88,8 +100,13 @@ fn a_flood_of_handshakes_leaves_everyone_elses_packets_alone() {
         stranger.begin();
     }
     world.works();
-    until("some are not looked at", || world.dropped(Dropped::Rejected(Rejected::Flood)) > 0);
-    assert!(world.dropped(Dropped::Stranger) <= 3 * 40 * 10, "few cost more than a hash");
+    until("some are not looked at", || {
+        world.dropped(Dropped::Rejected(Rejected::Flood)) > 0
+    });
+    assert!(
+        world.dropped(Dropped::Stranger) <= 3 * 40 * 10,
+        "few cost more than a hash"
+    );
     world.works();
 }
 

@@ -38,7 +38,11 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn of(hub: &Hub) -> Self {
-        let host = Host::new(PrivateKey::generate().unwrap(), HandshakeLimits::default(), Instant::now());
+        let host = Host::new(
+            PrivateKey::generate().unwrap(),
+            HandshakeLimits::default(),
+            Instant::now(),
+        );
         let config = PeerConfig {
             key: hub.public_key(),
             endpoint: Some(hub.address().into()),
@@ -124,7 +128,11 @@ impl Client {
         let mut buffer = [0; 2000];
         let (length, from) = self.socket.recv_from(&mut buffer).ok()?;
         let from = Endpoint::from(from);
-        let message = match self.host.classify(from.remote, &buffer[..length], Instant::now()).ok()? {
+        let message = match self
+            .host
+            .classify(from.remote, &buffer[..length], Instant::now())
+            .ok()?
+        {
             Incoming::Initiation { from, message } if from == self.peer.key() => message,
             Incoming::Indexed { index, message } => self.demux.find(index).map(|()| message)?,
             Incoming::Initiation { .. } | Incoming::Challenge(_) => return None,
