@@ -2,6 +2,5 @@
 //! from them, and here is what waits.
 
 mod channel;
-pub mod client;
 pub(crate) mod server;
 mod words;

@@ -25,12 +25,14 @@ use adit_model::{Location, PeerKey};
 use adit_net::mesh::ControlStreams;
 use adit_wire::mesh::HubAddress;
 
-use self::{arrivals::Arrivals, desk::Desk, follow::Followed};
+use self::{arrivals::Arrivals, follow::Followed};
+use crate::hub::Hub;
 
 pub(crate) use self::{
+    arrivals::StrangersPlace,
     complaints::Trouble,
-    desk::{Arrival, Proven},
-    seat::{Ending, Seat},
+    desk::{ADMISSION, Arrival, Desk, Proven},
+    seat::{Ending, Order, Seat},
 };
 
 /// How long sessions may take to say goodbye when the server stops.
@@ -43,6 +45,16 @@ pub trait Forwarding: Send + Sync {
 
     /// When a packet was last taken that was encrypted by the holder of this key.
     fn last_heard(&self, key: &PeerKey) -> Option<Instant>;
+}
+
+impl Forwarding for Hub {
+    fn install(&self, table: Arc<Table>) {
+        Self::install(self, table);
+    }
+
+    fn last_heard(&self, key: &PeerKey) -> Option<Instant> {
+        Self::last_heard(self, key)
+    }
 }
 
 /// What a server of a mesh is made of.
@@ -81,8 +93,8 @@ impl MeshServer {
             desk: Arc::clone(&desk),
             directory,
         };
-        arrivals.own(followed.follow());
-        arrivals.own(configure::keep_up(Arc::clone(&desk)));
+        arrivals.keep(followed.follow());
+        arrivals.keep(configure::keep_up(Arc::clone(&desk)));
         Self { desk, arrivals }
     }
 

@@ -18,7 +18,10 @@ const MOST_OF_ONE: usize = MOST_STRANGERS / 2;
 /// Owns every task of a server.
 pub(super) struct Arrivals {
     desk: Arc<Desk>,
-    tasks: TaskTracker,
+    /// Those that serve connections.
+    connections: TaskTracker,
+    /// Those that keep up with the store.
+    keepers: TaskTracker,
     strangers: Arc<Mutex<Strangers>>,
     ended: CancellationToken,
 }
@@ -39,37 +42,39 @@ impl Arrivals {
     pub(super) fn new(desk: Arc<Desk>) -> Self {
         Self {
             desk,
-            tasks: TaskTracker::new(),
+            connections: TaskTracker::new(),
+            keepers: TaskTracker::new(),
             strangers: Arc::default(),
             ended: CancellationToken::new(),
         }
     }
 
-    /// Runs until the server is over.
-    pub(super) fn own(&self, work: impl Future<Output = ()> + Send + 'static) {
+    /// Keeps up with the store until the server is over.
+    pub(super) fn keep(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.own(&self.keepers, work);
+    }
+
+    fn own(&self, tasks: &TaskTracker, work: impl Future<Output = ()> + Send + 'static) {
         let ended = self.ended.clone();
-        self.tasks.spawn(async move {
+        tasks.spawn(async move {
             ended.run_until_cancelled(work).await;
         });
     }
 
     pub(super) async fn stop(&self, goodbye: Duration) {
         self.desk.stop();
-        // The two that keep up with the store end only when told.
-        let over = async {
-            while self.desk.has_sessions() {
-                self.desk.session_ended().await;
-            }
-        };
-        let _ = timeout(goodbye, over).await;
+        self.connections.close();
+        let _ = timeout(goodbye, self.connections.wait()).await;
         self.end();
-        let _ = timeout(goodbye, self.tasks.wait()).await;
+        self.connections.wait().await;
+        self.keepers.wait().await;
     }
 
     pub(super) fn end(&self) {
         self.desk.stop();
         self.ended.cancel();
-        self.tasks.close();
+        self.connections.close();
+        self.keepers.close();
     }
 
     fn place(&self, address: IpAddr) -> Option<StrangersPlace> {
@@ -108,10 +113,11 @@ impl ControlStreams for Arrivals {
             return;
         }
         let Some(place) = self.place(remote.ip().to_canonical()) else {
-            self.desk.complain(Trouble::Crowd, &remote, &"too many connections that have not said whose they are");
+            self.desk.complain(Trouble::Crowd, Some(remote), &"too many connections that have not said whose they are");
             return;
         };
         let exporter = stream.exporter();
-        self.own(serve(Arc::clone(&self.desk), stream, exporter, remote, place));
+        let serving = serve(Arc::clone(&self.desk), stream, exporter, remote, place);
+        self.own(&self.connections, serving);
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Trouble {
     Idle,
     /// Too many at once.
     Crowd,
+    /// A node is linked, and its packets do not arrive.
+    NoPackets,
     /// A site has more prefixes than a node can be told.
     Prefixes,
 }
@@ -36,6 +38,7 @@ impl Trouble {
             Self::Misbehaved => "misbehaved",
             Self::Idle => "idle",
             Self::Crowd => "crowd",
+            Self::NoPackets => "no_packets",
             Self::Prefixes => "prefixes",
         }
     }
@@ -51,10 +54,10 @@ struct Said {
 }
 
 impl Complaints {
-    pub(super) fn say(&self, kind: Trouble, remote: &SocketAddr, what: &dyn Display) {
+    pub(super) fn say(&self, kind: Trouble, remote: Option<SocketAddr>, what: &dyn Display) {
         counter!("adit_mesh_control_trouble_total", "kind" => kind.as_str()).increment(1);
         if let Some(unsaid) = self.due(kind, Instant::now()) {
-            warn!(%remote, kind = kind.as_str(), unsaid, "mesh control: {what}");
+            warn!(remote = remote.map(tracing::field::display), kind = kind.as_str(), unsaid, "mesh control: {what}");
         }
     }
 

@@ -43,6 +43,8 @@ impl Ending {
 pub(super) struct Seated {
     pub(super) connection: ConnectionId,
     pub(super) orders: watch::Sender<Orders>,
+    /// How long packets to it may be, if it said so.
+    pub(super) mtu: Option<u16>,
 }
 
 /// What a session keeps of itself. Dropping it gives the place up.

@@ -95,6 +95,7 @@ fn to_edge() -> impl Strategy<Value = ToEdge> {
             let report = Report {
                 rtt_ms,
                 handshake_age_ms,
+                mtu: rtt_ms.and_then(|number| u16::try_from(number % 65_536).ok()),
                 received_bytes,
                 sent_bytes,
             };

@@ -143,6 +143,9 @@ pub struct Report {
     /// Since the last WireGuard handshake with the hub, in milliseconds; nothing before the first.
     #[serde(default)]
     pub handshake_age_ms: Option<u64>,
+    /// How long packets to it may be, in bytes, if it found a way to the hub that takes less than usual.
+    #[serde(default)]
+    pub mtu: Option<u16>,
     /// Bytes of packets that the hub sent and the node took, since its start.
     #[serde(default)]
     pub received_bytes: u64,

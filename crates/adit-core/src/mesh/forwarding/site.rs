@@ -1,6 +1,6 @@
 //! What lies on either side of a site's replicas.
 
-use std::{collections::BTreeSet, ops::Bound};
+use std::collections::BTreeSet;
 
 use adit_model::{ConnectorId, RouteId, TunnelKey, TunnelKind};
 
@@ -72,9 +72,9 @@ impl Members {
     /// The routes of the site's account.
     fn routes_of(&self, site: TunnelKey) -> impl Iterator<Item = &PrivateRoute> {
         let first = RouteId::from_slice(&[0; 16]).map(|first| (site.account, first));
-        self.routes
-            .range((first.map_or(Bound::Unbounded, Bound::Included), Bound::Unbounded))
-            .skip_while(move |((account, _), _)| *account < site.account)
+        first
+            .into_iter()
+            .flat_map(|first| self.routes.range(first..))
             .take_while(move |((account, _), _)| *account == site.account)
             .map(|(_, route)| route)
     }
@@ -85,10 +85,7 @@ mod tests {
     use adit_model::{AccountId, ConfigSource, ConfigVersion, SecretDigest, TunnelId, VirtualNetworkId};
 
     use super::*;
-    use crate::{
-        networks::Name,
-        port::{Change, NamedNetwork, PrivateChange, TunnelEntry},
-    };
+    use crate::port::{Change, NamedNetwork, PrivateChange, TunnelEntry};
 
     const ACCOUNT: AccountId = AccountId::from_bytes([1; 16]);
 
@@ -141,7 +138,7 @@ mod tests {
         }
         tunnel(&mut members, web, TunnelKind::CfdTunnel);
         let named = NamedNetwork {
-            name: Name::parse("default").unwrap(),
+            name: "default".parse().unwrap(),
             is_default: true,
         };
         members.apply(&Change::Private(PrivateChange::VirtualNetwork(
