@@ -174,6 +174,7 @@ mod tests {
                 http: Some(address(8080)),
                 https: Some(address(8443)),
                 metrics: Some(address(9464)),
+                mesh: None,
                 private_proxy: None,
             },
             demo_url: None,
