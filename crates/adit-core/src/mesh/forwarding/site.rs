@@ -28,7 +28,11 @@ impl Members {
             return SiteReach::default();
         }
         let own = |route: &&PrivateRoute| route.tunnel == site.tunnel;
-        let mut spaces: BTreeSet<_> = self.routes_of(site).filter(own).map(|route| route.virtual_network).collect();
+        let mut spaces: BTreeSet<_> = self
+            .routes_of(site)
+            .filter(own)
+            .map(|route| route.virtual_network)
+            .collect();
         spaces.extend(self.defaults.get(&site.account));
         let (mut local, mut remote) = (BTreeSet::new(), BTreeSet::new());
         for route in self.routes_of(site) {
@@ -102,7 +106,11 @@ mod tests {
             virtual_network: space(virtual_network),
             tunnel: to.tunnel,
         };
-        members.apply(&Change::Private(PrivateChange::Route(to.account, RouteId::random(), Some(route))));
+        members.apply(&Change::Private(PrivateChange::Route(
+            to.account,
+            RouteId::random(),
+            Some(route),
+        )));
     }
 
     fn tunnel(members: &mut Members, tunnel: TunnelKey, kind: TunnelKind) {
@@ -133,7 +141,11 @@ mod tests {
             name: "default".parse().unwrap(),
             is_default: true,
         };
-        members.apply(&Change::Private(PrivateChange::VirtualNetwork(ACCOUNT, space(1), Some(named))));
+        members.apply(&Change::Private(PrivateChange::VirtualNetwork(
+            ACCOUNT,
+            space(1),
+            Some(named),
+        )));
         route(&mut members, berlin, 1, "10.1.0.0/16");
         route(&mut members, berlin, 2, "10.2.0.0/16");
         route(&mut members, lisbon, 1, "10.0.0.0/8");
@@ -147,7 +159,11 @@ mod tests {
         assert_eq!(texts(&reach.remote), ["10.0.0.0/8"]);
         let reach = members.reach_of(oslo);
         assert_eq!(texts(&reach.local), [""; 0]);
-        assert_eq!(texts(&reach.remote), ["10.0.0.0/8", "10.1.0.0/16"], "by the default network");
+        assert_eq!(
+            texts(&reach.remote),
+            ["10.0.0.0/8", "10.1.0.0/16"],
+            "by the default network"
+        );
         assert_eq!(texts(&members.reach_of(stranger).local), ["10.5.0.0/16"]);
         assert_eq!(members.reach_of(web), SiteReach::default());
     }
