@@ -2,5 +2,6 @@
 //! from them, and here is what waits.
 
 mod channel;
+pub mod client;
 pub(crate) mod server;
 mod words;

@@ -6,21 +6,26 @@
 mod run;
 mod session;
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use adit_core::mesh::session::REGISTRATION;
 use adit_model::{ConnectorId, PeerKey, SecretDigest, TunnelKey};
 use adit_net::mesh::MeshDialer;
 use adit_wire::mesh::{ConfigAck, HostInfo, IdentityPair, NodeConfig, RefusalCode, Report};
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinHandle,
+    task::JoinSet,
     time::timeout,
 };
-use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
-/// Acknowledgements that wait for the session; what does not fit is left out, and the next one counts.
+/// Acknowledgements that wait for the session; what finds no room is left out, and a later one counts.
 const WAITING_ACKS: usize = 16;
+/// How long taking leave may take.
+const LEAVE: Duration = Duration::from_secs(2);
 
 /// What a client is made of.
 pub struct ClientConfig {
@@ -80,39 +85,51 @@ pub struct Client {
     state: watch::Receiver<ClientState>,
     acks: mpsc::Sender<ConfigAck>,
     leave: watch::Sender<Option<String>>,
-    dropped: CancellationToken,
-    task: JoinHandle<()>,
+    task: JoinSet<()>,
 }
 
 impl Client {
     /// Begins to dial. Must be called inside a tokio runtime.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the client owns its one task: it cancels it when dropped and joins it in stop"
-    )]
     pub fn start(config: ClientConfig) -> Self {
-        let enrolled = config.enrolled;
         let (state, seen) = watch::channel(ClientState {
-            enrolled,
+            enrolled: config.enrolled,
             ..ClientState::default()
         });
         let (acks, told) = mpsc::channel(WAITING_ACKS);
         let (leave, leaving) = watch::channel(None);
-        let dropped = CancellationToken::new();
         let running = run::Running {
             config,
             state,
             acks: told,
             leaving,
         };
-        let task = tokio::spawn(dropped.clone().run_until_cancelled_owned(running.run()));
+        let mut task = JoinSet::new();
+        task.spawn(running.run());
         Self {
             state: seen,
             acks,
             leave,
-            dropped,
-            task: task_without_output(task),
+            task,
         }
+    }
+
+    /// How it stands, now and from now on.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<ClientState> {
+        self.state.clone()
+    }
+
+    /// Tells the edge what became of a configuration.
+    pub fn acknowledge(&self, ack: ConfigAck) {
+        if let Err(error) = self.acks.try_send(ack) {
+            debug!(%error, "an acknowledgement was left out");
+        }
+    }
+
+    /// Takes leave: another replica of the site takes over, if there is one. Takes two seconds at most.
+    pub async fn stop(mut self, reason: &str) {
+        self.leave.send_replace(Some(reason.to_owned()));
+        let _ = timeout(LEAVE, self.task.join_next()).await;
     }
 }

@@ -11,9 +11,7 @@ use adit_core::{
     mesh::session::{NodeSaid, Refusal, ServerAct, ServerSession, Timeout},
     port::CloseReason,
 };
-use adit_wire::mesh::{
-    BeatAck, Challenge, Closing, ClosingReason, Exporter, Nonce, Revoke, ToEdge, ToNode,
-};
+use adit_wire::mesh::{BeatAck, Challenge, Closing, ClosingReason, Exporter, Nonce, Revoke, ToEdge, ToNode};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     select,
@@ -61,7 +59,11 @@ pub(crate) async fn serve<S>(
         exporter,
         challenge,
     };
-    let end = match served.channel.send(&ToNode::from(Nonce { nonce: challenge })).await {
+    let end = match served
+        .channel
+        .send(&ToNode::from(Nonce { nonce: challenge }))
+        .await
+    {
         Ok(()) => served.run().await,
         Err(error) => End::Broken(error),
     };

@@ -65,7 +65,10 @@ pub(super) fn said(message: &ToEdge) -> NodeSaid {
         ToEdge::ConfigAck(ack) => NodeSaid::Acknowledged { version: ack.version },
         ToEdge::Beat(beat) => NodeSaid::Beat {
             seq: beat.seq,
-            round_trip: beat.report.rtt_ms.map(|millis| Duration::from_millis(millis.into())),
+            round_trip: beat
+                .report
+                .rtt_ms
+                .map(|millis| Duration::from_millis(millis.into())),
         },
         ToEdge::KeyUpdate(update) => NodeSaid::Key(update.key),
         ToEdge::Drain(_) => NodeSaid::Leaving,

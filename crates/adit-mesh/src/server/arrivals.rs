@@ -113,7 +113,11 @@ impl ControlStreams for Arrivals {
             return;
         }
         let Some(place) = self.place(remote.ip().to_canonical()) else {
-            self.desk.complain(Trouble::Crowd, Some(remote), &"too many connections that have not said whose they are");
+            self.desk.complain(
+                Trouble::Crowd,
+                Some(remote),
+                &"too many connections that have not said whose they are",
+            );
             return;
         };
         let exporter = stream.exporter();

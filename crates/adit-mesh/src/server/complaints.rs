@@ -57,7 +57,12 @@ impl Complaints {
     pub(super) fn say(&self, kind: Trouble, remote: Option<SocketAddr>, what: &dyn Display) {
         counter!("adit_mesh_control_trouble_total", "kind" => kind.as_str()).increment(1);
         if let Some(unsaid) = self.due(kind, Instant::now()) {
-            warn!(remote = remote.map(tracing::field::display), kind = kind.as_str(), unsaid, "mesh control: {what}");
+            warn!(
+                remote = remote.map(tracing::field::display),
+                kind = kind.as_str(),
+                unsaid,
+                "mesh control: {what}"
+            );
         }
     }
 

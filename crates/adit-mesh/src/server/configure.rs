@@ -125,7 +125,10 @@ fn prefixes(desk: &Desk, state: &State, site: TunnelKey) -> Prefixes {
     let (local, all_local) = fitting(local);
     let (remote, all_remote) = fitting(remote);
     if !(all_local && all_remote) {
-        let what = format!("site {} has more prefixes than a node can be told; some are left out", site.tunnel);
+        let what = format!(
+            "site {} has more prefixes than a node can be told; some are left out",
+            site.tunnel
+        );
         desk.complain(Trouble::Prefixes, None, &what);
     }
     Prefixes { local, remote }
@@ -160,7 +163,8 @@ mod tests {
     use super::*;
 
     fn networks(count: u32) -> Vec<Network> {
-        let network = |number: u32| Network::new(Ipv4Addr::from(0x0a00_0000 + number * 256).into(), 24).unwrap();
+        let network =
+            |number: u32| Network::new(Ipv4Addr::from(0x0a00_0000 + number * 256).into(), 24).unwrap();
         (0..count).map(network).collect()
     }
 

@@ -100,7 +100,9 @@ impl Desk {
 
     /// Lets a node in, or not.
     pub(crate) async fn admit(self: &Arc<Self>, arrival: Arrival) -> Result<Seat, Refusal> {
-        let Claim { site, replica, key, .. } = arrival.claim;
+        let Claim {
+            site, replica, key, ..
+        } = arrival.claim;
         let (verdict, identity) = self.judge(&arrival)?;
         let change = match verdict {
             Verdict::Known => None,
@@ -186,7 +188,12 @@ impl Desk {
 
     /// Says so if the hub has heard nothing of a replica that has been there for a while.
     pub(crate) fn look_for_packets(&self, site: TunnelKey, replica: ConnectorId, remote: SocketAddr) {
-        let key = self.state.lock().members.replica(site, replica).map(|linked| linked.key);
+        let key = self
+            .state
+            .lock()
+            .members
+            .replica(site, replica)
+            .map(|linked| linked.key);
         if key.is_some_and(|key| self.forwarding.last_heard(&key).is_none()) {
             let what = format!(
                 "replica {replica} of site {} is linked, and none of its packets has reached the hub: is UDP to port {} let through?",
@@ -264,10 +271,6 @@ impl Desk {
         self.stopping.cancel();
         let gone = state.end_all(Ending::Stopping);
         self.report_gone(gone);
-    }
-
-    pub(super) fn has_sessions(&self) -> bool {
-        self.state.lock().sessions() > 0
     }
 
     pub(super) fn is_stopping(&self) -> bool {

@@ -107,6 +107,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.desk.leave(self.site, self.replica, self.connection, self.reason);
+        self.desk
+            .leave(self.site, self.replica, self.connection, self.reason);
     }
 }

@@ -85,7 +85,9 @@ impl State {
             self.note_key(site, replica, key, now);
         }
         self.stale.table = true;
-        self.stale.accounts.extend(self.sites.keys().map(|site| site.account));
+        self.stale
+            .accounts
+            .extend(self.sites.keys().map(|site| site.account));
         self.end_unlinked(self.sites.keys().copied().collect())
     }
 
@@ -152,7 +154,10 @@ impl State {
         let mut gone = Vec::new();
         for site in sites {
             let seated = self.sites.get(&site);
-            let replicas: Vec<_> = seated.into_iter().flat_map(|site| site.seated.keys().copied()).collect();
+            let replicas: Vec<_> = seated
+                .into_iter()
+                .flat_map(|site| site.seated.keys().copied())
+                .collect();
             for replica in replicas {
                 if !self.is_linked(site, replica, None) {
                     gone.extend(self.end(site, Some(replica), Ending::Revoked));
@@ -178,7 +183,8 @@ impl State {
         let replaced = entry.seated.insert(replica, seated);
         self.mark(site);
         Ok(replaced.map(|old| {
-            old.orders.send_modify(|orders| orders.end = Some(Ending::Replaced));
+            old.orders
+                .send_modify(|orders| orders.end = Some(Ending::Replaced));
             Gone {
                 site,
                 replica,
@@ -219,7 +225,10 @@ impl State {
         let Some(entry) = self.sites.get(&site) else {
             return Vec::new();
         };
-        let meant = entry.seated.iter().filter(|(replica, _)| only.is_none_or(|only| only == **replica));
+        let meant = entry
+            .seated
+            .iter()
+            .filter(|(replica, _)| only.is_none_or(|only| only == **replica));
         let meant: Vec<_> = meant
             .map(|(replica, seated)| {
                 seated.orders.send_modify(|orders| orders.end = Some(why));
@@ -235,7 +244,10 @@ impl State {
     /// Ends every session.
     pub(super) fn end_all(&mut self, why: Ending) -> Vec<Gone> {
         let sites: Vec<_> = self.sites.keys().copied().collect();
-        sites.into_iter().flat_map(|site| self.end(site, None, why)).collect()
+        sites
+            .into_iter()
+            .flat_map(|site| self.end(site, None, why))
+            .collect()
     }
 
     /// A replica is about to leave.
@@ -285,7 +297,10 @@ impl State {
     /// A replica says how long packets to it may be. True if that is news.
     pub(super) fn note_mtu(&mut self, site: TunnelKey, replica: ConnectorId, mtu: Option<u16>) -> bool {
         let mtu = mtu.map(|mtu| mtu.max(LEAST_MTU));
-        let seated = self.sites.get_mut(&site).and_then(|entry| entry.seated.get_mut(&replica));
+        let seated = self
+            .sites
+            .get_mut(&site)
+            .and_then(|entry| entry.seated.get_mut(&replica));
         let Some(seated) = seated.filter(|seated| seated.mtu != mtu) else {
             return false;
         };
