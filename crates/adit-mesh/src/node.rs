@@ -9,7 +9,7 @@ mod error;
 mod host;
 mod identity;
 mod permission;
-// mod running;
+mod running;
 mod state_dir;
 mod status;
 mod tunnel;
@@ -21,6 +21,6 @@ pub use host::{
     MissedSetting, NetlinkError, Refusal, RoutePlan, Surroundings, Wanted, Way,
 };
 pub use identity::{Identity, KeptKey};
-// pub use running::{Node, NodeOptions};
+pub use running::{Node, NodeOptions};
 pub use state_dir::{Claim, StateDir, StateError};
 pub use status::{Ask, HubStatus, NodeStatus, SessionStatus, ask};

@@ -69,12 +69,15 @@ struct StatePlace {
 impl StatePlace {
     fn directory(&self) -> Result<StateDir, Failure> {
         let is_root = rustix::process::geteuid().is_root();
-        StateDir::locate(self.state_dir.as_deref(), is_root, |name| std::env::var_os(name)).map_err(Failure::failed)
+        StateDir::locate(self.state_dir.as_deref(), is_root, |name| std::env::var_os(name))
+            .map_err(Failure::failed)
     }
 
     async fn ask(&self, question: Ask) -> Result<NodeStatus, Failure> {
         let directory = self.directory()?;
-        ask(&directory.socket(), question).await.map_err(|error| unanswered(&directory, error))
+        ask(&directory.socket(), question)
+            .await
+            .map_err(|error| unanswered(&directory, error))
     }
 }
 
@@ -85,7 +88,8 @@ fn unanswered(directory: &StateDir, error: io::Error) -> Failure {
             .hint("start it with `adit mesh up`, or name another place with --state-dir");
     }
     let is_closed = error.kind() == ErrorKind::PermissionDenied;
-    let failure = Failure::failed(anyhow::Error::new(error).context(format!("cannot ask the node of {place}")));
+    let failure =
+        Failure::failed(anyhow::Error::new(error).context(format!("cannot ask the node of {place}")));
     if is_closed {
         failure.hint("ask as the user that it runs as: sudo adit mesh …")
     } else {
@@ -118,7 +122,11 @@ impl MeshArgs {
                     output::result(&render::status(&status))
                 }
             }
-            MeshCommand::Check { address, state, output } => check(address, &state, output.as_deref()).await,
+            MeshCommand::Check {
+                address,
+                state,
+                output,
+            } => check(address, &state, output.as_deref()).await,
             MeshCommand::Down { state } => down(&state).await,
             MeshCommand::Service => service::print(),
             MeshCommand::Device(args) => device::run(&args).await,
@@ -136,7 +144,10 @@ async fn check(address: IpAddr, state: &StatePlace, format: Option<&str>) -> Res
         output::result(&render::hops(&hops))?;
     }
     match hops.iter().find(|hop| !hop.passes) {
-        Some(hop) => Err(Failure::because(format!("packets to {address} get stuck at the {}", hop.hop))),
+        Some(hop) => Err(Failure::because(format!(
+            "packets to {address} get stuck at the {}",
+            hop.hop
+        ))),
         None => Ok(()),
     }
 }
@@ -149,7 +160,10 @@ async fn down(state: &StatePlace) -> Result<(), Failure> {
     // The socket goes at the very end, when the host is as it was.
     while socket.exists() {
         if asked.elapsed() > STOP {
-            return Err(Failure::because(format!("the node with pid {} has not stopped within 15 s", node.pid)));
+            return Err(Failure::because(format!(
+                "the node with pid {} has not stopped within 15 s",
+                node.pid
+            )));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

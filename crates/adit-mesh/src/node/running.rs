@@ -10,7 +10,7 @@ use std::{
 use adit_core::mesh::MeshAddresses;
 use adit_model::{PeerKey, SecretDigest, Timestamp, TunnelKey};
 use adit_net::{mesh::MeshDialer, tls::TrustAnchors};
-use adit_wire::mesh::{ConfigAck, HostInfo, IdentityPair, NodeConfig, Report, Role};
+use adit_wire::mesh::{ConfigAck, HostInfo, IdentityPair, NodeConfig, Report};
 use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, watch},
@@ -91,6 +91,7 @@ impl Told {
         let hub = self.tunnel.as_ref().and_then(Tunnel::status);
         hub.map_or_else(Report::default, |hub| Report {
             rtt_ms: None,
+            mtu: None,
             handshake_age_ms: hub.handshake_age_ms,
             received_bytes: hub.received_bytes,
             sent_bytes: hub.sent_bytes,
@@ -118,10 +119,12 @@ impl Node {
         }));
         let shown = Arc::clone(&told);
         let path = options.state.socket();
-        let (socket, asked_to_stop) = StatusSocket::listen(path.clone(), Arc::new(move || shown.lock().status()))
-            .map_err(|cause| NodeError::Socket {
-                path: path.display().to_string(),
-                cause,
+        let (socket, asked_to_stop) =
+            StatusSocket::listen(path.clone(), Arc::new(move || shown.lock().status())).map_err(|cause| {
+                NodeError::Socket {
+                    path: path.display().to_string(),
+                    cause,
+                }
             })?;
         let public = PrivateKey::from_bytes(*identity.wireguard_key.expose()).public();
         let (key_sender, key) = watch::channel(public);
@@ -130,7 +133,10 @@ impl Node {
             edges: options.edges.clone(),
             dialer: MeshDialer::new(&options.trust, Some(options.host.mark))?,
             site: identity.site(),
-            secret: options.token.filter(|(site, _)| *site == identity.site()).map(|(_, secret)| secret),
+            secret: options
+                .token
+                .filter(|(site, _)| *site == identity.site())
+                .map(|(_, secret)| secret),
             replica: identity.connector,
             identity: IdentityPair::from_seed(identity.identity_key.expose()).ok_or(NodeError::Keys)?,
             key,
@@ -236,24 +242,40 @@ impl Node {
             return Ok(());
         };
         // A version counts within one session: another one's configuration may differ under the same number.
-        if self.applied.as_ref().is_some_and(|(_, applied)| Arc::ptr_eq(applied, &config)) {
+        if self
+            .applied
+            .as_ref()
+            .is_some_and(|(_, applied)| Arc::ptr_eq(applied, &config))
+        {
             return Ok(());
         }
         self.apply(&config, state.edge).await
     }
 
-    async fn apply(&mut self, config: &Arc<NodeConfig>, edge: Option<std::net::SocketAddr>) -> Result<(), NodeError> {
+    async fn apply(
+        &mut self,
+        config: &Arc<NodeConfig>,
+        edge: Option<std::net::SocketAddr>,
+    ) -> Result<(), NodeError> {
         let places = tunnel::places(&config.hub, edge).await;
         self.edge_addresses = tunnel::addresses(&self.options.edges).await;
-        self.edge_addresses.extend(edge.map(|edge| edge.ip().to_canonical()));
-        self.edge_addresses.extend(places.iter().map(|place| place.ip().to_canonical()));
+        self.edge_addresses
+            .extend(edge.map(|edge| edge.ip().to_canonical()));
+        self.edge_addresses
+            .extend(places.iter().map(|place| place.ip().to_canonical()));
         let mtu = self.options.mtu.unwrap_or(config.mtu);
-        let stale = self.told.lock().tunnel.take_if(|tunnel| !tunnel.leads_to(config.hub.key));
+        let stale = self
+            .told
+            .lock()
+            .tunnel
+            .take_if(|tunnel| !tunnel.leads_to(config.hub.key));
         drop(tokio::task::spawn_blocking(move || drop(stale)).await);
         if self.told.lock().tunnel.is_none() {
             let wanted = self.wanted(config);
             // Before the first change: whoever starts after a kill knows what to look for.
-            self.options.state.keep_host_record(&self.host.record(&wanted).await?)?;
+            self.options
+                .state
+                .keep_host_record(&self.host.record(&wanted).await?)?;
             let key = &self.identity.wireguard_key;
             let tunnel = Tunnel::open(&self.options.host, key, config.hub.key, places, mtu)?;
             self.told.lock().tunnel = Some(tunnel);
@@ -269,9 +291,18 @@ impl Node {
         self.client.acknowledge(ConfigAck {
             version: config.version,
             applied: true,
-            errors: errors.into_iter().take(16).map(|error| shortened(error, 512)).collect(),
+            errors: errors
+                .into_iter()
+                .take(16)
+                .map(|error| shortened(error, 512))
+                .collect(),
         });
-        tracing::info!(config.version, role = config.role.as_str(), remote = config.remote.len(), "configured");
+        tracing::info!(
+            config.version,
+            role = config.role.as_str(),
+            remote = config.remote.len(),
+            "configured"
+        );
         Ok(())
     }
 
@@ -372,7 +403,9 @@ fn host_info(version: &str) -> HostInfo {
 
 /// A text of at most so many bytes.
 fn shortened(mut text: String, bytes: usize) -> String {
-    let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    let end = (0..=bytes.min(text.len()))
+        .rev()
+        .find(|end| text.is_char_boundary(*end));
     text.truncate(end.unwrap_or_default());
     text
 }

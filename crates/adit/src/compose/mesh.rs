@@ -56,7 +56,11 @@ impl Mesh {
             Arc::clone(&hub) as Arc<dyn Forwarding>,
         );
         let endpoint = advertised.or_else(|| reachable_by_others(hub.address()));
-        Ok(Self { hub, server, endpoint })
+        Ok(Self {
+            hub,
+            server,
+            endpoint,
+        })
     }
 
     /// Where packets arrive.

@@ -233,7 +233,14 @@ async fn assemble(
         None => None,
     };
     let demo_url = demo.as_ref().map(Demo::url);
-    let run = run_file(settings, dir, outcome.account, listeners, demo_url, mesh.endpoint());
+    let run = run_file(
+        settings,
+        dir,
+        outcome.account,
+        listeners,
+        demo_url,
+        mesh.endpoint(),
+    );
     run.write(dir)?;
     Ok(Parts {
         store,

@@ -24,7 +24,12 @@ pub(super) fn address(listener: &TcpListener) -> anyhow::Result<SocketAddr> {
 }
 
 /// Where all of them listen.
-pub(super) fn listeners(edge: &Edge, mesh: &Mesh, api: &TcpListener, metrics: &TcpListener) -> anyhow::Result<Listeners> {
+pub(super) fn listeners(
+    edge: &Edge,
+    mesh: &Mesh,
+    api: &TcpListener,
+    metrics: &TcpListener,
+) -> anyhow::Result<Listeners> {
     let edge = edge.addresses();
     Ok(Listeners {
         api: address(api)?,

@@ -128,7 +128,8 @@ async fn add(
         )
         .hint("start Adit with --mesh-advertise HOST:PORT and a --mesh-listen that devices reach"));
     }
-    let key = PrivateKey::generate().map_err(|_| Failure::because("the system has no randomness for a key"))?;
+    let key =
+        PrivateKey::generate().map_err(|_| Failure::because("the system has no randomness for a key"))?;
     let mut body = json!({"name": name, "public_key": key.public().to_string()});
     if let Some(word) = virtual_network {
         body["virtual_network_id"] = json!(network(admin, account, word).await?);
@@ -186,7 +187,8 @@ async fn network(admin: &Admin, account: AccountId, word: &str) -> Result<String
         .await
         .map_err(|error| error.while_to("look up the virtual network"))?;
     found.into_iter().next().map(|network| network.id).ok_or_else(|| {
-        Failure::because(format!("there is no virtual network {word:?}")).hint("`adit tunnel vnet list` shows them all")
+        Failure::because(format!("there is no virtual network {word:?}"))
+            .hint("`adit tunnel vnet list` shows them all")
     })
 }
 
@@ -213,11 +215,19 @@ async fn remove(admin: &Admin, account: AccountId, word: &str) -> Result<(), Fai
     } else {
         let found = all(admin, &Target::new(devices(account)).with("name", word)).await?;
         let missing = || {
-            Failure::because(format!("there is no device {word:?}")).hint("`adit mesh device list` shows them all")
+            Failure::because(format!("there is no device {word:?}"))
+                .hint("`adit mesh device list` shows them all")
         };
-        found.into_iter().next().map(|device| device.id).ok_or_else(missing)?
+        found
+            .into_iter()
+            .next()
+            .map(|device| device.id)
+            .ok_or_else(missing)?
     };
-    let removed = admin.rest.delete(Target::new(format!("{}/{id}", devices(account)))).await;
+    let removed = admin
+        .rest
+        .delete(Target::new(format!("{}/{id}", devices(account))))
+        .await;
     removed.map_err(|error| error.while_to(&format!("remove the device {word:?}")))
 }
 

@@ -32,7 +32,13 @@ pub(super) struct Up {
     #[arg(long, value_name = "FILE", env = "TUNNEL_TOKEN_FILE", hide_env_values = true)]
     token_file: Option<PathBuf>,
     /// Where the edge is; repeatable, or a comma-separated list [default: where this node joined before]
-    #[arg(long, value_name = "HOST:PORT", env = "TUNNEL_EDGE", hide_env_values = true, value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        env = "TUNNEL_EDGE",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
     edge: Vec<String>,
     /// The CA that signed the edge's certificate, instead of the system's
     #[arg(long, value_name = "FILE", env = "TUNNEL_CACERT", hide_env_values = true)]
@@ -65,27 +71,41 @@ pub(super) struct Up {
 
 fn interface(text: &str) -> Result<String, &'static str> {
     let fits = (1..=15).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
         && !matches!(text, "." | "..");
-    fits.then(|| text.to_owned()).ok_or("an interface's name has 1 to 15 letters, digits, dots, dashes or underscores")
+    fits.then(|| text.to_owned())
+        .ok_or("an interface's name has 1 to 15 letters, digits, dots, dashes or underscores")
 }
 
 fn table(text: &str) -> Result<u32, &'static str> {
     match text.parse() {
-        Ok(0 | 253..=255) | Err(_) => Err("a table is a number that is not one of the kernel's: 0 and 253 to 255"),
+        Ok(0 | 253..=255) | Err(_) => {
+            Err("a table is a number that is not one of the kernel's: 0 and 253 to 255")
+        }
         Ok(number) => Ok(number),
     }
 }
 
 /// Runs until a signal, or `adit mesh down`, stops it.
 pub(super) async fn run(up: Up) -> Result<(), Failure> {
-    let format = if up.log_json { LogFormat::Json } else { LogFormat::Text };
+    let format = if up.log_json {
+        LogFormat::Json
+    } else {
+        LogFormat::Text
+    };
     logging::start(&up.log_level.0, format);
     let variable = |name: &str| std::env::var_os(name);
     let options = NodeOptions {
         state: up.state.directory()?,
         token: token(&up, variable)?,
-        edges: up.edge.iter().map(|edge| edge.trim().to_owned()).filter(|edge| !edge.is_empty()).collect(),
+        edges: up
+            .edge
+            .iter()
+            .map(|edge| edge.trim().to_owned())
+            .filter(|edge| !edge.is_empty())
+            .collect(),
         trust: match &up.cacert {
             Some(path) if !path.as_os_str().is_empty() => trust(path)?,
             _ => TrustAnchors::System,
@@ -121,7 +141,12 @@ pub(super) async fn run(up: Up) -> Result<(), Failure> {
         }
     };
     for setting in left.map_err(explained)? {
-        tracing::info!(setting = setting.name, value = setting.to, before = setting.from, "left as it is: others may rely on it");
+        tracing::info!(
+            setting = setting.name,
+            value = setting.to,
+            before = setting.from,
+            "left as it is: others may rely on it"
+        );
     }
     tracing::info!("stopped");
     Ok(())
@@ -133,14 +158,18 @@ fn token(
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Option<(TunnelKey, SecretDigest)>, Failure> {
     let from_variables = ["MESH_NODE_TOKEN", "TUNNEL_TOKEN"].into_iter().find_map(|name| {
-        variable(name).and_then(|text| text.into_string().ok()).filter(|text| !text.is_empty())
+        variable(name)
+            .and_then(|text| text.into_string().ok())
+            .filter(|text| !text.is_empty())
     });
     let named = up.token.clone().filter(|text| !text.is_empty());
     let file = up.token_file.as_ref().filter(|path| !path.as_os_str().is_empty());
     let text = match (named.or(from_variables), file) {
         (Some(text), _) => text,
         (None, Some(path)) => fs::read_to_string(path).map_err(|error| {
-            Failure::failed(anyhow::Error::new(error).context(format!("cannot read the token file {}", path.display())))
+            Failure::failed(
+                anyhow::Error::new(error).context(format!("cannot read the token file {}", path.display())),
+            )
         })?,
         (None, None) => return Ok(None),
     };
@@ -152,14 +181,19 @@ fn token(
 }
 
 fn trust(path: &Path) -> Result<TrustAnchors, Failure> {
-    let unusable = |error: anyhow::Error| Failure::failed(error.context(format!("cannot use the edge's CA {}", path.display())));
+    let unusable = |error: anyhow::Error| {
+        Failure::failed(error.context(format!("cannot use the edge's CA {}", path.display())))
+    };
     let pem = fs::read(path).map_err(|error| unusable(error.into()))?;
     TrustAnchors::from_pem(&pem).map_err(|error| unusable(error.into()))
 }
 
 /// Whether this is a container, as their makers mark them.
 fn is_container(variable: impl Fn(&str) -> Option<OsString>) -> bool {
-    variable("container").is_some() || ["/.dockerenv", "/run/.containerenv"].iter().any(|path| Path::new(path).exists())
+    variable("container").is_some()
+        || ["/.dockerenv", "/run/.containerenv"]
+            .iter()
+            .any(|path| Path::new(path).exists())
 }
 
 /// A node that cannot run, with what to try.
@@ -167,12 +201,16 @@ fn explained(error: NodeError) -> Failure {
     let hint = match &error {
         NodeError::NotPermitted => Some("sudo adit mesh up …; in a container: --cap-add NET_ADMIN"),
         NodeError::NoTun => Some("modprobe tun; in a container: --device /dev/net/tun"),
-        NodeError::NoSite(_) => Some("--token TOKEN, --token-file FILE, MESH_NODE_TOKEN, or the --state-dir of before"),
-        NodeError::NoEdge => Some("--edge HOST:PORT, or TUNNEL_EDGE"),
-        NodeError::Host(adit_mesh::node::HostError::TakenInterface(_)) => Some("--interface NAME with another name"),
-        NodeError::State(adit_mesh::node::StateError::InUse { .. }) => {
-            Some("adit mesh down, or another --state-dir, --interface, --table and --fwmark for a second node")
+        NodeError::NoSite(_) => {
+            Some("--token TOKEN, --token-file FILE, MESH_NODE_TOKEN, or the --state-dir of before")
         }
+        NodeError::NoEdge => Some("--edge HOST:PORT, or TUNNEL_EDGE"),
+        NodeError::Host(adit_mesh::node::HostError::TakenInterface(_)) => {
+            Some("--interface NAME with another name")
+        }
+        NodeError::State(adit_mesh::node::StateError::InUse { .. }) => Some(
+            "adit mesh down, or another --state-dir, --interface, --table and --fwmark for a second node",
+        ),
         NodeError::Refused { code, .. } => refusal(*code),
         NodeError::Device { .. }
         | NodeError::Link(_)
@@ -196,9 +234,13 @@ fn explained(error: NodeError) -> Failure {
 
 fn refusal(code: RefusalCode) -> Option<&'static str> {
     match code {
-        RefusalCode::TunnelNotFound => Some("make the tunnel, or use the token of one that exists and another --state-dir"),
+        RefusalCode::TunnelNotFound => {
+            Some("make the tunnel, or use the token of one that exists and another --state-dir")
+        }
         RefusalCode::BadSecret => Some("the tunnel's secret was changed: use its token of now"),
-        RefusalCode::NotSite => Some("this is the token of a `cloudflared` tunnel: `adit tunnel run` serves it"),
+        RefusalCode::NotSite => {
+            Some("this is the token of a `cloudflared` tunnel: `adit tunnel run` serves it")
+        }
         RefusalCode::NotLinked => Some("this host was unlinked: start it with the tunnel's token"),
         RefusalCode::BadSignature | RefusalCode::TakenId | RefusalCode::TakenKey => {
             Some("the state directory was copied or replaced: start with an empty one and the token")
@@ -217,7 +259,11 @@ mod tests {
 
     #[test]
     fn names_and_numbers_that_the_kernel_does_not_take_are_refused() {
-        assert!(interface("adit0").is_ok() && interface("a\"b").is_err() && interface("sixteen-letters-x").is_err());
+        assert!(
+            interface("adit0").is_ok()
+                && interface("a\"b").is_err()
+                && interface("sixteen-letters-x").is_err()
+        );
         assert!(table("44311").is_ok() && table("254").is_err() && table("0").is_err());
     }
 }
