@@ -242,7 +242,7 @@ fn refusal(code: RefusalCode) -> Option<&'static str> {
             Some("this is the token of a `cloudflared` tunnel: `adit tunnel run` serves it")
         }
         RefusalCode::NotLinked => Some("this host was unlinked: start it with the tunnel's token"),
-        RefusalCode::BadSignature | RefusalCode::TakenId | RefusalCode::TakenKey => {
+        RefusalCode::BadSignature | RefusalCode::TakenId | RefusalCode::TakenKey | RefusalCode::WeakKey => {
             Some("the state directory was copied or replaced: start with an empty one and the token")
         }
         RefusalCode::TooMany
