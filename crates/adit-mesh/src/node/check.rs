@@ -16,13 +16,13 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use super::{
-    host::{Forwarding, HostError, Surroundings},
+    host::{Forwarding, HostError, HostReport, Surroundings},
     status::NodeStatus,
 };
 pub use probe::{Echo, Why};
 
-/// How long an echo may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long an echo may take: a router gives up looking for a host in its own network after three seconds.
+const PATIENCE: Duration = Duration::from_secs(4);
 /// A session of WireGuard is renewed every two minutes and dead after three: an older handshake carries nothing.
 const STALE_MS: u64 = 180_000;
 
@@ -248,9 +248,8 @@ impl Findings {
                 Hop::fails(HOP, finding, open(hub.endpoint))
             }
             Some(age) => match self.from_mesh {
-                Some(Echo::Unreachable { from, why }) => {
-                    let mend = why.mend(self.to);
-                    Hop::fails(HOP, format!("{from} answers: {why}"), mend)
+                Some(Echo::Unreachable { from, why }) if self.is_hub(from) => {
+                    Hop::fails(HOP, format!("the hub answers: {why}"), why.mend(self.to))
                 }
                 _ => Hop::passes(
                     HOP,
@@ -258,6 +257,18 @@ impl Findings {
                 ),
             },
         }
+    }
+
+    /// Whether an address is the hub's own: the first of a range that the node's own addresses are of.
+    fn is_hub(&self, address: IpAddr) -> bool {
+        let host = self.status.host.iter();
+        let own = |net: &IpNet, host: &HostReport| host.addresses.iter().any(|own| net.contains(own));
+        host.flat_map(|host| host.carried.iter().filter(move |net| own(net, host)))
+            .any(|net| match net {
+                IpNet::V4(net) => net.hosts().next().map(IpAddr::from) == Some(address),
+                // Here the network's own address counts as one of a host.
+                IpNet::V6(net) => net.hosts().nth(1).map(IpAddr::from) == Some(address),
+            })
     }
 
     fn forwarding(&self) -> Hop {
@@ -308,8 +319,14 @@ impl Findings {
                     mend,
                 )
             }
-            (Some(Echo::Unreachable { from, why }), _) => {
-                Hop::fails(HOP, format!("{from} answers: {why}"), why.mend(to))
+            (Some(Echo::Unreachable { from, .. }), _) => {
+                let mend =
+                    format!("start {to}, or see at {from}, a router of that site, why it does not reach it");
+                Hop::fails(
+                    HOP,
+                    format!("{from} answers that it cannot deliver to {to}"),
+                    mend,
+                )
             }
             _ => {
                 let mend = format!(

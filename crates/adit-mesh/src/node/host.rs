@@ -256,7 +256,7 @@ impl Host {
     fn set_settings(&mut self, wanted: &Wanted) {
         let mut settings = sysctl::Settings::default();
         if wanted.forwards {
-            settings.forward();
+            settings.forward(&self.options.interface);
         }
         if carries_everything(wanted) {
             settings.loosen_source_check();

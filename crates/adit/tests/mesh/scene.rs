@@ -120,6 +120,8 @@ impl Scene {
             .arg(self.data().join("ca.pem"))
             .arg("--state-dir")
             .arg(self.state(name))
+            // A machine that runs tests may be a container, where it is on unless told otherwise.
+            .arg("--snat=false")
             .args(flags)
             .env("MESH_NODE_TOKEN", &site.token);
         Process::spawn(name, command)

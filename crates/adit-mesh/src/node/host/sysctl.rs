@@ -40,9 +40,10 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Lets the host forward packets. A host that forwards IPv6 no longer takes routes from routers' advertisements unless
-    /// told so a second time: interfaces that took them go on taking them.
-    pub(super) fn forward(&mut self) {
-        let listening = interfaces("net.ipv6.conf", "accept_ra", "1");
+    /// told so a second time: interfaces that took them go on taking them, but for the tunnel, where there are none.
+    pub(super) fn forward(&mut self, tunnel: &str) {
+        let mut listening = interfaces("net.ipv6.conf", "accept_ra", "1");
+        listening.retain(|interface| interface.replace('/', ".") != tunnel);
         self.set(FORWARD_V4, "1");
         for interface in listening {
             self.set(&format!("net.ipv6.conf.{interface}.accept_ra"), "2");
