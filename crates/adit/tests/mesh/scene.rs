@@ -16,7 +16,7 @@ use adit_testing::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const ADIT: &str = env!("CARGO_BIN_EXE_adit");
+pub(crate) const ADIT: &str = env!("CARGO_BIN_EXE_adit");
 const TOKEN: &str = "0123456789abcdefghijABCDEFGHIJ0123456789";
 const ACCOUNT: &str = "699d98642c564d2e855e9661899b7252";
 /// How long a change may take to be seen everywhere, on a machine that has other things to do.
@@ -25,7 +25,7 @@ const SOON: Duration = Duration::from_secs(20);
 /// A mesh whose server runs at the edge's place.
 pub(crate) struct Scene {
     pub(crate) sites: Sites,
-    pub(crate) server: Process,
+    _server: Process,
     dir: TempDir,
 }
 
@@ -37,6 +37,10 @@ pub(crate) struct Site {
 
 impl Scene {
     pub(crate) async fn start() -> Self {
+        Self::start_with(&["--mesh-listen", "198.18.0.1:51820"]).await
+    }
+
+    pub(crate) async fn start_with(flags: &[&str]) -> Self {
         let sites = Sites::build();
         let dir = TempDir::new().unwrap();
         let mut command = sites.edge.command(ADIT);
@@ -53,7 +57,11 @@ impl Scene {
             .env("ADIT_ACCOUNT_ID", ACCOUNT);
         let server = Process::spawn("adit up", command);
         server.line("ready").await;
-        Self { sites, server, dir }
+        Self {
+            sites,
+            _server: server,
+            dir,
+        }
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -134,6 +142,14 @@ impl Scene {
         all.extend(words);
         all.extend(["--state-dir", path(&state)]);
         host.try_run(&all)
+    }
+
+    /// Runs `adit mesh device` beside the server.
+    pub(crate) fn device(&self, words: &[&str]) -> Result<String, String> {
+        let data = self.data();
+        let mut all = vec![ADIT, "mesh", "device", "--data-dir", path(&data)];
+        all.extend(words);
+        self.sites.edge.try_run(&all)
     }
 
     pub(crate) fn status(&self, host: &Namespace, name: &str) -> Option<Value> {
