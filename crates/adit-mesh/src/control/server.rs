@@ -261,10 +261,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Served<S> {
         }
         // Another replica takes over before this one has read its goodbye.
         self.seat = None;
-        if let Some(goodbye) = goodbye {
-            let _ = self.channel.send(&goodbye).await;
+        if let Some(goodbye) = goodbye
+            && self.channel.send(&goodbye).await.is_ok()
+        {
+            self.channel.close().await;
         }
-        self.channel.close().await;
     }
 
     fn misbehaved(&self, what: &impl ToString) -> (Option<ToNode>, Option<CloseReason>) {

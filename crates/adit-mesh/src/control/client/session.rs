@@ -64,7 +64,9 @@ pub(super) async fn hold(running: &mut Running, stream: ControlStream, redial: &
         next_key: Instant::now(),
     };
     let over = held.run(redial).await;
-    held.channel.close().await;
+    if matches!(over, Over::Left) {
+        held.channel.close().await;
+    }
     over
 }
 
