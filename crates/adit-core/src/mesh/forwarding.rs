@@ -15,6 +15,7 @@
 
 mod build;
 mod members;
+mod site;
 
 use std::{
     collections::HashMap,
@@ -28,6 +29,7 @@ use crate::networks::NetworkMap;
 
 pub use build::build;
 pub use members::{Carriers, Members};
+pub use site::SiteReach;
 
 /// A member of one [`Table`]; means nothing to another table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

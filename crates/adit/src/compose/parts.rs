@@ -154,6 +154,7 @@ async fn assemble(
             ..PrivateLimits::default()
         },
         access_log: logging.access(),
+        mesh: None,
         certificates: settings.https_cert_dir.clone(),
         memory_budget: settings
             .edge_memory_budget
@@ -180,6 +181,7 @@ async fn assemble(
         catalog: Arc::clone(&store) as Arc<dyn Catalog>,
         edges: edge.control(),
         sites: Arc::new(NoReplicas),
+        mesh: None,
         log: Arc::clone(logging) as _,
         management_keys: Arc::new(keys.management),
         quick_tunnels: settings

@@ -88,6 +88,7 @@ impl Members {
             MeshChange::Device(account, id, device) => {
                 set(&mut self.devices, (*account, *id), device.clone())
             }
+            MeshChange::Ranges(..) => false,
         }
     }
 }
