@@ -28,7 +28,11 @@ async fn listener(identity: &Identity, with_mesh: bool) -> TlsListener {
 }
 
 async fn accepted(listener: &TlsListener) -> Result<TlsStream, tls::TlsAcceptError> {
-    within(listener.accept()).await.unwrap().finish().await
+    within("a client", listener.accept())
+        .await
+        .unwrap()
+        .finish()
+        .await
 }
 
 /// Dials as a connector does, offering these protocols; which version and protocol were agreed on.
@@ -59,13 +63,13 @@ async fn both_ends_of_a_control_connection_export_the_same_and_no_two_connection
     let secret = SecretDigest::of(b"secret");
     let mut proofs = Vec::new();
     for _ in 0..2 {
-        let (far, near) = tokio::join!(accepted(&listener), within(dialer.dial(&edge)));
+        let (far, near) = tokio::join!(accepted(&listener), within("the edge", dialer.dial(&edge)));
         let (far, mut near) = (far.unwrap(), near.unwrap());
         assert_eq!(far.alpn(), Some(ALPN));
         let mut far = ControlStream::accepted(far).unwrap();
         near.write_all(b"ping").await.unwrap();
         let mut read = [0; 4];
-        within(far.read_exact(&mut read)).await.unwrap();
+        within("the bytes", far.read_exact(&mut read)).await.unwrap();
         assert_eq!(&read, b"ping");
         let proof = EnrolProof::new(&secret, &challenge, &near.exporter());
         assert!(proof.proves(&secret, &challenge, &far.exporter()));
@@ -105,9 +109,9 @@ async fn an_edge_without_a_mesh_is_recognised() {
     let listener = listener(&identity, false).await;
     let edge = listener.local_addr().unwrap().to_string();
     let dialer = MeshDialer::new(&anchors, None).unwrap();
-    let (_, near) = tokio::join!(accepted(&listener), within(dialer.dial(&edge)));
+    let (_, near) = tokio::join!(accepted(&listener), within("the edge", dialer.dial(&edge)));
     assert!(matches!(near, Err(MeshDialError::NotMesh(_))));
     drop(listener);
-    let gone = within(dialer.dial(&edge)).await;
+    let gone = within("the edge", dialer.dial(&edge)).await;
     assert!(matches!(gone, Err(MeshDialError::Connect(..))));
 }
