@@ -30,6 +30,7 @@ mod worker;
 use std::{
     io,
     net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread::{self, JoinHandle},
     time::Instant,
@@ -98,7 +99,13 @@ impl Hub {
         Ok(hub)
     }
 
-    fn thread(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    /// A thread that begins anew should it ever panic: one bad packet must not end everyone's.
+    fn thread(&mut self, name: String, body: impl Fn() + Send + 'static) -> io::Result<()> {
+        let body = move || {
+            while catch_unwind(AssertUnwindSafe(&body)).is_err() {
+                tracing::error!("mesh: a thread of the hub has panicked, and begins anew");
+            }
+        };
         let thread = thread::Builder::new().name(name).spawn(body)?;
         self.threads.push(thread);
         Ok(())
@@ -169,9 +176,8 @@ impl Hub {
     fn end(&mut self) {
         self.shared.stop.tell();
         for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("mesh: a thread of the hub has panicked");
-            }
+            // Its panics were told already.
+            let _ = thread.join();
         }
     }
 }

@@ -88,6 +88,7 @@ fn a_flood_of_handshakes_leaves_everyone_elses_packets_alone() {
     let limits = HandshakeLimits {
         per_address: 20,
         total: 40,
+        proven: 40,
         examined: 500,
     };
     let mut world = World::with(HubConfig {
