@@ -23,7 +23,8 @@ run measures tunnels:
 api measures the REST API over SQLite with 100,000 tunnels; --quick with 10,000 and fewer calls
 edge measures TLS handshakes, memory of what waits, UDP sessions, and a rising load; --quick with a tenth of each
 calm measures what good clients notice of bad peers and of a connector that is lost; --quick once
-mesh measures what a mesh link carries between two network namespaces, beside other programs; as root";
+mesh measures what a mesh link and the hub carry between two network namespaces, beside other programs, and many
+     members of one hub; as root";
 
 /// What to do.
 #[derive(Debug, PartialEq)]
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     Mesh(Options),
     /// Be one end of a mesh link.
     MeshNode(Node),
+    /// Be a hub that listens there.
+    MeshHub(String),
 }
 
 /// How to measure.
@@ -96,6 +99,7 @@ impl Command {
             Some(("edge", rest)) => parse_options(rest).map(Self::Edge),
             Some(("calm", rest)) => parse_options(rest).map(Self::Calm),
             Some(("mesh", rest)) => parse_options(rest).map(Self::Mesh),
+            Some(("mesh-hub", [listen])) => Ok(Self::MeshHub(listen.clone())),
             Some(("mesh-node", rest)) => Node::parse(rest).map(Self::MeshNode),
             Some(("--help" | "help", _)) => Ok(Self::Help),
             Some((other, _)) => Err(format!("unknown command {other:?}")),
