@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use adit_core::port::CloseReason;
 use adit_net::{
     h2::{H2Error, H2Limits, H2RecvBody, H2SendBody, H2Session},
-    mesh::{ControlStream, ControlStreams},
+    mesh::{self, ControlStreams},
     tls::{TlsIncoming, TlsListener, TlsStream},
 };
 use adit_wire::http2::{UPGRADE_CONTROL, UPGRADE_HEADER};
@@ -86,7 +86,7 @@ async fn serve(context: Arc<Context>, incoming: TlsIncoming) {
 /// A mesh node has dialled, not a connector.
 fn hand_over(mesh: &dyn ControlStreams, stream: TlsStream) {
     let remote = stream.remote_address();
-    match ControlStream::accepted(stream) {
+    match mesh::ControlStream::accepted(stream) {
         Ok(stream) => mesh.accept(stream),
         Err(error) => debug!(%remote, %error, "a mesh node went away at once"),
     }

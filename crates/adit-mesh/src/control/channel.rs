@@ -12,6 +12,8 @@ use tokio::{
 const SEND: Duration = Duration::from_secs(2);
 /// How long the end of a connection may take.
 const CLOSE: Duration = Duration::from_millis(500);
+/// The most bytes of the peer that are thrown away meanwhile.
+const MOST_UNREAD: usize = 64 * 1024;
 /// Read at once. Most messages are a beat.
 const READ_BYTES: usize = 2048;
 
@@ -86,8 +88,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin, In: Message> Channel<S, In> {
         }
     }
 
-    /// Ends the connection. What was sent still arrives, if the peer is there.
+    /// Ends the connection so that what was sent still arrives, if the peer is there: with bytes of the peer unread, the
+    /// system would break the connection off, and the peer lose what it has not read.
     pub(crate) async fn close(mut self) {
-        let _ = timeout(CLOSE, self.stream.shutdown()).await;
+        let closing = async {
+            self.stream.shutdown().await?;
+            let mut unread = MOST_UNREAD;
+            while unread > 0 {
+                match self.stream.read(&mut self.buffer).await? {
+                    0 => break,
+                    read => unread = unread.saturating_sub(read),
+                }
+            }
+            io::Result::Ok(())
+        };
+        let _ = timeout(CLOSE, closing).await;
     }
 }

@@ -51,6 +51,7 @@ pub(crate) async fn serve<S>(
         session: ServerSession::new(Duration::ZERO),
         opened: Instant::now(),
         look_at: LOOK,
+        mtu: None,
         place: Some(place),
         seat: None,
         key_change: None,
@@ -94,6 +95,8 @@ struct Served<S> {
     session: ServerSession,
     opened: Instant,
     look_at: Duration,
+    /// What the node said of its way to the hub.
+    mtu: Option<u16>,
     remote: SocketAddr,
     exporter: Exporter,
     challenge: Challenge,
@@ -209,7 +212,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Served<S> {
         let (ToEdge::Beat(beat), Some(seat)) = (message, &self.seat) else {
             return;
         };
-        self.desk.note(seat.site, seat.replica, &beat.report);
+        if beat.report.mtu != self.mtu {
+            self.mtu = beat.report.mtu;
+            self.desk.note_mtu(seat.site, seat.replica, self.mtu);
+        }
         if self.opened.elapsed() >= self.look_at {
             self.look_at = self.opened.elapsed() + LOOK;
             self.desk.look_for_packets(seat.site, seat.replica, self.remote);
@@ -261,10 +267,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Served<S> {
         }
         // Another replica takes over before this one has read its goodbye.
         self.seat = None;
-        if let Some(goodbye) = goodbye {
-            let _ = self.channel.send(&goodbye).await;
+        if let Some(goodbye) = goodbye
+            && self.channel.send(&goodbye).await.is_ok()
+        {
+            self.channel.close().await;
         }
-        self.channel.close().await;
     }
 
     fn misbehaved(&self, what: &impl ToString) -> (Option<ToNode>, Option<CloseReason>) {

@@ -27,13 +27,18 @@ use super::{
 
 /// What happens within this time of a change is told together with what follows it.
 const GATHER: Duration = Duration::from_millis(10);
+/// The next time is at least this many times as far away as the last one took, so that a thousand nodes that arrive
+/// together do not keep a core busy with tables that nobody needs.
+const REST: u32 = 4;
 /// What the prefixes of one list may take up as text: both lists are less than a message, with room for the rest.
 const MOST_PREFIX_BYTES: usize = 24 * 1024;
 
 /// Keeps hub and nodes up to date until it is dropped.
 pub(super) async fn keep_up(desk: Arc<Desk>) {
     loop {
+        let begun = Instant::now();
         let next = tell(&desk);
+        let pause = GATHER.max(begun.elapsed().saturating_mul(REST));
         let expiry = async {
             match next {
                 Some(at) => sleep_until(at.into()).await,
@@ -41,7 +46,7 @@ pub(super) async fn keep_up(desk: Arc<Desk>) {
             }
         };
         select! {
-            () = desk.changed.notified() => tokio::time::sleep(GATHER).await,
+            () = desk.changed.notified() => tokio::time::sleep(pause).await,
             () = expiry => {}
         }
     }
@@ -58,14 +63,16 @@ fn tell(desk: &Desk) -> Option<Instant> {
     if desk.is_stopping() {
         return None;
     }
-    let (table, news, next) = {
+    let (members, carriers, news, next) = {
         let mut state = desk.state.lock();
         let carriers = state.carriers(Instant::now());
         let stale = std::mem::take(&mut state.stale);
-        let table = stale.table.then(|| build(&state.members, &carriers));
-        (table, news(desk, &state, &stale), state.next_expiry())
+        let members = stale.table.then(|| Arc::clone(&state.members));
+        (members, carriers, news(desk, &state, &stale), state.next_expiry())
     };
-    if let Some(table) = table {
+    // Sessions go on meanwhile.
+    if let Some(members) = members {
+        let table = build(&members, &carriers);
         desk.forwarding.install(Arc::new(table));
     }
     for News { orders, config } in news {

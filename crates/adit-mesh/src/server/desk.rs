@@ -18,7 +18,7 @@ use adit_model::{
     ConnectionId, ConnectionIndex, ConnectorId, IdentityKey, PeerKey, SecretDigest, TransportProtocol,
     TunnelKey,
 };
-use adit_wire::mesh::{Challenge, EnrolProof, Exporter, HostInfo, IdentitySignature, Report};
+use adit_wire::mesh::{Challenge, EnrolProof, Exporter, HostInfo, IdentitySignature};
 use metrics::gauge;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -179,9 +179,9 @@ impl Desk {
         changed.map(drop).map_err(|error| refusal(error, site))
     }
 
-    /// Takes what a replica tells of itself.
-    pub(crate) fn note(&self, site: TunnelKey, replica: ConnectorId, report: &Report) {
-        if self.state.lock().note_mtu(site, replica, report.mtu) {
+    /// A replica says how long packets to it may be.
+    pub(crate) fn note_mtu(&self, site: TunnelKey, replica: ConnectorId, mtu: Option<u16>) {
+        if self.state.lock().note_mtu(site, replica, mtu) {
             self.changed.notify_one();
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Instant,
 };
 
@@ -25,7 +26,8 @@ const LEAST_MTU: u16 = 1280;
 #[derive(Default)]
 pub(super) struct State {
     pub(super) tunnels: BTreeMap<TunnelKey, TunnelEntry>,
-    pub(super) members: Members,
+    /// Shared with whoever makes a table of it meanwhile.
+    pub(super) members: Arc<Members>,
     pub(super) ranges: BTreeMap<AccountId, MeshRanges>,
     pub(super) sites: BTreeMap<TunnelKey, Site>,
     /// Keys that replicas had, and until when they are good.
@@ -74,7 +76,7 @@ impl State {
             .map(|(site, replica, linked)| (site, replica, linked.key))
             .collect();
         self.tunnels = snapshot.tunnels.iter().cloned().collect();
-        self.members = Members::of(snapshot);
+        self.members = Arc::new(Members::of(snapshot));
         self.ranges = BTreeMap::new();
         for change in &snapshot.mesh {
             if let MeshChange::Ranges(account, Some(ranges)) = change {
@@ -121,8 +123,8 @@ impl State {
                 | Change::Host(..)
                 | Change::Limits(..) => None,
             };
-            self.stale.table |= self.members.apply(change);
-            self.stale.accounts.extend(account_of(change));
+            self.stale.table |= Arc::make_mut(&mut self.members).apply(change);
+            self.mark_told(change);
             if let Some((site, replica, key)) = key_before {
                 self.note_key(site, replica, key, now);
             }
@@ -318,19 +320,26 @@ impl State {
         self.stale.table = true;
         self.stale.sites.insert(site);
     }
-}
 
-/// Whose replicas are told something else after a change.
-const fn account_of(change: &Change) -> Option<AccountId> {
-    match change {
-        Change::Tunnel(tunnel, _) | Change::Mesh(MeshChange::Replica(tunnel, ..)) => Some(tunnel.account),
-        Change::Private(PrivateChange::Route(account, ..) | PrivateChange::VirtualNetwork(account, ..))
-        | Change::Mesh(MeshChange::Ranges(account, _)) => Some(*account),
-        // The hub alone knows of devices.
-        Change::Mesh(MeshChange::Device(..))
-        | Change::Private(PrivateChange::Hostname(..) | PrivateChange::Token(..))
-        | Change::Host(..)
-        | Change::Limits(..) => None,
+    /// Notes whose replicas are told something else after a change.
+    fn mark_told(&mut self, change: &Change) {
+        match change {
+            Change::Mesh(MeshChange::Replica(site, ..)) => {
+                self.stale.sites.insert(*site);
+            }
+            Change::Tunnel(TunnelKey { account, .. }, _)
+            | Change::Private(
+                PrivateChange::Route(account, ..) | PrivateChange::VirtualNetwork(account, ..),
+            )
+            | Change::Mesh(MeshChange::Ranges(account, _)) => {
+                self.stale.accounts.insert(*account);
+            }
+            // The hub alone knows of devices.
+            Change::Mesh(MeshChange::Device(..))
+            | Change::Private(PrivateChange::Hostname(..) | PrivateChange::Token(..))
+            | Change::Host(..)
+            | Change::Limits(..) => {}
+        }
     }
 }
 

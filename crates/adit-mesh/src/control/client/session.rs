@@ -64,7 +64,9 @@ pub(super) async fn hold(running: &mut Running, stream: ControlStream, redial: &
         next_key: Instant::now(),
     };
     let over = held.run(redial).await;
-    held.channel.close().await;
+    if matches!(over, Over::Left) {
+        held.channel.close().await;
+    }
     over
 }
 
@@ -83,6 +85,9 @@ impl Held<'_> {
             let linked = self.session.is_linked();
             let next_key = self.next_key;
             let step = select! {
+                // What has come counts before time does: a host that was suspended or busy hears the edge first.
+                biased;
+                () = told_to_leave(&mut self.running.leaving) => Err(self.leave().await),
                 received = self.channel.receive() => match received {
                     Ok(Some(message)) => self.hear(message, redial).await,
                     Ok(None) => Err(self.lost("the edge ended the connection".to_owned())),
@@ -90,7 +95,6 @@ impl Held<'_> {
                 },
                 Some(ack) = self.running.acks.recv(), if linked => self.acknowledge(ack).await,
                 Ok(()) = key_changed(&mut self.running.config.key, next_key), if linked => self.tell_key().await,
-                () = told_to_leave(&mut self.running.leaving) => Err(self.leave().await),
                 () = sleep_until(deadline.into()) => Ok(()),
             };
             if let Err(over) = step {
