@@ -12,6 +12,29 @@ const TOOLS: [Tool; 1] = [Tool {
     without: "the mode with two HAProxy hops",
 }];
 
+const MESH_TOOLS: [Tool; 4] = [
+    Tool {
+        program: "ip",
+        package: "iproute2",
+        without: "everything of the mesh",
+    },
+    Tool {
+        program: "iperf3",
+        package: "iperf3",
+        without: "everything of the mesh",
+    },
+    Tool {
+        program: "wireguard-go",
+        package: "wireguard-go",
+        without: "the comparison with wireguard-go",
+    },
+    Tool {
+        program: "wg",
+        package: "wireguard-tools",
+        without: "the comparisons with other programs",
+    },
+];
+
 /// What `adit-bench` is told.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -31,6 +54,7 @@ impl Options {
                 "api" if at == 0 => options.measures = "api",
                 "edge" if at == 0 => options.measures = "edge",
                 "calm" if at == 0 => options.measures = "calm",
+                "mesh" if at == 0 => options.measures = "mesh",
                 "--quick" => options.args.push(arg.clone()),
                 "--" => {
                     options.args.extend(args.iter().skip(at + 1).cloned());
@@ -44,18 +68,17 @@ impl Options {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    if options.measures == "run" {
-        install_missing(&TOOLS);
+    match options.measures {
+        "run" => install_missing(&TOOLS),
+        "mesh" => install_missing(&MESH_TOOLS),
+        _ => {}
     }
-    run_command(&mut cargo([
-        "build",
-        "--release",
-        "--locked",
-        "-p",
-        "adit",
-        "-p",
-        "adit-bench",
-    ]))?;
+    let mut build = cargo(["build", "--release", "--locked", "-p", "adit-bench"]);
+    // A mesh link runs in the bench's own program.
+    if options.measures != "mesh" {
+        build.args(["-p", "adit"]);
+    }
+    run_command(&mut build)?;
     let mut bench = cargo([
         "run",
         "--release",

@@ -23,7 +23,7 @@ usage: cargo xtask TASK
                                 --long adds the fault, scale and peer suites (those that ask for ADIT_LONG).
                                 ARGS go to the runner in place of --workspace, such as `-- -p adit-wire`
   layers                        fails when a crate depends on one it must not know
-  bench [api|edge|calm] [--quick] [-- ARGS]
+  bench [api|edge|calm|mesh] [--quick] [-- ARGS]
                                 builds for release and measures tunnels, the REST API, or what else an edge does;
                                 ARGS go to adit-bench (`-- --help` lists them)
   fuzz [TARGET] [--seconds N]   looks for inputs that break the decoders of a peer's bytes, N seconds (60) per target;

@@ -2,13 +2,14 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{edge::Part, modes::Kind};
+use crate::{edge::Part, mesh::Node, modes::Kind};
 
 pub(crate) const USAGE: &str = "\
 usage: adit-bench run [OPTION]...
        adit-bench api [--quick] [--rounds N] [--adit FILE]
        adit-bench edge [--quick] [--rounds N] [--adit FILE] [--parts PART,...]
        adit-bench calm [--quick] [--rounds N] [--adit FILE]
+       adit-bench mesh [--quick] [--rounds N] [--seconds N]
 
 run measures tunnels:
 
@@ -22,7 +23,9 @@ run measures tunnels:
 api measures the REST API over SQLite with 100,000 tunnels; --quick with 10,000 and fewer calls
 edge measures, each or some of: handshakes (TLS), waiting (their memory), configurations, udp (sessions), private (TCP)
 and ramp (a rising load); --quick with a tenth of each
-calm measures what good clients notice of bad peers and of a connector that is lost; --quick once";
+calm measures what good clients notice of bad peers and of a connector that is lost; --quick once
+mesh measures what a mesh link and the hub carry between two network namespaces, beside other programs, and many
+     members of one hub; as root";
 
 /// What to do.
 #[derive(Debug, PartialEq)]
@@ -41,6 +44,12 @@ pub(crate) enum Command {
     Edge(Options),
     /// Measure what good clients notice of trouble.
     Calm(Options),
+    /// Measure what a mesh link carries.
+    Mesh(Options),
+    /// Be one end of a mesh link.
+    MeshNode(Node),
+    /// Be a hub that listens there.
+    MeshHub(String),
 }
 
 /// How to measure.
@@ -93,6 +102,9 @@ impl Command {
             Some(("api", rest)) => parse_options(rest).map(Self::Api),
             Some(("edge", rest)) => parse_options(rest).map(Self::Edge),
             Some(("calm", rest)) => parse_options(rest).map(Self::Calm),
+            Some(("mesh", rest)) => parse_options(rest).map(Self::Mesh),
+            Some(("mesh-hub", [listen])) => Ok(Self::MeshHub(listen.clone())),
+            Some(("mesh-node", rest)) => Node::parse(rest).map(Self::MeshNode),
             Some(("--help" | "help", _)) => Ok(Self::Help),
             Some((other, _)) => Err(format!("unknown command {other:?}")),
             None => Err("no command".to_owned()),

@@ -1,7 +1,7 @@
 //! What a tunnel costs, measured on loopback with origin, edge and connector as separate processes.
 //!
-//! `cargo xtask bench` builds for release and calls `adit-bench run`, or `adit-bench api`, `adit-bench edge` and
-//! `adit-bench calm`, which [`api`], [`edge`] and [`calm`] describe. The modes take turns, so that whatever else the machine
+//! `cargo xtask bench` builds for release and calls `adit-bench run`, or `adit-bench api`, `adit-bench edge`,
+//! `adit-bench calm` and `adit-bench mesh`, which [`api`], [`edge`], [`calm`] and [`mesh`] describe. The modes take turns, so that whatever else the machine
 //! does meets all of them alike. Client and origin are this program's own: the figures do not depend on what is installed,
 //! and hold one thread each.
 
@@ -11,6 +11,7 @@ mod calm;
 mod edge;
 mod figures;
 mod load;
+mod mesh;
 mod modes;
 mod origin;
 mod report;
@@ -35,6 +36,9 @@ async fn main() -> ExitCode {
         Ok(Command::Api(options)) => api::run(&options).await,
         Ok(Command::Edge(options)) => edge::run(&options).await,
         Ok(Command::Calm(options)) => calm::run(&options).await,
+        Ok(Command::Mesh(options)) => mesh::run(&options).await,
+        Ok(Command::MeshNode(node)) => mesh::node(node).await,
+        Ok(Command::MeshHub(listen)) => mesh::serve_hub(&listen),
         Err(mistake) => {
             say(&format!("{mistake}\n\n{}", args::USAGE));
             return ExitCode::from(2);

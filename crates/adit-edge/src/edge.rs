@@ -88,6 +88,7 @@ impl Edge {
             tunnels: Arc::clone(&tunnels),
             presence,
             access_log: config.access_log,
+            mesh: config.mesh,
             lanes: RpcLanes::start(rpc_threads()).map_err(EdgeError::Thread)?,
             location: config.location,
             metrics: EdgeMetrics::new(),

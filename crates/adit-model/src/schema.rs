@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::{
-    AccountId, ApiTokenId, ConfigSource, ConnectionId, ConnectorId, HaMode, HostnameRouteId, LoadBalancerId,
-    PolicyId, PoolId, PoolName, RecordId, RouteId, SubnetId, Timestamp, TunnelId, TunnelKind, TunnelName,
-    TunnelStatus, UserId, VirtualNetworkId, ZoneId,
+    AccountId, ApiTokenId, ConfigSource, ConnectionId, ConnectorId, DeviceId, HaMode, HostnameRouteId,
+    LoadBalancerId, PolicyId, PoolId, PoolName, RecordId, RouteId, SubnetId, Timestamp, TunnelId, TunnelKind,
+    TunnelName, TunnelStatus, UserId, VirtualNetworkId, ZoneId,
 };
 
 macro_rules! schemas {
@@ -27,6 +27,7 @@ macro_rules! schemas {
 schemas! {
     TunnelId: { "type": "string", "format": "uuid" },
     ConnectorId: { "type": "string", "format": "uuid" },
+    DeviceId: { "type": "string", "format": "uuid" },
     ConnectionId: { "type": "string", "format": "uuid" },
     VirtualNetworkId: { "type": "string", "format": "uuid" },
     RouteId: { "type": "string", "format": "uuid" },

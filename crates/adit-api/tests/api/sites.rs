@@ -20,12 +20,15 @@ async fn site(api: &Api, name: &str, ha: bool) -> String {
 
 /// Connects a new replica and gives its id.
 async fn join(api: &Api, site: &str) -> ConnectorId {
-    api.connect_replica(site).await.0
+    let (replica, connection) = api.connect_replica(site).await;
+    api.sites.hold(api.key(site), replica, connection);
+    replica
 }
 
 async fn activate(api: &Api, site: &str, seen: u64, replica: ConnectorId) {
     let key = api.key(site);
     api.store.decide(key, Epoch(seen), Some(replica)).await.unwrap();
+    api.sites.activate(key, replica);
 }
 
 fn of(id: &str, rest: &str) -> String {

@@ -45,7 +45,7 @@ impl Edge {
         command
             .args(["up", "--no-demo", "--data-dir"])
             .arg(directory.path().join(DATA));
-        for listener in ["api", "edge", "http", "https", "metrics"] {
+        for listener in ["api", "edge", "http", "https", "metrics", "mesh"] {
             command.args([format!("--{listener}-listen"), "127.0.0.1:0".to_owned()]);
         }
         command.args(args);

@@ -36,7 +36,9 @@ pub(super) fn listen_error(
 pub(super) fn bind_connectors(config: &EdgeConfig) -> Result<(QuicListener, TlsListener), EdgeError> {
     let resolver = IssuingResolver::new(&config.authority, &config.leaf_key, ConnectorNames);
     let quic = tls::edge_quic_config(Arc::clone(&resolver) as _)?;
-    let tcp = tls::edge_tcp_config(resolver)?;
+    let tcp = tls::edge_tcp_config(Arc::clone(&resolver) as _)?;
+    let mesh = config.mesh.as_ref().map(|_| tls::edge_mesh_config(resolver));
+    let mesh = mesh.transpose()?;
     let mut attempt = 0;
     loop {
         attempt += 1;
@@ -51,7 +53,13 @@ pub(super) fn bind_connectors(config: &EdgeConfig) -> Result<(QuicListener, TlsL
             &config.quic_keys,
             HandshakeLimits::default(),
         ) {
-            Ok(quic) => return Ok((quic, listener)),
+            Ok(quic) => {
+                let listener = match mesh {
+                    Some(mesh) => listener.with_mesh(mesh),
+                    None => listener,
+                };
+                return Ok((quic, listener));
+            }
             Err(_) if config.connectors.port() == 0 && attempt < PORT_ATTEMPTS => {}
             Err(cause) => return Err(listen_error("connectors over UDP", bound)(cause)),
         }
