@@ -65,7 +65,7 @@ pub use records::{
     DnsRecord, DnsRecordFilter, DnsRecordKind, NewDnsRecord, RecordOrder, RecordSettings, TagMatch,
 };
 pub use site_control::{Eviction, FailoverError, FailoverRequest, LiveReplica, SiteControl};
-pub use sites::{DecideError, Site, SiteConfiguration, Sites};
+pub use sites::{DecideError, Site, SiteConfiguration, Sites, Unlinked};
 pub use text_match::{Comparison, TextMatch};
 pub use tokens::{ApiTokens, TokenError, TokenTerms};
 pub use zones::{Zone, ZoneError, ZoneFilter, ZoneOrder, Zones};
