@@ -48,6 +48,7 @@ impl Api {
             catalog: Arc::<Store>::clone(&store),
             edges: Arc::new(IdleEdge),
             sites: Arc::new(IdleEdge),
+            mesh: None,
             log: Arc::new(IdleEdge),
             management_keys: Arc::new(ManagementKeys::new(ManagementKey::generate(1)?.0, None)),
             quick_tunnels: None,

@@ -180,6 +180,7 @@ async fn assemble(
         catalog: Arc::clone(&store) as Arc<dyn Catalog>,
         edges: edge.control(),
         sites: Arc::new(NoReplicas),
+        mesh: None,
         log: Arc::clone(logging) as _,
         management_keys: Arc::new(keys.management),
         quick_tunnels: settings
