@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     fs, io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
     sync::Arc,
 };
@@ -43,6 +43,10 @@ fn main() -> Done {
     )?;
     for (target, name, bytes) in datagrams() {
         write(target, name, &bytes)?;
+    }
+    for (name, packet) in packets() {
+        // Sent by the first member; the path carries 1280 bytes.
+        write("mesh_packet", name, &[&[0, 0], &packet[..]].concat())?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -192,6 +196,32 @@ fn datagrams() -> Vec<(&'static str, &'static str, Bytes)> {
         ("icmp", "ping_v4", ping),
         ("icmp", "ping_v6", packet(v6, IcmpMessage::EchoReply(echo))),
         ("icmp", "expired_v4", packet(v4, expired)),
+    ]
+}
+
+/// Packets from one site to another.
+fn packets() -> [(&'static str, Bytes); 5] {
+    let packet = |source: &str, destination: &str, bytes: usize| {
+        let echo = EchoMessage {
+            id: 7,
+            sequence: 1,
+            payload: vec![0; bytes].into(),
+        };
+        let [source, destination] = [source, destination].map(str::parse);
+        let packet = IcmpPacket {
+            source: source.unwrap_or(Ipv4Addr::LOCALHOST.into()),
+            destination: destination.unwrap_or(Ipv4Addr::LOCALHOST.into()),
+            hops: 64,
+            message: IcmpMessage::EchoRequest(echo),
+        };
+        packet.encode().unwrap_or_default()
+    };
+    [
+        ("ping_v4", packet("10.10.0.5", "10.20.0.7", 56)),
+        ("ping_v6", packet("fd00:a::5", "fd00:b::7", 56)),
+        ("large_v4", packet("10.10.0.5", "10.20.0.7", 1400)),
+        ("large_v6", packet("fd00:a::5", "fd00:b::7", 1400)),
+        ("nowhere", packet("10.10.0.5", "192.0.2.1", 56)),
     ]
 }
 

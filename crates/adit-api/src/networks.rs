@@ -12,4 +12,6 @@ mod subnets;
 mod virtual_networks;
 
 pub(crate) use endpoints::endpoints;
-pub(crate) use field::FieldError;
+pub(crate) use field::{FieldError, parsed, required};
+pub(crate) use list::{PAGES, text};
+pub(crate) use scope::{InPath, ItemScope};

@@ -1,6 +1,7 @@
 //! Every failure as the client sees it. Statuses and v4 error codes appear here and in its parts, and nowhere else.
 
 mod code;
+mod devices;
 mod failure;
 mod hosts;
 mod identity;
@@ -21,13 +22,14 @@ use tracing::error;
 use crate::{
     accounts::AccountRequestError,
     auth::AuthError,
+    devices::DeviceCallError,
     envelope::Message,
     extract::RequestError,
     hosts::LimitsError,
     log_level::LogLevelError,
     management::ManagementError,
     quick_tunnels::QuickError,
-    sites::{FailoverCallError, SiteConfigurationError},
+    sites::{CloseSessionsError, FailoverCallError, ReplicasError, SiteConfigurationError},
     tokens::TokenRequestError,
     tunnels::{
         CloseConnectionsError, ConfigurationError, CreateTunnelError, DeleteTunnelError, FindTunnelError,
@@ -36,6 +38,7 @@ use crate::{
     zones::{RecordError, RouteError, ZoneRequestError},
 };
 
+pub(crate) use devices::failures as device_failures;
 pub(crate) use failure::{Failure, failures};
 pub(crate) use networks::failures as network_failures;
 pub(crate) use shape::{FailureEnvelope, Problem};
@@ -260,6 +263,7 @@ macro_rules! answer_as_problem {
 answer_as_problem!(
     AccountRequestError,
     AuthError,
+    DeviceCallError,
     TokenRequestError,
     ZoneRequestError,
     RequestError,
@@ -268,7 +272,9 @@ answer_as_problem!(
     DeleteTunnelError,
     CloseConnectionsError,
     ConfigurationError,
+    CloseSessionsError,
     FailoverCallError,
+    ReplicasError,
     SiteConfigurationError,
     LimitsError,
     LogLevelError,

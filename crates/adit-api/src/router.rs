@@ -4,7 +4,7 @@ use axum::{Router, extract::Request, middleware::from_fn_with_state};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    accounts, audit,
+    accounts, audit, devices,
     endpoint::{self, Endpoint},
     extract::RequestError,
     hosts, load_balancers, log_level, management, networks,
@@ -36,6 +36,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         audit::endpoints(),
         tunnels::endpoints(),
         networks::endpoints(),
+        devices::endpoints(),
         zones::endpoints(),
         load_balancers::endpoints(),
         hosts::endpoints(),

@@ -1,5 +1,6 @@
 //! Sites: tunnels of type `warp_connector`, with one or more replicas of which one carries the traffic.
 
+mod close;
 mod configuration;
 mod create;
 mod endpoints;
@@ -11,9 +12,11 @@ use adit_core::port::{CatalogError, Site};
 use adit_model::{TunnelKey, TunnelKind::WarpConnector};
 use axum::extract::State;
 
+pub(crate) use close::CloseSessionsError;
 pub(crate) use configuration::SiteConfigurationError;
 pub(crate) use endpoints::endpoints;
 pub(crate) use failover::FailoverCallError;
+pub(crate) use replicas::ReplicasError;
 
 use crate::{
     envelope::Success,

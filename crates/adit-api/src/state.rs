@@ -6,6 +6,7 @@ use adit_core::{
     port::{Catalog, EdgeControl, LogControl, SiteControl},
     reserved_hosts::ReservedHosts,
 };
+use adit_model::PeerKey;
 use adit_wire::management_token::ManagementKeys;
 
 use crate::quick_tunnels::QuickTunnelService;
@@ -17,8 +18,10 @@ pub struct ApiState {
     pub catalog: Arc<dyn Catalog>,
     /// The way to the edges.
     pub edges: Arc<dyn EdgeControl>,
-    /// The way to those who hold the replicas of sites.
+    /// The way to those who hold the replicas of sites and the devices of meshes.
     pub sites: Arc<dyn SiteControl>,
+    /// What devices dial; `None` if this server has no hub, and then no device joins.
+    pub mesh: Option<MeshHub>,
     /// The way to the log.
     pub log: Arc<dyn LogControl>,
     /// What signs management tokens.
@@ -29,6 +32,15 @@ pub struct ApiState {
     pub reserved: ReservedHosts,
     /// What a client may use up.
     pub limits: Limits,
+}
+
+/// The hub that devices of every mesh have as their one WireGuard peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeshHub {
+    /// Its public key.
+    pub key: PeerKey,
+    /// Where devices reach it, as `host:port`: the configuration's `mesh.advertise`. `None` if nobody said.
+    pub endpoint: Option<String>,
 }
 
 /// What a client may use up. The defaults suit every deployment that is not a test.

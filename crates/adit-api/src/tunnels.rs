@@ -17,11 +17,12 @@ use adit_model::{TunnelKey, TunnelKind, TunnelKind::CfdTunnel};
 use adit_wire::TunnelToken;
 use axum::extract::State;
 
+pub(crate) use ask::Asked;
 pub(crate) use configurations::ConfigurationError;
 pub(crate) use connections::{CloseConnectionsError, close_connections, connections, connector};
 pub(crate) use create::{CreateTunnelError, create, parse_name};
 pub(crate) use delete::{DeleteTunnelError, delete, delete_kind};
-pub(crate) use endpoints::{changes, deletes, endpoints, lists, shows};
+pub(crate) use endpoints::{changes, closes, deletes, endpoints, lists, shows};
 pub(crate) use list::{list, list_all_types, list_kinds};
 pub(crate) use secret::{NoRandomness, parse_secret, random_secret};
 pub(crate) use update::{TunnelChangeRequest, UpdateTunnelError, update, update_kind};

@@ -38,6 +38,7 @@ async fn main() -> ExitCode {
         Ok(Command::Calm(options)) => calm::run(&options).await,
         Ok(Command::Mesh(options)) => mesh::run(&options).await,
         Ok(Command::MeshNode(node)) => mesh::node(node).await,
+        Ok(Command::MeshHub(listen)) => mesh::serve_hub(&listen),
         Err(mistake) => {
             say(&format!("{mistake}\n\n{}", args::USAGE));
             return ExitCode::from(2);

@@ -4,8 +4,10 @@
 //! A way is two namespaces joined by a pair of virtual Ethernet devices, with one end of the tunnel in each. What the
 //! machine gives is shared by both ends and iperf3, so that ratios of one round count, not the rates.
 
+mod hub;
 mod iperf;
 mod node;
+mod peers;
 mod space;
 mod way;
 
@@ -23,10 +25,13 @@ use crate::{
     print, say,
 };
 
+pub(crate) use hub::serve as serve_hub;
 pub(crate) use node::{Node, node};
 
 /// How long the stream runs whose retransmissions are counted, in seconds.
 const LONG_RUN: Duration = Duration::from_secs(10);
+/// How many times as fast as wireguard-go from point to point the way through the hub has to be.
+const LEAST_THROUGH_HUB: f64 = 2.0;
 /// How often TCP may send again in that time.
 const MOST_RETRANSMISSIONS: f64 = 1_000.0;
 
@@ -78,7 +83,10 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
     ensure!(!ways.is_empty(), "no way can run here");
-    let lines = lines(&ways, &again);
+    let mut lines = lines(&ways, &again);
+    drop(ways);
+    say("many members of one hub");
+    lines.extend(peers::measure(options).await?);
     print(&figures::table(&lines));
     print(&figures::sum(lines.iter().filter_map(Line::met)));
     Ok(())
@@ -114,6 +122,12 @@ fn lines(ways: &[Measured], again: &[f64]) -> Vec<Line> {
             let name = format!("Gbit/s, ratio to {}", measured.way.kind.name());
             lines.push(Line::at_least(name, &ratios, Some(least)));
         }
+    }
+    let of = |kind| ways.iter().find(|measured| measured.way.kind == kind).map(rates);
+    if let (Some(hub), Some(theirs)) = (of(Kind::Hub), of(Kind::WireguardGo)) {
+        let ratios: Vec<f64> = hub.iter().zip(theirs).map(|(hub, theirs)| hub / theirs).collect();
+        let name = "Gbit/s through the hub, ratio to wireguard-go from point to point";
+        lines.push(Line::at_least(name, &ratios, Some(LEAST_THROUGH_HUB)));
     }
     if !again.is_empty() {
         let name = "segments sent again in 10 s of one stream";

@@ -1,6 +1,27 @@
-//! What the mesh decides: who its members are and what addresses they have.
+//! What the mesh decides: who its members are and what addresses they have, where their packets go ([`forwarding`]), who is
+//! let in ([`session`]) and which of a site's replicas carries its traffic ([`active`]).
+
+pub mod active;
+pub mod forwarding;
+pub mod session;
+
+mod addresses;
+mod ranges;
+mod reach;
+mod weak_key;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+pub use addresses::{AddressSearch, Next};
+pub use ranges::MeshRanges;
+pub use reach::without_contained;
+pub use weak_key::{WeakKey, check_key};
+
+/// The most replicas that are linked to a site, connected or not.
+pub const MOST_REPLICAS: u32 = 64;
+
+/// The most devices of an account.
+pub const MOST_DEVICES: u32 = 10_000;
 
 /// The addresses of one member of a mesh. No other member of its account has either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

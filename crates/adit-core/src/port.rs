@@ -47,8 +47,8 @@ pub use load_balancers::{
 pub use log_control::{BadLogLevel, LogControl};
 pub use login::{ApiCredential, ApiToken, Login, LoginCredential, TokenOwner, TokenStatus, Unusable, User};
 pub use mesh::{
-    DeviceError, DeviceFilter, Devices, LinkError, LinkedReplica, MeshChange, MeshDevice, MeshLinks,
-    NewDevice, NewLink,
+    DeviceError, DeviceFilter, DeviceReach, Devices, LinkError, LinkedReplica, MeshChange, MeshDevice,
+    MeshLinks, NewDevice, NewLink,
 };
 pub use networks::{
     ConnectivityChange, ConnectivitySettings, HostnameRoute, HostnameRouteChange, HostnameRouteFilter,
@@ -64,8 +64,8 @@ pub use quick_tunnels::{NewQuickTunnel, QuickTunnelError, QuickTunnels};
 pub use records::{
     DnsRecord, DnsRecordFilter, DnsRecordKind, NewDnsRecord, RecordOrder, RecordSettings, TagMatch,
 };
-pub use site_control::{FailoverError, FailoverRequest, SiteControl};
-pub use sites::{DecideError, Site, SiteConfiguration, Sites};
+pub use site_control::{Eviction, FailoverError, FailoverRequest, LiveReplica, SiteControl};
+pub use sites::{DecideError, Site, SiteConfiguration, Sites, Unlinked};
 pub use text_match::{Comparison, TextMatch};
 pub use tokens::{ApiTokens, TokenError, TokenTerms};
 pub use zones::{Zone, ZoneError, ZoneFilter, ZoneOrder, Zones};

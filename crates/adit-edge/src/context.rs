@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use adit_core::port::{AccessLog, Presence};
 use adit_model::Location;
+use adit_net::mesh::ControlStreams;
 use adit_rpc::RpcLanes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -14,6 +15,7 @@ pub(crate) struct Context {
     pub(crate) tunnels: Arc<Tunnels>,
     pub(crate) presence: Arc<dyn Presence>,
     pub(crate) access_log: Arc<dyn AccessLog>,
+    pub(crate) mesh: Option<Arc<dyn ControlStreams>>,
     pub(crate) lanes: RpcLanes,
     pub(crate) location: Location,
     pub(crate) metrics: EdgeMetrics,

@@ -1,12 +1,12 @@
 //! What the edge counts. Handles are made once, so that a request looks nothing up.
 
-use adit_model::TransportProtocol;
 use metrics::{
     Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge,
     histogram,
 };
 
 use crate::{
+    connection::Transport,
     route::Route,
     traffic::{By, CLASSES, Labels, Traffic, of_class},
     tunnels::Tunnel,
@@ -59,19 +59,19 @@ impl EdgeMetrics {
         }
     }
 
-    const fn connections(&self, protocol: TransportProtocol) -> &Gauge {
-        match protocol {
-            TransportProtocol::Quic => &self.connections_quic,
-            TransportProtocol::Http2 => &self.connections_http2,
+    const fn connections(&self, transport: &Transport) -> &Gauge {
+        match transport {
+            Transport::Quic(_) => &self.connections_quic,
+            Transport::Http2(_) => &self.connections_http2,
         }
     }
 
-    pub(crate) fn connection_opened(&self, protocol: TransportProtocol) {
-        self.connections(protocol).increment(1);
+    pub(crate) fn connection_opened(&self, transport: &Transport) {
+        self.connections(transport).increment(1);
     }
 
-    pub(crate) fn connection_closed(&self, protocol: TransportProtocol) {
-        self.connections(protocol).decrement(1);
+    pub(crate) fn connection_closed(&self, transport: &Transport) {
+        self.connections(transport).decrement(1);
     }
 
     pub(crate) fn registration_refused(&self) {

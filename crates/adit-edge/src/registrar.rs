@@ -96,7 +96,7 @@ impl ControlStream {
             otherwise
         };
         let reason = connection.close_reason().unwrap_or(fallback);
-        self.context.metrics.connection_closed(self.transport.protocol());
+        self.context.metrics.connection_closed(&self.transport);
         info!(
             tunnel.id = %tunnel.key.tunnel, connection.id = %connection.id, connection.index = %connection.index,
             connector.id = %connection.connector.id, reason = reason.as_str(), "connection closed"
@@ -157,7 +157,7 @@ impl ControlStream {
     }
 
     fn report_opened(&self, key: &TunnelKey, connection: &Arc<Connection>) {
-        self.context.metrics.connection_opened(self.transport.protocol());
+        self.context.metrics.connection_opened(&self.transport);
         info!(
             tunnel.id = %key.tunnel, connection.id = %connection.id, connection.index = %connection.index,
             connector.id = %connection.connector.id, connector.version = connection.connector.version,

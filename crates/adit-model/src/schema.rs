@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::{
-    AccountId, ApiTokenId, ConfigSource, ConnectionId, ConnectorId, HaMode, HostnameRouteId, LoadBalancerId,
-    PolicyId, PoolId, PoolName, RecordId, RouteId, SubnetId, Timestamp, TunnelId, TunnelKind, TunnelName,
-    TunnelStatus, UserId, VirtualNetworkId, ZoneId,
+    AccountId, ApiTokenId, ConfigSource, ConnectionId, ConnectorId, DeviceId, HaMode, HostnameRouteId,
+    LoadBalancerId, PolicyId, PoolId, PoolName, RecordId, RouteId, SubnetId, Timestamp, TunnelId, TunnelKind,
+    TunnelName, TunnelStatus, UserId, VirtualNetworkId, ZoneId,
 };
 
 macro_rules! schemas {
@@ -32,6 +32,7 @@ schemas! {
     RouteId: { "type": "string", "format": "uuid" },
     HostnameRouteId: { "type": "string", "format": "uuid" },
     SubnetId: { "type": "string", "format": "uuid" },
+    DeviceId: { "type": "string", "format": "uuid" },
     AccountId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
     ZoneId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
     RecordId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },

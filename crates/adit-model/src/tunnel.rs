@@ -172,6 +172,8 @@ pub enum TransportProtocol {
     Quic,
     /// HTTP/2 over TLS over TCP, the edge being the HTTP/2 client.
     Http2,
+    /// The control connection of a mesh node: TLS over TCP with ALPN `adit-mesh/1`.
+    Mesh,
 }
 
 impl fmt::Display for TransportProtocol {
@@ -179,6 +181,7 @@ impl fmt::Display for TransportProtocol {
         f.write_str(match self {
             Self::Quic => "quic",
             Self::Http2 => "http2",
+            Self::Mesh => "mesh",
         })
     }
 }

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | QUIC | [`quic::QuicListener`] | [`quic::QuicDialer`] |
 //! | HTTP/2 | [`tls::TlsListener`], then [`h2::H2Session`] (the edge is the HTTP/2 *client*) | not built |
+//! | mesh control | [`tls::TlsListener`], then [`mesh::ControlStreams`] | [`mesh::MeshDialer`] |
 //!
 //! What dials into private networks is [`private::PrivateDialer`], a port that the edge implements.
 //!
@@ -15,7 +16,10 @@
 //! stop. Only an explicit `finish` makes a complete message.
 
 pub mod h2;
+pub mod mesh;
 pub mod private;
 pub mod quic;
 mod socket;
 pub mod tls;
+
+pub use socket::listen_tcp;

@@ -94,6 +94,28 @@ pub fn edge_quic_config(
     Ok(Arc::new(config))
 }
 
+/// The edge's TLS for nodes of the mesh that dial over TCP: TLS 1.3, ALPN [`adit_wire::mesh::ALPN`].
+///
+/// # Errors
+/// Only if the crypto provider cannot serve TLS 1.3.
+pub fn edge_mesh_config(
+    certificates: Arc<dyn ResolvesServerCert>,
+) -> Result<Arc<ServerConfig>, TlsConfigError> {
+    let mut config = ServerConfig::clone(edge_quic_config(certificates)?.as_ref());
+    config.alpn_protocols = vec![adit_wire::mesh::ALPN.to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// A mesh node's TLS towards the edge: TLS 1.3, ALPN [`adit_wire::mesh::ALPN`], no client certificate, no tickets.
+///
+/// # Errors
+/// As [`connector_config`].
+pub fn mesh_node_config(anchors: &TrustAnchors) -> Result<Arc<ClientConfig>, TlsConfigError> {
+    let mut config = ClientConfig::clone(connector_config(anchors)?.as_ref());
+    config.alpn_protocols = vec![adit_wire::mesh::ALPN.to_vec()];
+    Ok(Arc::new(config))
+}
+
 /// The connector's TLS towards the edge over QUIC: TLS 1.3, ALPN [`TUNNEL_ALPN`], no client certificate, no tickets.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ use crate::{
     bootstrap,
     engine::{Connection, Row},
     failure::{Cause, Failure},
-    networks, page, quick_tunnels,
+    mesh, networks, page, quick_tunnels,
     reach::{self, Columns},
     read::{change, read},
     row::{column, parsed, time, tunnel_key},
@@ -183,6 +183,7 @@ async fn remove(tx: &mut Tx<'_>, id: AccountId, actor: &Actor) -> Refused<Progre
         return Ok(Progress::More);
     }
     quick_tunnels::account_goes(tx, id).await?;
+    mesh::account_goes(tx, id).await?;
     networks::account_goes(tx, id).await?;
     api_tokens::directory::account_goes(tx, id).await?;
     query("DELETE FROM tunnel_totals WHERE account_id = $1")

@@ -7,7 +7,7 @@ use crate::{
     api_tokens,
     engine::{Connection, Row},
     failure::Cause,
-    host_limits, hosts, networks,
+    host_limits, hosts, mesh, networks,
     row::{column, number, optional_parsed, parsed, tunnel_key},
     seal::Sealer,
     sql::query,
@@ -46,7 +46,7 @@ pub(crate) async fn snapshot(
             hosts: hosts::all(&mut *connection).await?,
             limits: host_limits::all(&mut *connection).await?,
             private,
-            mesh: Vec::new(),
+            mesh: mesh::directory::all(connection).await?,
         },
         upto,
     ))
@@ -129,6 +129,9 @@ fn object(row: &Row) -> Result<Object, Cause> {
         Some(kind::HOSTNAME_ROUTE) => Ok(Object::HostnameRoute(account()?, parsed(row, "object_id")?)),
         Some(kind::VIRTUAL_NETWORK) => Ok(Object::VirtualNetwork(account()?, parsed(row, "object_id")?)),
         Some(kind::TOKEN) => Ok(Object::Token(parsed(row, "object_id")?)),
+        Some(kind::REPLICA) => Ok(Object::Replica(tunnel_key(row)?, parsed(row, "object_id")?)),
+        Some(kind::DEVICE) => Ok(Object::Device(account()?, parsed(row, "object_id")?)),
+        Some(kind::MESH_RANGES) => Ok(Object::MeshRanges(account()?)),
         Some(_) => Err(Cause::BadColumn("kind")),
     }
 }
@@ -161,6 +164,18 @@ async fn present(connection: &mut Connection, sealer: &Sealer, object: Object) -
         Object::Token(id) => {
             let change = api_tokens::directory::one(connection, id).await?;
             Ok(Change::Private(change))
+        }
+        Object::Replica(tunnel, id) => {
+            let change = mesh::directory::replica(connection, tunnel, id).await?;
+            Ok(Change::Mesh(change))
+        }
+        Object::Device(account, id) => {
+            let change = mesh::directory::device(connection, account, id).await?;
+            Ok(Change::Mesh(change))
+        }
+        Object::MeshRanges(account) => {
+            let change = mesh::directory::ranges(connection, account).await?;
+            Ok(Change::Mesh(change))
         }
         Object::Tunnel(key) => {
             let one = concat!(

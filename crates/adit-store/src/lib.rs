@@ -28,6 +28,7 @@ mod hosts;
 mod ids;
 mod load_balancers;
 mod login;
+mod mesh;
 mod meta;
 mod networks;
 mod node;

@@ -15,7 +15,14 @@ mod sweep;
 mod table;
 mod virtual_networks;
 
-pub(crate) use self::{defaults::ensure as ensure_defaults, of_tunnel::delete_of_tunnel, sweep::sweep};
+pub(crate) use self::{
+    defaults::ensure as ensure_defaults,
+    of_tunnel::delete_of_tunnel,
+    routes::routed_in,
+    subnets::{accounts as accounts_with_subnets, default_ranges as default_subnets},
+    sweep::sweep,
+    virtual_networks::live as live_virtual_network,
+};
 
 use adit_core::port::NetworkError;
 use adit_model::{AccountId, TunnelId, VirtualNetworkId};

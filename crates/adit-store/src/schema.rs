@@ -19,6 +19,7 @@ macro_rules! steps {
             8, "0008_host_limits", "limits of host names";
             9, "0009_connector_configurations", "what connectors run";
             10, "0010_private_changes", "changes of private networks";
+            11, "0011_mesh", "members of meshes and their addresses";
         )
     };
     ($engine:literal: $($version:literal, $file:literal, $says:literal;)+) => {

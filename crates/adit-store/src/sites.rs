@@ -6,8 +6,8 @@ mod replicas;
 use adit_core::{
     ha::{Epoch, HaSetting, HaState},
     port::{
-        Actor, CatalogError, ChangeNumber, ConnectorRecord, DecideError, NewTunnel, Site, SiteConfiguration,
-        Sites, StoreError, Tunnel,
+        Actor, CatalogError, ChangeNumber, ConnectorRecord, DecideError, LinkedReplica, NewTunnel, Site,
+        SiteConfiguration, Sites, StoreError, Tunnel, Unlinked,
     },
 };
 use adit_model::{
@@ -86,6 +86,22 @@ impl Sites for Store {
         Ok(read!(self, "list the replicas of a site", |reader| {
             replicas::since(reader, tunnel, since)
         }))
+    }
+
+    async fn linked_replicas(
+        &self,
+        tunnel: TunnelKey,
+    ) -> Result<Vec<(ConnectorId, LinkedReplica)>, StoreError> {
+        self.links_of_site(tunnel).await
+    }
+
+    async fn unlink(
+        &self,
+        tunnel: TunnelKey,
+        which: Unlinked,
+        actor: &Actor,
+    ) -> Result<(Vec<ConnectorId>, ChangeNumber), StoreError> {
+        self.unlink_of_site(tunnel, which, actor).await
     }
 
     async fn decide(

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Clock,
     failure::Cause,
-    hosts, networks,
+    hosts, mesh, networks,
     row::tunnel_key,
     sql::query,
     tx::{Object, Tx, system},
@@ -19,7 +19,7 @@ use crate::{
 /// How long things are kept. The configuration's `retention.*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// A deleted tunnel, route, virtual network or subnet. Default 90 days.
+    /// A deleted tunnel, route, virtual network or subnet, and whose the addresses of a mesh were. Default 90 days.
     pub deleted_tunnels: Duration,
     /// An entry of the audit log. Default 90 days.
     pub audit: Duration,
@@ -51,7 +51,8 @@ pub struct Swept {
     pub connections: u64,
     /// Entries of the audit log.
     pub audit: u64,
-    /// Deleted routes, virtual networks and subnets, but for those that went with a tunnel.
+    /// Deleted routes, virtual networks and subnets, but for those that went with a tunnel, and addresses that members
+    /// of a mesh gave up.
     pub networks: u64,
 }
 
@@ -83,7 +84,8 @@ async fn step(tx: &mut Tx<'_>, retention: Retention, now: Timestamp) -> Result<S
         tunnels: removed.tunnels as u64,
         connections: removed.connections + connections(tx, before(now, retention.history)).await?,
         audit: audit(tx, before(now, retention.audit)).await?,
-        networks: networks::sweep(tx, before(now, retention.deleted_tunnels), AT_ONCE).await?,
+        networks: networks::sweep(tx, before(now, retention.deleted_tunnels), AT_ONCE).await?
+            + mesh::sweep(tx, before(now, retention.deleted_tunnels), AT_ONCE).await?,
     })
 }
 
@@ -105,7 +107,10 @@ async fn connections(tx: &mut Tx<'_>, before: i64) -> Result<u64, Cause> {
         query(
             "DELETE FROM connectors WHERE run_at < $1 AND NOT EXISTS
                  (SELECT 1 FROM connections c WHERE c.account_id = connectors.account_id
-                     AND c.tunnel_id = connectors.tunnel_id AND c.connector_id = connectors.connector_id)",
+                     AND c.tunnel_id = connectors.tunnel_id AND c.connector_id = connectors.connector_id)
+                 AND NOT EXISTS
+                 (SELECT 1 FROM mesh_members m WHERE m.account_id = connectors.account_id
+                     AND m.kind = 'replica' AND m.member_id = connectors.connector_id)",
         )
         .bind(before)
         .execute(&mut *tx.connection)

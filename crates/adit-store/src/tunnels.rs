@@ -15,7 +15,7 @@ pub(crate) use self::list::{find, list};
 use crate::{
     engine::Connection,
     failure::{Cause, Failure},
-    hosts, networks,
+    hosts, mesh, networks,
     presence::rows,
     row::column,
     seal::Sealer,
@@ -141,6 +141,7 @@ pub(crate) async fn update(
             .bind(sealer.seal_secret(&secret, key)?)
             .execute(&mut *tx.connection)
             .await?;
+        mesh::secret_changed(tx, key).await?;
         audit(tx, actor, "tunnel.rotate_secret", Some(&tunnel), Some(&tunnel)).await?;
     }
     let change = tx.changed(Object::Tunnel(key)).await?;
@@ -190,6 +191,7 @@ pub(crate) async fn delete(
     }
     networks::delete_of_tunnel(tx, key, cascade, actor).await?;
     rows::evict(tx, key).await?;
+    mesh::unlink_tunnel(tx, key, actor).await?;
     query("UPDATE tunnels SET deleted_at = $3 WHERE account_id = $1 AND tunnel_id = $2")
         .bind(key.account.to_string())
         .bind(key.tunnel.uuid())

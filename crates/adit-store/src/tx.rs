@@ -2,7 +2,8 @@
 
 use adit_core::port::{Actor, ChangeNumber};
 use adit_model::{
-    AccountId, ApiTokenId, HostPattern, HostnameRouteId, RouteId, Timestamp, TunnelKey, VirtualNetworkId,
+    AccountId, ApiTokenId, ConnectorId, DeviceId, HostPattern, HostnameRouteId, RouteId, Timestamp,
+    TunnelKey, VirtualNetworkId,
 };
 
 pub(crate) use crate::audit_log::Audit;
@@ -42,6 +43,12 @@ pub(crate) enum Object {
     VirtualNetwork(AccountId, VirtualNetworkId),
     /// An API token.
     Token(ApiTokenId),
+    /// A replica of a site.
+    Replica(TunnelKey, ConnectorId),
+    /// A device of a mesh.
+    Device(AccountId, DeviceId),
+    /// Where an account's mesh has its addresses from.
+    MeshRanges(AccountId),
 }
 
 impl Tx<'_> {
@@ -123,6 +130,9 @@ pub(crate) mod kind {
     pub(crate) const HOSTNAME_ROUTE: &str = "hostname_route";
     pub(crate) const VIRTUAL_NETWORK: &str = "virtual_network";
     pub(crate) const TOKEN: &str = "api_token";
+    pub(crate) const REPLICA: &str = "replica";
+    pub(crate) const DEVICE: &str = "device";
+    pub(crate) const MESH_RANGES: &str = "mesh_ranges";
 }
 
 /// The columns of a change.
@@ -165,6 +175,15 @@ impl Written {
                 kind: Some(kind::TOKEN),
                 object: Some(id.to_string()),
                 ..Self::default()
+            },
+            Object::Replica(key, id) => Self {
+                tunnel: Some(*key),
+                ..of_account(&key.account, kind::REPLICA, id.to_string())
+            },
+            Object::Device(account, id) => of_account(account, kind::DEVICE, id.to_string()),
+            Object::MeshRanges(account) => Self {
+                object: None,
+                ..of_account(account, kind::MESH_RANGES, String::new())
             },
         }
     }

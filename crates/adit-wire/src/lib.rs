@@ -1,5 +1,6 @@
 //! The bytes between connector and edge: preambles, heads, serialised headers, datagrams, tokens. Also those of the proxy into
-//! private networks, between it and its clients ([`socks`], [`http_connect`]) and a resolver ([`dns`]).
+//! private networks, between it and its clients ([`socks`], [`http_connect`]) and a resolver ([`dns`]), and those of the mesh's control
+//! connection ([`mesh`]).
 //!
 //! No I/O: encoders give bytes, decoders take bytes and say how many more they need. Every decoder is made for a
 //! hostile peer: bounded, and an error for whatever does not fit. Start with [`StreamKind`], the six bytes that
@@ -16,6 +17,7 @@ pub mod http_connect;
 pub mod icmp;
 pub mod management;
 pub mod management_token;
+pub mod mesh;
 mod pem;
 mod preamble;
 pub mod registration;

@@ -83,6 +83,8 @@ targets! {
     icmp at "../../../fuzz/fuzz_targets/icmp.rs",
     ingress at "../../../fuzz/fuzz_targets/ingress.rs",
     management_token at "../../../fuzz/fuzz_targets/management_token.rs",
+    mesh_control at "../../../fuzz/fuzz_targets/mesh_control.rs",
+    mesh_packet at "../../../fuzz/fuzz_targets/mesh_packet.rs",
     preamble at "../../../fuzz/fuzz_targets/preamble.rs",
     request_head at "../../../fuzz/fuzz_targets/request_head.rs",
     response_headers at "../../../fuzz/fuzz_targets/response_headers.rs",

@@ -14,12 +14,12 @@ pub(crate) enum FieldError {
 }
 
 /// A field that must be there.
-pub(super) fn required<T>(field: &'static str, value: Option<T>) -> Result<T, FieldError> {
+pub(crate) fn required<T>(field: &'static str, value: Option<T>) -> Result<T, FieldError> {
     value.ok_or(FieldError::Missing(field))
 }
 
 /// A text that means something.
-pub(super) fn parsed<T>(field: &'static str, text: &str) -> Result<T, FieldError>
+pub(crate) fn parsed<T>(field: &'static str, text: &str) -> Result<T, FieldError>
 where
     T: FromStr<Err: ToString>,
 {

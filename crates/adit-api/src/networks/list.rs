@@ -5,7 +5,7 @@ use adit_core::networks::Network;
 use crate::extract::{PageRules, QueryParams, RequestError};
 
 /// How they are cut.
-pub(super) const PAGES: PageRules = PageRules {
+pub(crate) const PAGES: PageRules = PageRules {
     default: 1000,
     limit: 1000,
 };
@@ -16,6 +16,6 @@ pub(super) fn network(query: &QueryParams, name: &'static str) -> Result<Option<
 }
 
 /// A parameter that is a text.
-pub(super) fn text(query: &QueryParams, name: &str) -> Option<String> {
+pub(crate) fn text(query: &QueryParams, name: &str) -> Option<String> {
     query.text(name).map(str::to_owned)
 }

@@ -14,7 +14,7 @@ use super::FieldError;
 use crate::{extract::parse_either, problem::Problem, scope::AccountScope, state::ApiState};
 
 /// What the path names below an account.
-pub(super) trait InPath: FromStr + Send {
+pub(crate) trait InPath: FromStr + Send {
     /// What the path calls it.
     const NAME: &'static str;
 }
@@ -40,10 +40,10 @@ impl InPath for Family {
 }
 
 /// Something of an account; it need not exist.
-pub(super) struct ItemScope<T> {
-    pub(super) account: AccountId,
-    pub(super) item: T,
-    pub(super) actor: Actor,
+pub(crate) struct ItemScope<T> {
+    pub(crate) account: AccountId,
+    pub(crate) item: T,
+    pub(crate) actor: Actor,
 }
 
 impl<T: InPath> FromRequestParts<ApiState> for ItemScope<T> {

@@ -35,7 +35,7 @@ pub(super) const FILTERS: &[Parameter] = &[
 /// What may go with a virtual network.
 pub(super) const FORCE: &[Parameter] = &[Parameter::flag(
     "force",
-    "delete the routes in it, too, instead of refusing",
+    "delete the routes in it, too, and move its devices to the default one, instead of refusing",
 )];
 
 /// A virtual network, whole or in part.

@@ -11,7 +11,7 @@ macro_rules! codes {
     };
 }
 
-// Ours are 1048, those from 1060 to 1063 (of sites), those from 1101 to 1106 and those from 1400 to 1599: HTTP's number
+// Ours are 1048, those from 1060 to 1063 (of sites), those from 1101 to 1112 and those from 1400 to 1599: HTTP's number
 // plus 1000.
 codes! {
     INVALID_API_TOKEN = 1000,
@@ -39,6 +39,13 @@ codes! {
     SUBNET_NAME_TAKEN = 1104,
     SUBNET_OVERLAPS = 1105,
     DEFAULT_SUBNET = 1106,
+    SUBNET_IN_USE = 1107,
+    DEVICE_NOT_FOUND = 1108,
+    DEVICE_NAME_TAKEN = 1109,
+    PEER_KEY_TAKEN = 1110,
+    TOO_MANY_DEVICES = 1111,
+    NO_MESH_ADDRESS = 1112,
+    MESH_OFF = 1403,
     QUICK_TUNNELS_OFF = 1403,
     NOT_FOUND = 1404,
     BODY_TOO_SLOW = 1408,

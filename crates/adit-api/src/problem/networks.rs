@@ -83,6 +83,20 @@ impl From<NetworkError> for Problem {
                      force=true."
                 ),
             ),
+            NetworkError::VirtualNetworkHasDevices { .. } => kept(
+                code::VIRTUAL_NETWORK_IN_USE,
+                format!(
+                    "Cannot delete the Virtual Network because: {text}. Revoke them first, or delete it with \
+                     force=true, which moves them to the default one."
+                ),
+            ),
+            NetworkError::SubnetInUse { .. } => conflict(
+                code::SUBNET_IN_USE,
+                format!(
+                    "Cannot change the default subnet because: {text}. Unlink every replica and revoke every device of \
+                     the account first."
+                ),
+            ),
             NetworkError::Default(_) => {
                 Self::invalid(format!("is_default_network: {text}")).at("/is_default_network".to_owned())
             }
@@ -140,7 +154,7 @@ pub(crate) mod failures {
         one(
             StatusCode::BAD_REQUEST,
             code::VIRTUAL_NETWORK_IN_USE,
-            "routes are in it",
+            "routes or devices are in it",
         ),
     ];
 
@@ -162,6 +176,11 @@ pub(crate) mod failures {
             StatusCode::CONFLICT,
             code::SUBNET_OVERLAPS,
             "it shares addresses with another subnet",
+        ),
+        one(
+            StatusCode::CONFLICT,
+            code::SUBNET_IN_USE,
+            "members of the mesh have addresses of the default subnets",
         ),
     ];
 

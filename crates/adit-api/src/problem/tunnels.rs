@@ -5,7 +5,7 @@ use http::StatusCode;
 
 use super::{Problem, code};
 use crate::{
-    sites::{FailoverCallError, SiteConfigurationError},
+    sites::{CloseSessionsError, FailoverCallError, ReplicasError, SiteConfigurationError},
     tunnels::{
         CloseConnectionsError, ConfigurationError, CreateTunnelError, DeleteTunnelError, FindTunnelError,
         UpdateTunnelError,
@@ -102,12 +102,32 @@ impl From<SiteConfigurationError> for Problem {
     }
 }
 
+impl From<CloseSessionsError> for Problem {
+    fn from(error: CloseSessionsError) -> Self {
+        match error {
+            CloseSessionsError::Find(error) => error.into(),
+            CloseSessionsError::Mesh(error) => error.into(),
+            CloseSessionsError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReplicasError> for Problem {
+    fn from(error: ReplicasError) -> Self {
+        match error {
+            ReplicasError::Find(error) => error.into(),
+            ReplicasError::Mesh(error) => error.into(),
+        }
+    }
+}
+
 impl From<FailoverCallError> for Problem {
     fn from(error: FailoverCallError) -> Self {
         match error {
             FailoverCallError::Refused(refusal) => refusal.into(),
             FailoverCallError::Failed(error) => error.into(),
             FailoverCallError::Find(error) => error.into(),
+            FailoverCallError::Replicas(error) => error.into(),
             FailoverCallError::Catalog(error) => error.into(),
         }
     }

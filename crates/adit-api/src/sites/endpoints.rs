@@ -3,6 +3,7 @@
 use adit_core::permission::{WARP_READ, WARP_TOKEN, WARP_WRITE};
 
 use super::{
+    close::close_connections,
     configuration::{SiteConfigurationRequest, SiteConfigurationView, configuration, configure},
     create::{CreatedSite, SiteRequest, create},
     delete,
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     endpoint::{Access::Groups, Endpoint},
     problem::failures::{EDGE, FAILOVER, TUNNEL, TUNNEL_NAME},
-    tunnels::{changes, deletes, lists, shows},
+    tunnels::{changes, closes, deletes, lists, shows},
 };
 
 /// The calls on sites.
@@ -50,12 +51,19 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         .fails(TUNNEL),
         Endpoint::get(
             "/accounts/{account_id}/warp_connector/{tunnel_id}/connections",
-            "List the replicas, with those of the last day that are offline",
+            "List the replicas: the linked ones, and those of the last day",
             read,
             connections,
         )
         .gives_all::<ReplicaView>()
-        .fails(TUNNEL),
+        .fails(TUNNEL)
+        .fails(EDGE),
+        closes(Endpoint::delete(
+            "/accounts/{account_id}/warp_connector/{tunnel_id}/connections",
+            "End sessions of replicas; who enrolled with an earlier secret, or is named and offline, loses its link",
+            write,
+            close_connections,
+        )),
         Endpoint::get(
             "/accounts/{account_id}/warp_connector/{tunnel_id}/connectors/{connector_id}",
             "Show a replica",
@@ -63,7 +71,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             connector,
         )
         .gives::<ReplicaView>()
-        .fails(TUNNEL),
+        .fails(TUNNEL)
+        .fails(EDGE),
         Endpoint::put(
             "/accounts/{account_id}/warp_connector/{tunnel_id}/failover",
             "Make a replica active",

@@ -1,15 +1,18 @@
 //! Making a replica active because somebody asks for it.
 
 use adit_core::{
-    ha::{FailoverPlan, FailoverRefusal, Replicas},
+    ha::{FailoverPlan, FailoverRefusal},
     port::{CatalogError, FailoverError, FailoverRequest},
 };
-use adit_model::{ConnectorId, Timestamp, TunnelKey};
+use adit_model::ConnectorId;
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{find_site, view::replica};
+use super::{
+    ReplicasError, find_site,
+    replicas::{all, as_held},
+};
 use crate::{
     envelope::Success, extract::JsonBody, scope::TunnelScope, state::ApiState, tunnels::FindTunnelError,
 };
@@ -23,6 +26,8 @@ pub(crate) enum FailoverCallError {
     Failed(#[from] FailoverError),
     #[error(transparent)]
     Find(#[from] FindTunnelError),
+    #[error(transparent)]
+    Replicas(#[from] ReplicasError),
     #[error(transparent)]
     Catalog(#[from] CatalogError),
 }
@@ -44,8 +49,9 @@ pub(super) async fn failover(
     JsonBody(body): JsonBody<FailoverTarget>,
 ) -> Result<Success<FailedOver>, FailoverCallError> {
     let site = find_site(&state, scope.tunnel).await?;
-    let replicas = all_replicas(&state, scope.tunnel).await?;
-    let (target, seen) = match site.state.plan_failover(&replicas, body.client_id)? {
+    let replicas = all(&state, scope.tunnel).await?;
+    let now = as_held(&state, &site).await?;
+    let (target, seen) = match now.plan_failover(&replicas, body.client_id)? {
         FailoverPlan::AlreadyActive => return Ok(Success::of(FailedOver {})),
         FailoverPlan::Act { target, seen } => (target, seen),
     };
@@ -58,14 +64,4 @@ pub(super) async fn failover(
     };
     state.sites.fail_over(request, state.limits.edge_time).await?;
     Ok(Success::of(FailedOver {}))
-}
-
-/// Every replica that is still known, however long it is gone.
-async fn all_replicas(state: &ApiState, tunnel: TunnelKey) -> Result<Replicas, CatalogError> {
-    let since = Timestamp::from(std::time::SystemTime::UNIX_EPOCH);
-    let records = state.catalog.replicas(tunnel, since).await?;
-    Ok(records
-        .iter()
-        .map(|record| (record.id, replica(record)))
-        .collect())
 }

@@ -1,10 +1,10 @@
 //! Who serves a tunnel now, and sending them away.
 
-use adit_core::port::{AskError, CatalogError, Question};
-use adit_model::TunnelKind::CfdTunnel;
+use adit_core::port::{AskError, CatalogError};
+use adit_model::{ConnectorId, TunnelKey, TunnelKind::CfdTunnel};
 use axum::extract::State;
 
-use super::{FindTunnelError, ask::ask_all, find_live, view::ConnectorView};
+use super::{Asked, FindTunnelError, find_live, view::ConnectorView};
 use crate::{
     envelope::Success,
     extract::QueryParams,
@@ -57,24 +57,27 @@ pub(crate) async fn close_connections(
     query: QueryParams,
 ) -> Result<Success<()>, Problem> {
     let connector = query.value("client_id", "a UUID")?;
-    find_live(&state, CfdTunnel, scope.tunnel)
-        .await
-        .map_err(CloseConnectionsError::from)?;
-    let question = Question::CloseConnections {
-        tunnel: scope.tunnel,
-        connector,
-    };
-    close(&state, question).await?;
+    close(&state, scope.tunnel, connector).await?;
     Ok(Success::of(()))
 }
 
-async fn close(state: &ApiState, question: Question) -> Result<(), CloseConnectionsError> {
+async fn close(
+    state: &ApiState,
+    tunnel: TunnelKey,
+    connector: Option<ConnectorId>,
+) -> Result<(), CloseConnectionsError> {
+    find_live(state, CfdTunnel, tunnel).await?;
     let after = state
         .catalog
         .change_number()
         .await
         .map_err(CatalogError::from)
         .map_err(FindTunnelError::from)?;
-    ask_all(state, after, question).await?;
+    let asked = Asked {
+        kind: CfdTunnel,
+        tunnel,
+        after,
+    };
+    asked.close(state, connector).await?;
     Ok(())
 }

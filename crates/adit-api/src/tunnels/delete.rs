@@ -2,12 +2,12 @@
 
 use adit_core::{
     lifecycle::{Deletion, plan_deletion},
-    port::{Actor, AskError, CatalogError, ChangeNumber, Question, Tunnel},
+    port::{Actor, AskError, CatalogError, ChangeNumber, Tunnel},
 };
-use adit_model::{TunnelKey, TunnelKind};
+use adit_model::TunnelKind;
 use axum::extract::State;
 
-use super::{ask::ask_all, find, view::TunnelView};
+use super::{Asked, find, view::TunnelView};
 use crate::{envelope::Success, extract::QueryParams, problem::Problem, scope::TunnelScope, state::ApiState};
 
 /// Why a tunnel was not deleted, or not known to be gone everywhere.
@@ -51,36 +51,30 @@ async fn remove(
     cascade: bool,
     actor: &Actor,
 ) -> Result<Tunnel, DeleteTunnelError> {
-    let key = tunnel.key;
+    let asked = |after| Asked {
+        kind: tunnel.kind,
+        tunnel: tunnel.key,
+        after,
+    };
     match plan_deletion(&tunnel, cascade) {
         Deletion::Again => {
-            close(state, key, change_number(state).await?).await?;
+            asked(change_number(state).await?).close(state, None).await?;
             return Ok(tunnel);
         }
         Deletion::Cascade => {}
         Deletion::IfIdle => {
-            let after = change_number(state).await?;
-            let question = Question::ListConnections { tunnel: key };
-            let connections = ask_all(state, after, question).await?;
+            let connections = asked(change_number(state).await?).count(state).await?;
             if connections > 0 {
                 return Err(DeleteTunnelError::StillConnected { connections });
             }
         }
     }
-    let (deleted, change) = state.catalog.delete_tunnel(key, cascade, actor).await?;
+    let (deleted, change) = state.catalog.delete_tunnel(tunnel.key, cascade, actor).await?;
     // Also without cascade: a connector may have come between the question and the deletion.
-    close(state, key, change).await?;
+    asked(change).close(state, None).await?;
     Ok(deleted)
 }
 
 async fn change_number(state: &ApiState) -> Result<ChangeNumber, CatalogError> {
     Ok(state.catalog.change_number().await?)
-}
-
-async fn close(state: &ApiState, tunnel: TunnelKey, after: ChangeNumber) -> Result<(), AskError> {
-    let question = Question::CloseConnections {
-        tunnel,
-        connector: None,
-    };
-    ask_all(state, after, question).await.map(drop)
 }

@@ -78,7 +78,7 @@ fn makes(call: Endpoint) -> Endpoint {
 }
 
 /// A call that closes connections of one.
-fn closes(call: Endpoint) -> Endpoint {
+pub(crate) fn closes(call: Endpoint) -> Endpoint {
     call.query(CLIENT).fails(TUNNEL).fails(EDGE)
 }
 

@@ -1,12 +1,12 @@
 //! Changing a tunnel: its name, its secret.
 
-use adit_core::port::{AskError, CatalogError, Question, TunnelChanges};
+use adit_core::port::{AskError, CatalogError, TunnelChanges};
 use adit_model::{TunnelKind, TunnelNameError};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{FindTunnelError, ask::ask_all, find_live, parse_secret, secret::BadSecret, view::TunnelView};
+use super::{Asked, FindTunnelError, find_live, parse_secret, secret::BadSecret, view::TunnelView};
 use crate::{envelope::Success, extract::JsonBody, scope::TunnelScope, state::ApiState};
 
 /// Why a tunnel was not changed, or an edge is not known to know of it.
@@ -60,9 +60,13 @@ pub(crate) async fn update_kind(
         .update_tunnel(scope.tunnel, changes, &scope.actor)
         .await?;
     if rotates {
-        // An edge answers only once it knows of the change: from here on the old secret opens nothing.
-        let question = Question::ListConnections { tunnel: scope.tunnel };
-        ask_all(state, after, question).await?;
+        // They answer only once they know of the change: from here on the old secret opens nothing.
+        let asked = Asked {
+            kind,
+            tunnel: scope.tunnel,
+            after,
+        };
+        asked.count(state).await?;
     }
     Ok(Success::of(TunnelView::of(&tunnel)))
 }

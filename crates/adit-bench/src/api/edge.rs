@@ -5,11 +5,11 @@ use std::time::Duration;
 use adit_core::{
     ha::Epoch,
     port::{
-        Answer, Ask, AskError, BadLogLevel, EdgeControl, FailoverError, FailoverRequest, LogControl,
-        Question, SiteControl,
+        Answer, Ask, AskError, BadLogLevel, ChangeNumber, EdgeControl, Eviction, FailoverError,
+        FailoverRequest, LiveReplica, LogControl, Question, SiteControl,
     },
 };
-use adit_model::NodeId;
+use adit_model::{NodeId, TunnelKey};
 use async_trait::async_trait;
 
 pub(super) struct IdleEdge;
@@ -27,6 +27,23 @@ impl EdgeControl for IdleEdge {
 
 #[async_trait]
 impl SiteControl for IdleEdge {
+    async fn applied(&self, _after: ChangeNumber, _within: Duration) -> Result<(), AskError> {
+        Ok(())
+    }
+
+    async fn evict(&self, _eviction: Eviction, _within: Duration) -> Result<usize, AskError> {
+        Ok(0)
+    }
+
+    async fn live(
+        &self,
+        _tunnel: TunnelKey,
+        _after: ChangeNumber,
+        _within: Duration,
+    ) -> Result<Vec<LiveReplica>, AskError> {
+        Ok(Vec::new())
+    }
+
     async fn fail_over(&self, _request: FailoverRequest, _within: Duration) -> Result<Epoch, FailoverError> {
         Err(FailoverError::NotElectable)
     }

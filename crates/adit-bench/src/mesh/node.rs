@@ -7,6 +7,7 @@ use adit_mesh::{
     noise::PrivateKey,
     tun::Tun,
 };
+use adit_model::PeerKey;
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -23,6 +24,7 @@ pub(crate) struct Node {
     device: String,
     listen: SocketAddr,
     peer: SocketAddr,
+    key: PeerKey,
 }
 
 /// The key of a side. Its secret is worth nothing.
@@ -31,10 +33,10 @@ pub(super) fn key(side: usize) -> PrivateKey {
 }
 
 impl Node {
-    /// `SIDE DEVICE LISTEN PEER`.
+    /// `SIDE DEVICE LISTEN PEER KEY`.
     pub(crate) fn parse(args: &[String]) -> Result<Self, String> {
-        let [side, device, listen, peer] = args else {
-            return Err("mesh-node takes SIDE DEVICE LISTEN PEER".to_owned());
+        let [side, device, listen, peer, key] = args else {
+            return Err("mesh-node takes SIDE DEVICE LISTEN PEER KEY".to_owned());
         };
         let address = |text: &str| text.parse().map_err(|_| format!("{text:?} is no address"));
         Ok(Self {
@@ -42,18 +44,20 @@ impl Node {
             device: device.clone(),
             listen: address(listen)?,
             peer: address(peer)?,
+            key: key.parse().map_err(|_| format!("{key:?} is no key"))?,
         })
     }
 
-    pub(super) fn args(side: usize, device: &str, listen: &str, peer: &str) -> [String; 5] {
-        ["mesh-node", &side.to_string(), device, listen, peer].map(str::to_owned)
+    pub(super) fn args(side: usize, device: &str, listen: &str, peer: &str, key: &PeerKey) -> [String; 6] {
+        let (side, key) = (side.to_string(), key.to_string());
+        ["mesh-node", &side, device, listen, peer, &key].map(str::to_owned)
     }
 }
 
 /// Runs it until it is told to end, then says what passed.
 pub(crate) async fn node(node: Node) -> anyhow::Result<()> {
     let mut end = signal(SignalKind::terminate())?;
-    let peer = LinkPeer::hub(key(1 - node.side).public(), node.peer);
+    let peer = LinkPeer::hub(node.key, node.peer);
     let link = Link::start(LinkConfig {
         tun: Tun::create(&node.device, 1).context("cannot make a TUN device")?,
         key: key(node.side),

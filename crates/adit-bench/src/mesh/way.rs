@@ -2,6 +2,7 @@
 
 use std::{env, fs, path::Path};
 
+use adit_model::PeerKey;
 use adit_testing::process::Process;
 use anyhow::{Context, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -9,12 +10,14 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::{
+    hub::{HubProcess, PAIR},
     node::{Node, RUNS, key},
     space::{INNER, OUTER, Spaces},
 };
 use crate::modes::{unless_it_panics, until::until};
 
 const PORT: u16 = 51_820;
+const HUB_PORT: u16 = 51_821;
 
 /// What joins them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub(super) enum Kind {
     Cable,
     /// Our link.
     Adit,
+    /// Our links to a hub, which is on the first side.
+    Hub,
     /// wireguard-go.
     WireguardGo,
     /// gotatun's command.
@@ -30,12 +35,19 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 4] = [Self::Cable, Self::Adit, Self::WireguardGo, Self::Gotatun];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Cable,
+        Self::Adit,
+        Self::Hub,
+        Self::WireguardGo,
+        Self::Gotatun,
+    ];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Cable => "cable",
             Self::Adit => "adit",
+            Self::Hub => "adit, through the hub",
             Self::WireguardGo => "wireguard-go",
             Self::Gotatun => "gotatun",
         }
@@ -44,7 +56,7 @@ impl Kind {
     /// How many times as fast as this our link has to be.
     pub(super) const fn least_ratio(self) -> Option<f64> {
         match self {
-            Self::Cable | Self::Adit => None,
+            Self::Cable | Self::Adit | Self::Hub => None,
             Self::WireguardGo => Some(4.0),
             Self::Gotatun => Some(3.0),
         }
@@ -60,6 +72,7 @@ pub(super) struct Way {
     pub(super) addresses: [&'static str; 2],
     _ends: Vec<Process>,
     _keys: Option<TempDir>,
+    _hub: Option<HubProcess>,
 }
 
 pub(super) async fn start(kind: Kind) -> anyhow::Result<Way> {
@@ -70,10 +83,12 @@ pub(super) async fn start(kind: Kind) -> anyhow::Result<Way> {
         addresses: OUTER,
         _ends: Vec::new(),
         _keys: None,
+        _hub: None,
     };
     match kind {
         Kind::Cable => return Ok(way),
         Kind::Adit => unless_it_panics(ours(&mut way)).await?,
+        Kind::Hub => unless_it_panics(through_hub(&mut way)).await?,
         Kind::WireguardGo => unless_it_panics(theirs(&mut way, "wireguard-go", &["-f"])).await?,
         Kind::Gotatun => unless_it_panics(theirs(&mut way, "gotatun", &["--foreground"])).await?,
     }
@@ -89,18 +104,42 @@ pub(super) async fn start(kind: Kind) -> anyhow::Result<Way> {
 }
 
 async fn ours(way: &mut Way) -> anyhow::Result<()> {
-    let program = env::current_exe()?;
     for side in [0, 1] {
-        let listen = format!("{}:{PORT}", OUTER[side]);
         let peer = format!("{}:{PORT}", OUTER[1 - side]);
-        let mut command = way.spaces.command(side, &program.display().to_string());
-        command.args(Node::args(side, "adit0", &listen, &peer));
-        let process = Process::spawn("our link", command);
-        process.line(RUNS).await;
-        way._ends.push(process);
-        way.spaces.configure(side, "adit0").await?;
+        node(way, side, &peer, &key(1 - side).public()).await?;
     }
     Ok(())
+}
+
+async fn through_hub(way: &mut Way) -> anyhow::Result<()> {
+    let program = env::current_exe()?.display().to_string();
+    let listen = format!("{}:{HUB_PORT}", OUTER[0]);
+    let mut hub = HubProcess::start(way.spaces.command(0, &program), listen.parse()?).await?;
+    hub.admit(PAIR).await?;
+    for side in [0, 1] {
+        node(way, side, &listen, &hub.key).await?;
+    }
+    way._hub = Some(hub);
+    // The hub has to have heard a member before it can send it anything.
+    until("the second side to say something", async || {
+        let mut ping = way.spaces.command(1, "ping");
+        let done = ping.args(["-c1", "-W1", INNER[0]]).output().await?;
+        ensure!(done.status.success(), "no answer");
+        Ok(())
+    })
+    .await
+}
+
+/// One of our nodes, joined to a peer.
+async fn node(way: &mut Way, side: usize, peer: &str, key: &PeerKey) -> anyhow::Result<()> {
+    let program = env::current_exe()?.display().to_string();
+    let listen = format!("{}:{PORT}", OUTER[side]);
+    let mut command = way.spaces.command(side, &program);
+    command.args(Node::args(side, "adit0", &listen, peer, key));
+    let process = Process::spawn("our link", command);
+    process.line(RUNS).await;
+    way._ends.push(process);
+    way.spaces.configure(side, "adit0").await
 }
 
 /// A program that makes a device and is told the rest by `wg`.

@@ -9,7 +9,7 @@ use adit_model::{
 use async_trait::async_trait;
 
 use super::{
-    Accounts, ApiTokens, AuditLog, ChangeNumber, Configurations, ConnectorConfiguration, DnsRecord,
+    Accounts, ApiTokens, AuditLog, ChangeNumber, Configurations, ConnectorConfiguration, Devices, DnsRecord,
     DnsRecordFilter, LimitedHosts, LoadBalancers, Login, Networks, NewDnsRecord, QuickTunnels, Sites, Zone,
     ZoneFilter, Zones,
 };
@@ -231,6 +231,7 @@ pub trait Catalog:
     + ApiTokens
     + AuditLog
     + Configurations
+    + Devices
     + LimitedHosts
     + LoadBalancers
     + Login

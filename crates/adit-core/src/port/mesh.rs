@@ -1,20 +1,26 @@
 //! The members of meshes, as the store keeps them: replicas that enrolled for a site, and devices.
 
 use adit_model::{
-    AccountId, ConnectorId, DeviceId, IdentityKey, PeerKey, Timestamp, TunnelId, TunnelKey, VirtualNetworkId,
+    AccountId, ConnectorId, DeviceId, IdentityKey, PeerKey, SecretDigest, Timestamp, TunnelKey,
+    VirtualNetworkId,
 };
 use async_trait::async_trait;
 
 use super::{Actor, ChangeNumber, Page, PageRequest, StoreError};
-use crate::{mesh::MeshAddresses, networks::Name};
+use crate::{
+    mesh::{MeshAddresses, MeshRanges, WeakKey},
+    networks::{Name, Network},
+};
 
-/// The present state of one member of a mesh; `None` where it is no more.
+/// The present state of one thing that meshes are made of; `None` where it is no more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MeshChange {
     /// A replica of a site.
     Replica(TunnelKey, ConnectorId, Option<LinkedReplica>),
     /// A device.
     Device(AccountId, DeviceId, Option<MeshDevice>),
+    /// Where the addresses of an account's members come from. They do not change while it has members.
+    Ranges(AccountId, Option<MeshRanges>),
 }
 
 /// A host that enrolled for a site with the tunnel's token, and may come back without it.
@@ -56,6 +62,8 @@ pub struct NewLink {
     pub identity: IdentityKey,
     /// What its packets are to be encrypted for.
     pub key: PeerKey,
+    /// The digest of the tunnel's secret that it proved itself with.
+    pub proven: SecretDigest,
 }
 
 /// Why a replica was not linked.
@@ -64,9 +72,15 @@ pub enum LinkError {
     /// The site does not exist or was deleted.
     #[error("tunnel not found")]
     NoTunnel,
-    /// Another replica, of this or another site, has the id and another identity key.
+    /// The tunnel's secret is no longer what the replica proved itself with.
+    #[error("the tunnel's secret has changed")]
+    OldSecret,
+    /// A replica of this site has the id and another identity key, or a replica of another site of the account has it.
     #[error("the connector id belongs to another host")]
     TakenId,
+    /// The key is none.
+    #[error(transparent)]
+    WeakKey(#[from] WeakKey),
     /// Another member of a mesh has the key.
     #[error("the key belongs to another member of the mesh")]
     TakenKey,
@@ -85,7 +99,7 @@ pub enum LinkError {
 #[async_trait]
 pub trait MeshLinks: Send + Sync {
     /// Links a replica to its site. One that is linked already, with the same identity key, keeps its addresses and
-    /// gets the new WireGuard key. Writes who did what to the audit log.
+    /// gets the new WireGuard key. What changed is in the audit log, done by the system.
     async fn link(&self, new: NewLink) -> Result<(LinkedReplica, ChangeNumber), LinkError>;
 
     /// Gives a linked replica another WireGuard key. [`LinkError::NoTunnel`] if it is not linked.
@@ -115,6 +129,15 @@ pub struct DeviceFilter {
     pub name: Option<String>,
 }
 
+/// What a device may reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceReach {
+    /// The addresses of members.
+    pub ranges: Option<MeshRanges>,
+    /// The networks that are routed in its virtual network, in order.
+    pub routed: Vec<Network>,
+}
+
 /// Why a device did not join or leave.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
@@ -124,6 +147,9 @@ pub enum DeviceError {
     /// No such virtual network.
     #[error("virtual network not found")]
     NoVirtualNetwork,
+    /// The key is none.
+    #[error(transparent)]
+    WeakKey(#[from] WeakKey),
     /// Another live device of the account has the name.
     #[error("a device of this name exists")]
     TakenName,
@@ -171,10 +197,11 @@ pub trait Devices: Send + Sync {
         actor: &Actor,
     ) -> Result<(MeshDevice, ChangeNumber), DeviceError>;
 
-    /// Every replica linked to a site, oldest first, connected or not.
-    async fn linked_replicas(
+    /// Where what a device of the account, in this virtual network, may reach lies. `None` for the ranges if nobody ever
+    /// joined the account's mesh.
+    async fn device_reach(
         &self,
         account: AccountId,
-        tunnel: TunnelId,
-    ) -> Result<Vec<(ConnectorId, LinkedReplica)>, StoreError>;
+        virtual_network: VirtualNetworkId,
+    ) -> Result<DeviceReach, StoreError>;
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adit_model::{ConnectorId, TunnelKey};
+use adit_model::{ConnectionId, ConnectorId, TunnelKey};
 use async_trait::async_trait;
 
 use super::{AskError, ChangeNumber};
@@ -38,9 +38,49 @@ pub enum FailoverError {
     Edge(#[from] AskError),
 }
 
-/// The way to whoever holds the replicas of sites.
+/// Sessions of replicas that are to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Eviction {
+    /// Of which site.
+    pub tunnel: TunnelKey,
+    /// Only this replica's.
+    pub connector: Option<ConnectorId>,
+    /// The store's history that is applied before the answer; else a replica could come back in the gap after a
+    /// deletion or a rotation.
+    pub after: ChangeNumber,
+}
+
+/// A replica that has a session now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveReplica {
+    /// Which.
+    pub connector: ConnectorId,
+    /// Its session, by the id that [`Presence`](super::Presence) was told.
+    pub connection: ConnectionId,
+    /// Whether it carries the site's traffic. At most one of a site does.
+    pub active: bool,
+}
+
+/// The way to whoever holds the replicas of sites, and the devices of meshes.
 #[async_trait]
 pub trait SiteControl: Send + Sync {
+    /// Returns once the store's history is applied up to `after`: who was revoked by then is out. Waits at most
+    /// `within`.
+    async fn applied(&self, after: ChangeNumber, within: Duration) -> Result<(), AskError>;
+
+    /// Ends sessions, and tells how many. A replica that is still linked may come back at once. Waits at most
+    /// `within`.
+    async fn evict(&self, eviction: Eviction, within: Duration) -> Result<usize, AskError>;
+
+    /// The replicas of a site that have a session once the store's history is applied up to `after`, in the order of
+    /// their ids. Waits at most `within`.
+    async fn live(
+        &self,
+        tunnel: TunnelKey,
+        after: ChangeNumber,
+        within: Duration,
+    ) -> Result<Vec<LiveReplica>, AskError>;
+
     /// Makes a replica active. Returns once it has acknowledged and traffic goes to it, with the epoch of that
     /// decision.
     async fn fail_over(&self, request: FailoverRequest, within: Duration) -> Result<Epoch, FailoverError>;

@@ -3,7 +3,9 @@
 use adit_model::{ConfigVersion, ConnectorId, Timestamp, TunnelKey};
 use async_trait::async_trait;
 
-use super::{Actor, CatalogError, ChangeNumber, ConnectorRecord, NewTunnel, StoreError, Tunnel};
+use super::{
+    Actor, CatalogError, ChangeNumber, ConnectorRecord, LinkedReplica, NewTunnel, StoreError, Tunnel,
+};
 use crate::ha::{Epoch, HaSetting, HaState, StaleEpoch};
 
 /// A site's configuration and the present decision about it.
@@ -30,6 +32,15 @@ pub struct SiteConfiguration {
     pub author: String,
     /// When it was set.
     pub created_at: Timestamp,
+}
+
+/// Which replicas of a site are to lose their link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unlinked {
+    /// Those that proved themselves with an earlier secret of the tunnel; only this one of them, if one is named.
+    EarlierSecret(Option<ConnectorId>),
+    /// This one, whatever it proved itself with.
+    One(ConnectorId),
 }
 
 /// Why a decision about a site's active replica was not kept.
@@ -76,9 +87,24 @@ pub trait Sites: Send + Sync {
         actor: &Actor,
     ) -> Result<(SiteConfiguration, ChangeNumber), CatalogError>;
 
-    /// The replicas that are connected or were at or after `since`, oldest first. One without connections is offline.
+    /// The replicas that are linked, connected, or were connected at or after `since`, oldest first. One without
+    /// connections is offline.
     async fn replicas(&self, tunnel: TunnelKey, since: Timestamp)
     -> Result<Vec<ConnectorRecord>, StoreError>;
+
+    /// Every replica linked to a site, oldest first, connected or not.
+    async fn linked_replicas(
+        &self,
+        tunnel: TunnelKey,
+    ) -> Result<Vec<(ConnectorId, LinkedReplica)>, StoreError>;
+
+    /// Takes links away: these replicas are strangers from then on, who need the tunnel's token to join. Returns which.
+    async fn unlink(
+        &self,
+        tunnel: TunnelKey,
+        which: Unlinked,
+        actor: &Actor,
+    ) -> Result<(Vec<ConnectorId>, ChangeNumber), StoreError>;
 
     /// Keeps who is active from now on, if the present decision is still the one of epoch `seen`; see
     /// [`HaState::follow`]. For the side that holds the replicas, which acts before it says so.

@@ -1,11 +1,12 @@
-//! Connectors over TLS over TCP: here the edge is the HTTP/2 client.
+//! Connectors over TLS over TCP: here the edge is the HTTP/2 client. Nodes of the mesh dial the same port, and are handed on.
 
 use std::{sync::Arc, time::Duration};
 
 use adit_core::port::CloseReason;
 use adit_net::{
     h2::{H2Error, H2Limits, H2RecvBody, H2SendBody, H2Session},
-    tls::{TlsIncoming, TlsListener},
+    mesh::{self, ControlStreams},
+    tls::{TlsIncoming, TlsListener, TlsStream},
 };
 use adit_wire::http2::{UPGRADE_CONTROL, UPGRADE_HEADER};
 use http::{HeaderValue, Request, Uri};
@@ -47,6 +48,11 @@ async fn serve(context: Arc<Context>, incoming: TlsIncoming) {
             return;
         }
     };
+    if stream.alpn() == Some(adit_wire::mesh::ALPN)
+        && let Some(mesh) = &context.mesh
+    {
+        return hand_over(mesh.as_ref(), stream);
+    }
     let (session, driver) = match H2Session::start(stream, H2Limits::default()).await {
         Ok(started) => started,
         Err(error) => {
@@ -75,6 +81,15 @@ async fn serve(context: Arc<Context>, incoming: TlsIncoming) {
         let _ = tokio::time::timeout(GOODBYE, driving).await;
     }
     session.close();
+}
+
+/// A mesh node has dialled, not a connector.
+fn hand_over(mesh: &dyn ControlStreams, stream: TlsStream) {
+    let remote = stream.remote_address();
+    match mesh::ControlStream::accepted(stream) {
+        Ok(stream) => mesh.accept(stream),
+        Err(error) => debug!(%remote, %error, "a mesh node went away at once"),
+    }
 }
 
 /// Returns why the connection should end; if the connector ends it by itself, never.

@@ -9,7 +9,7 @@ use std::{
 
 use adit_core::{port::AccessLog, sessions::FlowLimits};
 use adit_model::{Hostname, Location, NodeId};
-use adit_net::{quic::QuicKeys, tls::TlsConfigError};
+use adit_net::{mesh::ControlStreams, quic::QuicKeys, tls::TlsConfigError};
 
 use crate::{
     certificates::{Authority, FolderError, LeafKey},
@@ -49,6 +49,8 @@ pub struct EdgeConfig {
     pub quic_keys: QuicKeys,
     /// Where each public request leaves a line.
     pub access_log: Arc<dyn AccessLog>,
+    /// Who takes the mesh's control connections off the connectors' TCP port; without one there are none.
+    pub mesh: Option<Arc<dyn ControlStreams>>,
     /// Certificates for public HTTPS, in files. A name that has none gets one of the authority.
     pub certificates: Option<PathBuf>,
     /// Who may reach connectors' management services over `management.<domain>`.

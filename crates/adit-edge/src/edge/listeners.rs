@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc};
 
 use adit_net::{
+    listen_tcp,
     quic::{HandshakeLimits, QuicListener},
     tls::{self, TlsLimits, TlsListener},
 };
@@ -32,15 +33,16 @@ pub(super) fn listen_error(
 }
 
 /// One port for both transports.
-pub(super) async fn bind_connectors(config: &EdgeConfig) -> Result<(QuicListener, TlsListener), EdgeError> {
+pub(super) fn bind_connectors(config: &EdgeConfig) -> Result<(QuicListener, TlsListener), EdgeError> {
     let resolver = IssuingResolver::new(&config.authority, &config.leaf_key, ConnectorNames);
     let quic = tls::edge_quic_config(Arc::clone(&resolver) as _)?;
-    let tcp = tls::edge_tcp_config(resolver)?;
+    let tcp = tls::edge_tcp_config(Arc::clone(&resolver) as _)?;
+    let mesh = config.mesh.as_ref().map(|_| tls::edge_mesh_config(resolver));
+    let mesh = mesh.transpose()?;
     let mut attempt = 0;
     loop {
         attempt += 1;
         let listener = TlsListener::bind(config.connectors, Arc::clone(&tcp), TlsLimits::default())
-            .await
             .map_err(listen_error("connectors over TCP", config.connectors))?;
         let bound = listener
             .local_addr()
@@ -51,23 +53,27 @@ pub(super) async fn bind_connectors(config: &EdgeConfig) -> Result<(QuicListener
             &config.quic_keys,
             HandshakeLimits::default(),
         ) {
-            Ok(quic) => return Ok((quic, listener)),
+            Ok(quic) => {
+                let listener = match mesh {
+                    Some(mesh) => listener.with_mesh(mesh),
+                    None => listener,
+                };
+                return Ok((quic, listener));
+            }
             Err(_) if config.connectors.port() == 0 && attempt < PORT_ATTEMPTS => {}
             Err(cause) => return Err(listen_error("connectors over UDP", bound)(cause)),
         }
     }
 }
 
-pub(super) async fn bind_public(
+pub(super) fn bind_public(
     config: &EdgeConfig,
     tunnels: &Arc<Tunnels>,
     folder: Option<Arc<CertificateFolder>>,
 ) -> Result<Vec<Entrance>, EdgeError> {
     let mut entrances = Vec::new();
     if let Some(address) = config.http {
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(listen_error("public HTTP", address))?;
+        let listener = listen_tcp(address).map_err(listen_error("public HTTP", address))?;
         entrances.push(Entrance::Plain(listener));
     }
     if let Some(address) = config.https {
@@ -84,18 +90,17 @@ pub(super) async fn bind_public(
         };
         let tls = tls::public_config(Arc::new(resolver))?;
         let listener = TlsListener::bind(address, tls, TlsLimits::default())
-            .await
             .map_err(listen_error("public HTTPS", address))?;
         entrances.push(Entrance::Tls(listener));
     }
     Ok(entrances)
 }
 
-pub(super) async fn bind_proxy(config: &EdgeConfig) -> Result<Option<TcpListener>, EdgeError> {
+pub(super) fn bind_proxy(config: &EdgeConfig) -> Result<Option<TcpListener>, EdgeError> {
     let Some(address) = config.private_proxy else {
         return Ok(None);
     };
-    let listener = TcpListener::bind(address).await;
-    let listener = listener.map_err(listen_error("the private proxy", address))?;
-    Ok(Some(listener))
+    listen_tcp(address)
+        .map(Some)
+        .map_err(listen_error("the private proxy", address))
 }

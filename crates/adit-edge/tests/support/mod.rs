@@ -189,6 +189,7 @@ impl TestEdge {
             limits: PublicLimits::default(),
             private: PrivateLimits::default(),
             access_log: Arc::new(NoLog),
+            mesh: None,
             certificates: None,
             memory_budget: 1 << 30,
             relieve_memory: || {},

@@ -28,7 +28,10 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) async fn new(protocol: Protocol) -> Self {
-        let edge = TestEdge::start().await;
+        Self::over(TestEdge::start().await, protocol).await
+    }
+
+    pub(crate) async fn over(edge: TestEdge, protocol: Protocol) -> Self {
         let tunnel = edge.tunnel("shop").await;
         let anchors = TrustAnchors::from_pem(&std::fs::read(&edge.ca).unwrap()).unwrap();
         Self {

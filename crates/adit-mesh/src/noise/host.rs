@@ -1,11 +1,13 @@
 //! Our own end: the key, and who may cost us a handshake.
 
 use std::{
-    net::SocketAddr,
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use adit_core::client_address::network_of;
 use adit_model::PeerKey;
 use bytes::BytesMut;
 use gotatun::{
@@ -31,16 +33,20 @@ pub struct HandshakeLimits {
     pub per_address: u32,
     /// From everyone, in a second.
     pub total: u32,
+    /// How many are taken from senders that have shown a cookie, in a second; of them, no more than `per_address` from
+    /// one address. What comes beyond is dropped: each costs a public-key operation.
+    pub proven: u32,
     /// How many are looked at at all, in a second. What comes beyond is dropped unread.
     pub examined: u32,
 }
 
 impl Default for HandshakeLimits {
-    /// 100 from an address, 1,000 from everyone, 100,000 looked at.
+    /// 100 from an address, 1,000 from everyone, 4,000 with cookies, 100,000 looked at.
     fn default() -> Self {
         Self {
             per_address: 100,
             total: 1_000,
+            proven: 4_000,
             examined: 100_000,
         }
     }
@@ -87,6 +93,9 @@ struct Load {
     examined: u32,
     honest: u32,
     was_over: bool,
+    /// Those that have shown a cookie while everyone had to, and how many came from each network.
+    proven: u32,
+    proven_from: HashMap<IpAddr, u32>,
 }
 
 impl Host {
@@ -108,6 +117,8 @@ impl Host {
                 examined: 0,
                 honest: 0,
                 was_over: false,
+                proven: 0,
+                proven_from: HashMap::new(),
             }),
         }
     }
@@ -200,6 +211,9 @@ impl Host {
             // Only who knows our key can make everyone need a cookie.
             let mut load = self.load.lock();
             load.honest = load.honest.saturating_add(1);
+            if is_loaded && verdict.is_ok() && !load.takes_proven(from.ip(), &self.limits) {
+                return Err(Rejected::Flood);
+            }
         }
         match verdict {
             Ok(message) => Ok(message),
@@ -223,6 +237,22 @@ impl Load {
             examined: 0,
             honest: 0,
             was_over: self.honest > limit && passed < Duration::from_secs(2),
+            proven: 0,
+            proven_from: HashMap::new(),
         };
+    }
+
+    /// Whether one more may be that has shown a cookie. What is remembered is bounded: an address for each that may be.
+    fn takes_proven(&mut self, from: IpAddr, limits: &HandshakeLimits) -> bool {
+        if self.proven >= limits.proven {
+            return false;
+        }
+        let count = self.proven_from.entry(network_of(from)).or_default();
+        if *count >= limits.per_address {
+            return false;
+        }
+        *count += 1;
+        self.proven += 1;
+        true
     }
 }

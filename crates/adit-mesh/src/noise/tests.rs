@@ -362,6 +362,24 @@ fn a_cookie_is_of_no_use_at_another_address() {
 }
 
 #[test]
+fn a_cookie_buys_no_more_handshakes_than_its_address_may_have() {
+    let limits = HandshakeLimits {
+        per_address: 2,
+        total: 0,
+        ..HandshakeLimits::default()
+    };
+    let (mut left, mut right) = ends_with(limits, Timing::default());
+    let first = left.connect();
+    let challenge = right.take(left.address, &first[0]).unwrap().0;
+    left.take(right.address, &challenge[0]).unwrap();
+    let rejected = (0..5).filter_map(|_| {
+        let initiation = left.connect();
+        right.take(left.address, &initiation[0]).err()
+    });
+    assert_eq!(rejected.collect::<Vec<_>>(), [Rejected::Flood; 3]);
+}
+
+#[test]
 fn what_is_beyond_all_limits_is_dropped_unread() {
     let limits = HandshakeLimits {
         examined: 1,

@@ -48,10 +48,31 @@ impl BatchSocket {
     /// # Errors
     /// Those of the system, for example that the port is taken.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        Self::open(address, false)
+    }
+
+    /// Opens so many sockets on one address and port, for a thread each: the kernel gives what comes from one endpoint
+    /// to one of them (`SO_REUSEPORT`).
+    ///
+    /// # Errors
+    /// Those of the system, for example that the port is taken.
+    pub fn bind_group(address: SocketAddr, count: usize) -> io::Result<Vec<Self>> {
+        // Sockets that share a port would also share it with another process of this user.
+        let alone = Self::bind(address)?;
+        if count <= 1 {
+            return Ok(vec![alone]);
+        }
+        let address = SocketAddr::new(address.ip(), alone.local_addr()?.port());
+        drop(alone);
+        (0..count).map(|_| Self::open(address, true)).collect()
+    }
+
+    fn open(address: SocketAddr, shares: bool) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         if address.is_ipv6() && address.ip().is_unspecified() {
             socket.set_only_v6(false)?;
         }
+        socket.set_reuse_port(shares)?;
         socket.set_nonblocking(true)?;
         // A small buffer costs throughput, not correctness: a refusal is no reason to stay down.
         let received = socket

@@ -7,12 +7,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use adit_wire::mesh::ALPN as MESH_ALPN;
 use rustls::ServerConfig;
+use rustls::server::Acceptor;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
+
+use crate::listen_tcp;
 
 /// Bounds of a [`TlsListener`].
 #[derive(Clone, Copy, Debug)]
@@ -43,10 +47,18 @@ pub enum TlsAcceptError {
     Handshake(#[source] io::Error),
 }
 
+/// What clients may want.
+#[derive(Clone)]
+struct Configs {
+    usual: Arc<ServerConfig>,
+    /// For those who offer [`MESH_ALPN`].
+    mesh: Option<Arc<ServerConfig>>,
+}
+
 /// Accepts TCP clients for TLS.
 pub struct TlsListener {
     tcp: TcpListener,
-    acceptor: TlsAcceptor,
+    configs: Configs,
     limits: TlsLimits,
     half_open: Arc<Semaphore>,
 }
@@ -56,13 +68,23 @@ impl TlsListener {
     ///
     /// # Errors
     /// If the address cannot be bound.
-    pub async fn bind(addr: SocketAddr, tls: Arc<ServerConfig>, limits: TlsLimits) -> io::Result<Self> {
+    pub fn bind(addr: SocketAddr, tls: Arc<ServerConfig>, limits: TlsLimits) -> io::Result<Self> {
         Ok(Self {
-            tcp: TcpListener::bind(addr).await?,
-            acceptor: TlsAcceptor::from(tls),
+            tcp: listen_tcp(addr)?,
+            configs: Configs {
+                usual: tls,
+                mesh: None,
+            },
             limits,
             half_open: Arc::new(Semaphore::new(limits.half_open)),
         })
+    }
+
+    /// Serves clients that offer ALPN [`MESH_ALPN`] with a configuration of their own, and all others as before.
+    #[must_use]
+    pub fn with_mesh(mut self, mesh: Arc<ServerConfig>) -> Self {
+        self.configs.mesh = Some(mesh);
+        self
     }
 
     /// The bound address.
@@ -86,7 +108,7 @@ impl TlsListener {
         Ok(TlsIncoming {
             tcp,
             remote,
-            acceptor: self.acceptor.clone(),
+            configs: self.configs.clone(),
             limits: self.limits,
             _permit: permit,
         })
@@ -97,7 +119,7 @@ impl TlsListener {
 pub struct TlsIncoming {
     tcp: TcpStream,
     remote: SocketAddr,
-    acceptor: TlsAcceptor,
+    configs: Configs,
     limits: TlsLimits,
     _permit: OwnedSemaphorePermit,
 }
@@ -115,7 +137,7 @@ impl TlsIncoming {
     /// If the client is too slow, speaks no TLS or goes away.
     pub async fn finish(self) -> Result<TlsStream, TlsAcceptError> {
         prepare(&self.tcp).map_err(TlsAcceptError::Handshake)?;
-        let shaken = tokio::time::timeout(self.limits.handshake, self.acceptor.accept(self.tcp)).await;
+        let shaken = tokio::time::timeout(self.limits.handshake, shake(self.tcp, self.configs)).await;
         let tls = shaken
             .map_err(|_elapsed| TlsAcceptError::TimedOut)?
             .map_err(TlsAcceptError::Handshake)?;
@@ -124,6 +146,14 @@ impl TlsIncoming {
             remote: self.remote,
         })
     }
+}
+
+async fn shake(tcp: TcpStream, configs: Configs) -> io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
+    let hello = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
+    let offered = hello.client_hello().alpn();
+    let wants_mesh = offered.is_some_and(|mut offered| offered.any(|protocol| protocol == MESH_ALPN));
+    let config = configs.mesh.filter(|_| wants_mesh).unwrap_or(configs.usual);
+    hello.into_stream(config).await
 }
 
 /// Small frames leave at once; a peer whose machine vanished is noticed below HTTP/2, too.
@@ -147,6 +177,10 @@ impl TlsStream {
     #[must_use]
     pub fn remote_address(&self) -> SocketAddr {
         self.remote
+    }
+
+    pub(crate) fn into_parts(self) -> (tokio_rustls::server::TlsStream<TcpStream>, SocketAddr) {
+        (self.tls, self.remote)
     }
 
     /// The name the client asked for, if any.

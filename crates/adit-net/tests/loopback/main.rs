@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod h2;
+mod mesh;
 mod quic_connections;
 mod quic_datagrams;
 mod quic_packets;

@@ -37,6 +37,7 @@ pub(crate) async fn ensure(tx: &mut Tx<'_>, account: AccountId) -> Result<Virtua
     for subnet in initial_subnets(account) {
         insert_subnet(tx, account, subnet).await?;
     }
+    tx.changed(Object::MeshRanges(account)).await?;
     Ok(id)
 }
 

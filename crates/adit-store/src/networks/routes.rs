@@ -5,6 +5,7 @@ mod list;
 use adit_core::port::{Actor, NetworkError, NewRoute, Route, RouteChange, RouteSelector};
 use adit_model::{AccountId, RouteId, TunnelKind, VirtualNetworkId};
 
+pub(crate) use self::list::routed_in;
 pub(super) use self::list::{find, list, route_to};
 use super::{Refused, audit, check_tunnel, columns::bind_network, defaults, virtual_networks};
 use crate::{

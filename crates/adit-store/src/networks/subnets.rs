@@ -8,6 +8,7 @@ use adit_core::{
 };
 use adit_model::{AccountId, SubnetId};
 
+pub(crate) use self::list::{accounts, default_ranges};
 pub(super) use self::list::{find, list, with_id};
 use super::{
     Refused, audit,
@@ -17,8 +18,9 @@ use super::{
 };
 use crate::{
     failure::{Cause, Failure},
+    mesh,
     sql::query,
-    tx::Tx,
+    tx::{Object, Tx},
 };
 
 /// Makes a subnet for devices.
@@ -33,6 +35,7 @@ pub(super) async fn insert(
     check_name(tx, account, id, &new.name).await?;
     check_range(tx, account, id, new.network, None).await?;
     if new.is_default {
+        check_unused(tx, account).await?;
         displace_default(tx, account, new.network.family(), actor).await?;
     }
     let statement = query(
@@ -75,6 +78,9 @@ pub(super) async fn update(
     );
     check_name(tx, account, before.id, name).await?;
     check_range(tx, account, before.id, range, Some(before.network.family())).await?;
+    if (is_default && !before.is_default) || (before.is_default && range != before.network) {
+        check_unused(tx, account).await?;
+    }
     if is_default && !before.is_default {
         displace_default(tx, account, range.family(), actor).await?;
     }
@@ -118,6 +124,14 @@ async fn live(tx: &mut Tx<'_>, account: AccountId, selector: SubnetSelector) -> 
         .await?
         .filter(|found| found.deleted_at.is_none())
         .ok_or(Failure::Refused(NetworkError::NoSubnet))
+}
+
+/// Refuses to move the ranges of a mesh that has members: their addresses, and the hub's, are from these.
+async fn check_unused(tx: &mut Tx<'_>, account: AccountId) -> Refused<()> {
+    match mesh::count(tx.connection, account).await? {
+        0 => Ok(()),
+        members => Err(Failure::Refused(NetworkError::SubnetInUse { members })),
+    }
 }
 
 /// Takes the default away from whichever of the family has it.
@@ -174,6 +188,9 @@ async fn written(
     let subnet = list::with_id(tx.connection, account, id)
         .await?
         .ok_or(Cause::BadColumn("subnet_id"))?;
+    if subnet.is_default || before.is_some_and(|before| before.is_default) {
+        tx.changed(Object::MeshRanges(account)).await?;
+    }
     audit(tx, account, actor, action, before, Some(&subnet)).await?;
     Ok(subnet)
 }

@@ -13,6 +13,7 @@ use super::{Refused, audit, audit_all, defaults, filter, table::VIRTUAL_NETWORKS
 use crate::{
     engine::{Connection, Row},
     failure::{Cause, Failure},
+    mesh,
     row::{column, id, optional_time, parsed, time},
     sql::query,
     tx::{Object, Tx},
@@ -64,7 +65,7 @@ pub(super) async fn list(
 }
 
 /// The live virtual network with this id.
-pub(super) async fn live(
+pub(crate) async fn live(
     tx: &mut Tx<'_>,
     account: AccountId,
     id: VirtualNetworkId,
@@ -137,7 +138,7 @@ pub(super) async fn update(
     written(tx, account, id, actor, "virtual_network.update", Some(&before)).await
 }
 
-/// Marks a live virtual network deleted; with `force` its live routes, too.
+/// Marks a live virtual network deleted; with `force` its live routes, too, and its devices go to the default one.
 pub(super) async fn delete(
     tx: &mut Tx<'_>,
     account: AccountId,
@@ -159,6 +160,13 @@ pub(super) async fn delete(
         let object = format!("{routes} in virtual network {id}");
         let before = json!({"virtual_network_id": id, "routes": routes});
         audit_all(tx, account, actor, "route.delete_all", object, before).await?;
+    }
+    let default = defaults::ensure(tx, account).await?;
+    let devices = mesh::move_devices(tx, account, id, default).await?;
+    if devices > 0 && !force {
+        return Err(Failure::Refused(NetworkError::VirtualNetworkHasDevices {
+            devices,
+        }));
     }
     VIRTUAL_NETWORKS.delete(tx, account, id.uuid()).await?;
     tx.changed_all(&gone).await?;

@@ -11,7 +11,7 @@ use crate::{
     sql::query,
 };
 
-/// Those that are connected, or were at or after a time; oldest first.
+/// Those that are linked or connected, or were connected at or after a time; oldest first.
 pub(super) async fn since(
     connection: &mut Connection,
     key: TunnelKey,
@@ -26,6 +26,9 @@ pub(super) async fn since(
              AND c.connector_id = k.connector_id AND c.closed_at IS NULL
          WHERE k.account_id = $1 AND k.tunnel_id = $2
              AND (c.connection_id IS NOT NULL OR k.run_at >= $3 OR EXISTS (
+                 SELECT 1 FROM mesh_members m
+                 WHERE m.account_id = k.account_id AND m.kind = 'replica' AND m.member_id = k.connector_id
+                     AND m.tunnel_id = k.tunnel_id) OR EXISTS (
                  SELECT 1 FROM connections past
                  WHERE past.account_id = k.account_id AND past.tunnel_id = k.tunnel_id
                      AND past.connector_id = k.connector_id AND past.closed_at >= $3))

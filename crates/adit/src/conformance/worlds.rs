@@ -88,6 +88,7 @@ impl SuiteWorlds {
             catalog: Arc::clone(&store) as Arc<dyn Catalog>,
             edges: Arc::new(NoEdges),
             sites: Arc::new(SeededSites(store)),
+            mesh: None,
             log: Arc::clone(&self.log) as _,
             management_keys: Arc::clone(&self.management_keys),
             quick_tunnels: Some(Arc::new(QuickTunnelService::new(self.domain.clone()))),

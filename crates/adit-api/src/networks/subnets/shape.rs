@@ -65,7 +65,7 @@ struct Capacity {
 }
 
 impl SubnetView {
-    /// What clients see of a subnet. In this version nothing takes addresses.
+    /// What clients see of a subnet.
     pub(super) fn of(subnet: &Subnet) -> Self {
         Self {
             id: subnet.id,
@@ -76,7 +76,7 @@ impl SubnetView {
             subnet_type: subnet.kind.as_str(),
             capacity: Capacity {
                 total: capacity(subnet.network),
-                used: 0,
+                used: subnet.used,
             },
             created_at: subnet.created_at,
             deleted_at: subnet.deleted_at,

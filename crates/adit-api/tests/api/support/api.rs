@@ -2,7 +2,7 @@
 
 use std::{ops::Deref, sync::Arc, time::SystemTime};
 
-use adit_api::{ApiState, Limits, QuickTunnelService, router};
+use adit_api::{ApiState, Limits, MeshHub, QuickTunnelService, router};
 use adit_core::{
     port::{
         Actor, Catalog as _, CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, Presence as _,
@@ -11,7 +11,7 @@ use adit_core::{
     reserved_hosts::ReservedHosts,
 };
 use adit_model::{
-    AccountId, ApiTokenId, ConnectionId, ConnectionIndex, ConnectorId, Location, Timestamp,
+    AccountId, ApiTokenId, ConnectionId, ConnectionIndex, ConnectorId, Location, PeerKey, Timestamp,
     TransportProtocol, TunnelKey, ZoneId,
 };
 use adit_store::{Bootstrap, Store, StoreKeys, StoreOptions, UserKey};
@@ -61,6 +61,10 @@ impl Api {
             catalog: Arc::<Store>::clone(&store),
             edges: Arc::<ScriptedEdges>::clone(&edges),
             sites: Arc::<ScriptedSites>::clone(&sites),
+            mesh: Some(MeshHub {
+                key: PeerKey::from_bytes([9; 32]),
+                endpoint: Some("mesh.example.com:51820".to_owned()),
+            }),
             log: Arc::<ScriptedLog>::clone(&log),
             management_keys: Arc::new(ManagementKeys::new(ManagementKey::generate(1).unwrap().0, None)),
             quick_tunnels: Some(Arc::new(QuickTunnelService::new("example.com".parse().unwrap()))),
@@ -97,6 +101,17 @@ impl Api {
     /// What the edge verifies management tokens with.
     pub(crate) fn verifier(&self) -> ManagementVerifier {
         self.state.management_keys.verifier()
+    }
+
+    /// A client of the same API on a server whose devices dial this.
+    pub(crate) fn with_hub(&self, mesh: Option<MeshHub>) -> Client {
+        let state = ApiState {
+            mesh,
+            ..self.state.clone()
+        };
+        Client {
+            router: router(state),
+        }
     }
 
     /// A client of the same API without quick tunnels.

@@ -190,6 +190,7 @@ fn config(authority: Authority, access_log: Arc<dyn AccessLog>) -> anyhow::Resul
         memory_budget: 4 << 30,
         relieve_memory: || {},
         quic_keys: QuicKeys::generate()?,
+        mesh: None,
         certificates: None,
         authority: Arc::new(authority),
         leaf_key: Arc::new(LeafKey::create()?.0),

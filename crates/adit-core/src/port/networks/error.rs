@@ -50,6 +50,18 @@ pub enum NetworkError {
         /// How many.
         routes: u64,
     },
+    /// Devices reach the virtual network.
+    #[error("devices are in it ({devices})")]
+    VirtualNetworkHasDevices {
+        /// How many.
+        devices: u64,
+    },
+    /// Members of the account's mesh have addresses of it, so that it stays where and what it is.
+    #[error("members of the mesh have addresses of the default subnets ({members})")]
+    SubnetInUse {
+        /// How many.
+        members: u64,
+    },
     /// The default is to be one no more.
     #[error(transparent)]
     Default(#[from] DefaultError),

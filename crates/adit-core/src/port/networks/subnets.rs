@@ -20,6 +20,8 @@ pub struct Subnet {
     pub comment: Remark,
     /// Whether new devices take their addresses from it. Of those for devices, one of each family is.
     pub is_default: bool,
+    /// How many of its addresses members of the account's mesh have.
+    pub used: u64,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was deleted.

@@ -133,3 +133,21 @@ pub(crate) async fn list(
     let rows = matching(select(), account, wanted).push(" ORDER BY o.created_at DESC, o.route_id");
     page::page(connection, count, rows, page, route).await
 }
+
+/// The networks of the live routes in a virtual network, in order.
+pub(crate) async fn routed_in(
+    connection: &mut Connection,
+    account: AccountId,
+    virtual_network: VirtualNetworkId,
+) -> Result<Vec<Network>, Cause> {
+    let rows = query(
+        "SELECT family, first_address, prefix_length FROM ip_routes
+         WHERE account_id = $1 AND virtual_network_id = $2 AND deleted_at IS NULL
+         ORDER BY family, first_address, prefix_length",
+    )
+    .bind(account.to_string())
+    .bind(virtual_network.uuid())
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(network).collect()
+}

@@ -11,7 +11,7 @@ use crate::{
     engine::{Connection, Row},
     failure::Cause,
     page,
-    row::{column, id, optional_time, parsed, time},
+    row::{column, id, number, optional_time, parsed, time},
     sql::{Query, query},
 };
 
@@ -23,13 +23,20 @@ fn subnet(row: &Row) -> Result<Subnet, Cause> {
         network: network(row)?,
         comment: parsed(row, "comment")?,
         is_default: column(row, "is_default")?,
+        used: number(row, "used")?,
         created_at: time(row, "created_at")?,
         deleted_at: optional_time(row, "deleted_at")?,
     })
 }
 
+/// Only those for devices overlap with addresses of members, and only live ones have given any.
+const SELECT: &str = "SELECT o.*, (SELECT COUNT(*) FROM mesh_addresses a
+        WHERE a.account_id = o.account_id AND a.family = o.family AND a.address >= o.first_address
+            AND a.address <= o.last_address AND a.member_id IS NOT NULL AND o.deleted_at IS NULL) AS used
+    FROM subnets o";
+
 fn select(account: AccountId) -> Query {
-    filter::of_account(query("SELECT o.* FROM subnets o"), account)
+    filter::of_account(query(SELECT), account)
 }
 
 /// The subnet with this id, deleted or not.
@@ -44,6 +51,36 @@ pub(crate) async fn with_id(
         .fetch_optional(connection)
         .await?;
     row.as_ref().map(subnet).transpose()
+}
+
+/// The ranges of the live default ones, IPv4's first.
+pub(crate) async fn default_ranges(
+    connection: &mut Connection,
+    account: AccountId,
+) -> Result<[Option<Network>; 2], Cause> {
+    let rows = query(
+        "SELECT family, first_address, prefix_length FROM subnets
+         WHERE account_id = $1 AND is_default AND deleted_at IS NULL",
+    )
+    .bind(account.to_string())
+    .fetch_all(connection)
+    .await?;
+    let ranges = rows.iter().map(network).collect::<Result<Vec<_>, _>>()?;
+    let of = |family| ranges.iter().copied().find(|range| range.family() == family);
+    Ok([of(Family::V4), of(Family::V6)])
+}
+
+/// The accounts that have subnets.
+pub(crate) async fn accounts(connection: &mut Connection) -> Result<Vec<AccountId>, Cause> {
+    let mut accounts = Vec::new();
+    query(
+        "SELECT DISTINCT account_id FROM subnets WHERE is_default AND deleted_at IS NULL ORDER BY account_id",
+    )
+    .for_each(connection, |row| {
+        accounts.extend(parsed::<AccountId>(&row, "account_id").ok())
+    })
+    .await?;
+    Ok(accounts)
 }
 
 /// The live default one of a family.

@@ -1,0 +1,177 @@
+//! How a table is made.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use adit_model::{AccountId, TunnelKey, TunnelKind, VirtualNetworkId};
+
+use super::{Carriers, HubAddresses, Lead, Member, MemberIndex, Members, Table, Target, Who};
+use crate::{
+    mesh::MeshAddresses,
+    networks::{Network, SubnetKind, initial_subnets},
+};
+
+/// A virtual network; without an id the default one of an account that has none yet.
+type Space = (AccountId, Option<VirtualNetworkId>);
+
+/// The table of the present.
+#[must_use]
+pub fn build(members: &Members, carriers: &Carriers) -> Table {
+    let mut making = Making::default();
+    let routed = networks_of_sites(members);
+    let mut carrying = BTreeMap::new();
+    for ((tunnel, connector), replica) in &members.replicas {
+        if members.tunnels.get(tunnel) != Some(&TunnelKind::WarpConnector) {
+            continue;
+        }
+        let former = carriers.former_keys.get(&(*tunnel, *connector)).copied();
+        let former = former.filter(|former| *former != replica.key);
+        let default = members.defaults.get(&tunnel.account).copied();
+        let others = routed.get(tunnel).into_iter().flatten().copied().map(Some);
+        let spaces = [default].into_iter().chain(others.filter(|id| *id != default));
+        let spaces: Vec<Space> = spaces.map(|id| (tunnel.account, id)).collect();
+        let index = making.member(
+            Member {
+                who: Who::Replica(*tunnel, *connector),
+                keys: [replica.key].into_iter().chain(former).collect(),
+                addresses: replica.addresses,
+                hub: hub_of(tunnel.account, replica.addresses),
+                mtu: carriers.mtus.get(&(*tunnel, *connector)).copied(),
+                networks: Vec::new(),
+            },
+            &spaces,
+        );
+        if carriers.active.get(tunnel) == Some(connector) {
+            carrying.insert(*tunnel, index);
+        }
+    }
+    for ((account, id), device) in &members.devices {
+        let member = Member {
+            who: Who::Device(*account, *id),
+            keys: vec![device.key],
+            addresses: device.addresses,
+            hub: hub_of(*account, device.addresses),
+            mtu: None,
+            networks: Vec::new(),
+        };
+        making.member(member, &[(*account, Some(device.virtual_network))]);
+    }
+    for ((account, _), route) in &members.routes {
+        let tunnel = TunnelKey {
+            account: *account,
+            tunnel: route.tunnel,
+        };
+        let target = match members.tunnels.get(&tunnel) {
+            Some(TunnelKind::WarpConnector) => carrying
+                .get(&tunnel)
+                .map_or(Target::NoCarrier, |index| Target::Member(*index)),
+            Some(TunnelKind::CfdTunnel) => Target::NotPackets,
+            None => continue,
+        };
+        making.lead((*account, Some(route.virtual_network)), route.network, target);
+    }
+    making.finish()
+}
+
+/// The virtual networks in which each tunnel has routes.
+fn networks_of_sites(members: &Members) -> BTreeMap<TunnelKey, BTreeSet<VirtualNetworkId>> {
+    let mut found: BTreeMap<TunnelKey, BTreeSet<VirtualNetworkId>> = BTreeMap::new();
+    for ((account, _), route) in &members.routes {
+        let tunnel = TunnelKey {
+            account: *account,
+            tunnel: route.tunnel,
+        };
+        found.entry(tunnel).or_default().insert(route.virtual_network);
+    }
+    found
+}
+
+/// The second address of each range that the account starts with and the member's address is from.
+fn hub_of(account: AccountId, member: MeshAddresses) -> HubAddresses {
+    let mut hub = HubAddresses::default();
+    let subnets = initial_subnets(account);
+    for subnet in subnets.iter().filter(|subnet| subnet.kind == SubnetKind::Warp) {
+        let holds = |address: IpAddr| subnet.network.contains(Network::of_address(address));
+        match subnet.network.first() {
+            IpAddr::V4(first) if holds(member.v4.into()) => {
+                hub.v4 = first.to_bits().checked_add(1).map(Ipv4Addr::from_bits);
+            }
+            IpAddr::V6(first) if holds(member.v6.into()) => {
+                hub.v6 = first.to_bits().checked_add(1).map(Ipv6Addr::from_bits);
+            }
+            IpAddr::V4(_) | IpAddr::V6(_) => {}
+        }
+    }
+    hub
+}
+
+#[derive(Default)]
+struct Making {
+    table: Table,
+    places: BTreeMap<Space, usize>,
+}
+
+impl Making {
+    fn place(&mut self, space: Space) -> usize {
+        let next = self.table.networks.len();
+        let place = *self.places.entry(space).or_insert(next);
+        if place == next {
+            self.table.networks.push(Default::default());
+        }
+        place
+    }
+
+    fn lead(&mut self, space: Space, network: Network, target: Target) {
+        let place = self.place(space);
+        if let Some(leads) = self.table.networks.get_mut(place) {
+            let length = network.length();
+            leads.insert(network, Lead { length, target });
+        }
+    }
+
+    /// A member in these virtual networks.
+    fn member(&mut self, mut member: Member, spaces: &[Space]) -> MemberIndex {
+        member.networks = spaces.iter().map(|space| self.place(*space)).collect();
+        let index = MemberIndex(self.table.members.len());
+        self.table.members.push(member);
+        index
+    }
+
+    /// Members' own addresses and keys come last: no route and no former key takes them away.
+    fn finish(self) -> Table {
+        let Table {
+            members,
+            mut by_key,
+            mut networks,
+        } = self.table;
+        for (place, member) in members.iter().enumerate() {
+            let index = MemberIndex(place);
+            for own in member.addresses.all().map(Network::of_address) {
+                let lead = Lead {
+                    length: own.length(),
+                    target: Target::Member(index),
+                };
+                for network in &member.networks {
+                    if let Some(leads) = networks.get_mut(*network) {
+                        leads.insert(own, lead);
+                    }
+                }
+            }
+            if let Some(key) = member.keys.first() {
+                by_key.insert(*key, index);
+            }
+        }
+        for (place, member) in members.iter().enumerate() {
+            for former in member.keys.iter().skip(1) {
+                by_key.entry(*former).or_insert(MemberIndex(place));
+            }
+        }
+        Table {
+            members,
+            by_key,
+            networks,
+        }
+    }
+}

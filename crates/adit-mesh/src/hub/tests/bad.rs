@@ -1,0 +1,122 @@
+//! What forgers, replayers and floods get.
+
+use std::net::UdpSocket;
+
+use super::*;
+
+#[test]
+fn replayed_and_forged_datagrams_are_dropped_and_move_nobody() {
+    let mut world = World::new(1);
+    world.a.send(&packets::udp(A, B, 64, b"once"));
+    assert!(!world.b.receive().is_empty());
+    let genuine = world.a.sent.last().unwrap().clone();
+    let before = world.hub.endpoint(&world.a.key());
+
+    let thief = UdpSocket::bind("127.0.0.1:0").unwrap();
+    thief.send_to(&genuine, world.hub.address()).unwrap();
+    until("the replay is dropped", || {
+        world.dropped(Dropped::Rejected(Rejected::Replay)) == 1
+    });
+    for at in [8, 20, genuine.len() - 1] {
+        let mut forged = genuine.clone();
+        forged[at] ^= 1;
+        thief.send_to(&forged, world.hub.address()).unwrap();
+    }
+    until("what was forged is dropped", || {
+        world.dropped(Dropped::Rejected(Rejected::Forged))
+            + world.dropped(Dropped::Rejected(Rejected::Replay))
+            == 4
+    });
+    // The first messages of all handshakes, from somewhere else.
+    for datagram in world.a.sent.iter().filter(|datagram| datagram[0] == 1) {
+        thief.send_to(datagram, world.hub.address()).unwrap();
+    }
+    until("the handshake is dropped", || {
+        world.dropped(Dropped::Rejected(Rejected::Replay))
+            + world.dropped(Dropped::Rejected(Rejected::Forged))
+            == 5
+    });
+    assert_eq!(world.hub.endpoint(&world.a.key()), before);
+    world.works();
+}
+
+#[test]
+fn datagrams_of_strangers_are_counted_and_nothing_else_happens() {
+    let mut world = World::new(1);
+    let mut stranger = Client::of(&world.hub);
+    stranger.begin();
+    until("the stranger is dropped", || {
+        world.dropped(Dropped::Stranger) == 1
+    });
+    stranger.throw(b"GET / HTTP/1.1\r\n\r\n");
+    stranger.throw(&[]);
+    stranger.throw(&[4; 3]);
+    until("the rest is dropped", || {
+        world.dropped(Dropped::Rejected(Rejected::Malformed)) >= 2
+    });
+    let mut foreign = stranger.sent[0].clone();
+    foreign[120] ^= 1;
+    stranger.throw(&foreign);
+    until("a handshake for another key is dropped", || {
+        world.dropped(Dropped::Rejected(Rejected::ForeignKey)) == 1
+    });
+    let mut nobodys = vec![4, 0, 0, 0, 1, 2, 3, 4];
+    nobodys.resize(80, 0);
+    stranger.throw(&nobodys);
+    until("a session of nobody is dropped", || {
+        world.dropped(Dropped::Stranger) == 2
+    });
+    world.works();
+}
+
+#[test]
+fn every_beginning_of_a_datagram_is_harmless() {
+    let mut world = World::new(1);
+    world.a.send(&packets::udp(A, B, 64, b"whole"));
+    assert!(!world.b.receive().is_empty());
+    let datagrams = world.a.sent.clone();
+    for datagram in &datagrams {
+        for end in 0..datagram.len() {
+            world.a.throw(&datagram[..end]);
+        }
+    }
+    world.works();
+}
+
+#[test]
+fn a_flood_of_handshakes_leaves_everyone_elses_packets_alone() {
+    let limits = HandshakeLimits {
+        per_address: 20,
+        total: 40,
+        proven: 40,
+        examined: 500,
+    };
+    let mut world = World::with(HubConfig {
+        handshakes: limits,
+        ..config(1)
+    });
+    let mut stranger = Client::of(&world.hub);
+    // More than is answered, then more than is looked at.
+    for _ in 0..2000 {
+        stranger.begin();
+    }
+    world.works();
+    until("some are not looked at", || {
+        world.dropped(Dropped::Rejected(Rejected::Flood)) > 0
+    });
+    assert!(
+        world.dropped(Dropped::Stranger) <= 3 * 40 * 10,
+        "few cost more than a hash"
+    );
+    world.works();
+}
+
+#[test]
+fn a_site_whose_network_is_a_connectors_is_refused_and_told() {
+    let mut world = World::new(1);
+    world.company.tunnel(TunnelKind::CfdTunnel, &["10.30.0.0/24"]);
+    world.install();
+    world.a.send(&packets::udp(A, "10.30.0.1", 64, b"proxied only"));
+    assert_eq!(icmp(&world.a.receive()), [3, 13]);
+    assert_eq!(world.dropped(Dropped::Denied(Denial::NotPackets)), 1);
+}
