@@ -71,7 +71,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         }
         if !options.quick {
             let ours = ways.iter().find(|measured| measured.way.kind == Kind::Adit);
-            for measured in ours {
+            if let Some(measured) = ours {
                 let run = iperf::run(&measured.way, Direction::There, LONG_RUN, 1).await?;
                 say(&format!(
                     "round {round}/{}: {} s: {run}",
