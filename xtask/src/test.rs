@@ -16,7 +16,7 @@ use crate::{
     step::{cargo, on_path, run as run_command, say},
 };
 
-const TOOLS: [Tool; 3] = [
+const TOOLS: [Tool; 10] = [
     Tool {
         program: "capnp",
         package: "capnproto",
@@ -32,11 +32,48 @@ const TOOLS: [Tool; 3] = [
         package: "util-linux",
         without: POSTGRES_TESTS,
     },
+    Tool {
+        program: "ip",
+        package: "iproute2",
+        without: MESH_TESTS,
+    },
+    Tool {
+        program: "nft",
+        package: "nftables",
+        without: MESH_TESTS,
+    },
+    Tool {
+        program: "ping",
+        package: "iputils-ping",
+        without: MESH_TESTS,
+    },
+    Tool {
+        program: "wireguard-go",
+        package: "wireguard-go",
+        without: DEVICE_TESTS,
+    },
+    Tool {
+        program: "wg",
+        package: "wireguard-tools",
+        without: DEVICE_TESTS,
+    },
+    Tool {
+        program: "iperf3",
+        package: "iperf3",
+        without: DEVICE_TESTS,
+    },
+    Tool {
+        program: "tcpdump",
+        package: "tcpdump",
+        without: "the mesh's test of what a path says of its size",
+    },
 ];
 
 /// What looks after the tests' PostgreSQL server: see `adit_testing::postgres`.
 const FLOCK: &str = "flock";
 const POSTGRES_TESTS: &str = "the tests of the store and of the API on PostgreSQL";
+const MESH_TESTS: &str = "the tests of the mesh in network namespaces";
+const DEVICE_TESTS: &str = "the tests of the mesh with WireGuard clients of others";
 /// Makes the tests of the API run on PostgreSQL.
 const ENGINE: &str = "ADIT_TEST_ENGINE";
 

@@ -27,12 +27,12 @@ macro_rules! schemas {
 schemas! {
     TunnelId: { "type": "string", "format": "uuid" },
     ConnectorId: { "type": "string", "format": "uuid" },
-    DeviceId: { "type": "string", "format": "uuid" },
     ConnectionId: { "type": "string", "format": "uuid" },
     VirtualNetworkId: { "type": "string", "format": "uuid" },
     RouteId: { "type": "string", "format": "uuid" },
     HostnameRouteId: { "type": "string", "format": "uuid" },
     SubnetId: { "type": "string", "format": "uuid" },
+    DeviceId: { "type": "string", "format": "uuid" },
     AccountId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
     ZoneId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },
     RecordId: { "type": "string", "pattern": "^[0-9a-f]{32}$" },

@@ -17,6 +17,7 @@
 pub mod client;
 pub mod cloudflared;
 pub mod misbehaviour;
+pub mod netns;
 pub mod origin;
 pub mod postgres;
 pub mod process;

@@ -9,6 +9,7 @@ use adit_model::AccountId;
 use serde::Deserialize;
 
 use crate::{
+    data_dir::run_file::RunFile,
     environment::{Place, Running},
     failure::Failure,
     output,
@@ -16,20 +17,20 @@ use crate::{
 };
 
 /// The API of a running Adit, with the operator's token.
-struct Admin {
-    rest: Rest,
+pub(crate) struct Admin {
+    pub(crate) rest: Rest,
     running: Running,
 }
 
 /// Something with an id and a name.
 #[derive(Deserialize)]
-struct Named {
-    id: String,
+pub(crate) struct Named {
+    pub(crate) id: String,
     name: String,
 }
 
 impl Admin {
-    fn open(place: &Place) -> Result<Self, Failure> {
+    pub(crate) fn open(place: &Place) -> Result<Self, Failure> {
         let running = place.running()?;
         let ca = running.dir.ca_certificate();
         // The listener's own address, whatever the API's public URL is.
@@ -40,8 +41,13 @@ impl Admin {
         Ok(Self { rest, running })
     }
 
+    /// What the running process says of itself.
+    pub(crate) const fn run_file(&self) -> &RunFile {
+        &self.running.run
+    }
+
     /// The account that a word means: an id or a name; the operator's own if there is none.
-    async fn account(&self, word: Option<&str>) -> Result<AccountId, Failure> {
+    pub(crate) async fn account(&self, word: Option<&str>) -> Result<AccountId, Failure> {
         let Some(word) = word else {
             return Ok(self.running.login.account);
         };

@@ -8,12 +8,12 @@ mod dashboard;
 mod demo;
 mod keys;
 mod memory;
+mod mesh;
 mod metrics_listener;
 mod parts;
 mod progress;
 mod reread;
 mod run;
-mod sites;
 
 use std::{sync::Arc, time::Duration};
 

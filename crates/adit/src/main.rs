@@ -16,6 +16,7 @@ mod local_http;
 mod logging;
 mod management;
 mod management_key;
+mod mesh;
 mod open_files;
 mod output;
 mod personality;
@@ -69,6 +70,8 @@ enum Command {
     Tail(Box<tail::Tail>),
     /// Get a token for a tunnel's management service
     Management(management::ManagementArgs),
+    /// Join sites by packets: a node, its state, devices
+    Mesh(mesh::MeshArgs),
     /// Lead private host names to tunnels
     Route(tunnel::hostname_routes::RouteArgs),
     /// Make, list and delete accounts
@@ -183,6 +186,8 @@ fn run(command: Command, personality: Personality) -> Result<(), Failure> {
         Command::Tunnel(args) => one_shot(tunnel::run(*args, personality)),
         Command::Tail(tail) => one_shot(tail.run(personality)),
         Command::Management(args) => one_shot(args.run(personality)),
+        Command::Mesh(args) if args.serves() => compose::on_all_cores(args.run()),
+        Command::Mesh(args) => one_shot(args.run()),
         Command::Route(args) => one_shot(args.run(personality)),
         Command::Account(args) => one_shot(admin::account::run(&args)),
         Command::Zone(args) => one_shot(admin::zone::run(&args)),

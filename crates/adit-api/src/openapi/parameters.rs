@@ -28,7 +28,7 @@ pub(super) fn of_path(name: &str) -> Option<Kind> {
         | "permission_group_id"
         | "token_id" => Some(Kind::Id),
         "tunnel_id" | "connector_id" | "virtual_network_id" | "route_id" | "hostname_route_id"
-        | "subnet_id" => Some(Kind::Uuid),
+        | "subnet_id" | "device_id" => Some(Kind::Uuid),
         "resource" => Some(Kind::Word(&["logs", "admin", "host_details"])),
         "hostname" | "ip" | "ip_network_encoded" | "prefix_length" => Some(Kind::Text),
         "address_family" => Some(Kind::Word(&["v4", "v6"])),

@@ -11,6 +11,7 @@ mod accounts;
 mod bad_requests;
 mod changes;
 mod configurations;
+mod devices;
 mod fuzz;
 mod hosts;
 mod identity;

@@ -2,9 +2,9 @@
 
 use adit_core::{
     ha::Epoch,
-    port::{AskError, FailoverError, Sites as _},
+    port::{AskError, Catalog as _, FailoverError, MeshLinks as _, NewLink, Sites as _},
 };
-use adit_model::ConnectorId;
+use adit_model::{ConnectorId, IdentityKey, PeerKey, TunnelKind::WarpConnector};
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 
@@ -322,4 +322,137 @@ async fn a_site_is_configured_by_mode() {
         );
     }
     assert_eq!(api.get(&path).await.result()["configuration_version"], 3);
+}
+
+/// A replica that is linked to a site, by its number; it need not be connected.
+async fn link(api: &Api, site: &str, number: u8, connector: ConnectorId) {
+    let secret = api
+        .store
+        .tunnel_secret(api.key(site), WarpConnector)
+        .await
+        .unwrap();
+    let new = NewLink {
+        tunnel: api.key(site),
+        connector,
+        identity: IdentityKey::from_bytes([number; 32]),
+        key: PeerKey::from_bytes([number; 32]),
+        proven: secret.digest(),
+    };
+    api.store.link(new).await.unwrap();
+}
+
+async fn shown(api: &Api, site: &str) -> Vec<(String, String)> {
+    let all = api.get(&of(site, "/connections")).await;
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let all = all.result().as_array().unwrap().iter();
+    all.map(|one| (text(&one["id"]), text(&one["ha_status"])))
+        .collect()
+}
+
+#[tokio::test]
+async fn sessions_are_ended_and_a_replica_without_one_is_forgotten_by_name() {
+    let api = Api::new().await;
+    let id = site(&api, "office", false).await;
+    let (first, second) = (join(&api, &id).await, join(&api, &id).await);
+    let gone = ConnectorId::random();
+    for (number, replica) in [(1, first), (2, second), (3, gone)] {
+        link(&api, &id, number, replica).await;
+    }
+    let linked = async || api.store.linked_replicas(api.key(&id)).await.unwrap().len();
+    let close = |query: &str| of(&id, &format!("/connections{query}"));
+    assert_json_snapshot!(
+        "site_close",
+        api.delete(&close(&format!("?client_id={first}"))).await.whole()
+    );
+    let evicted = api.sites.evictions.lock().pop().unwrap();
+    assert_eq!((evicted.tunnel, evicted.connector), (api.key(&id), Some(first)));
+    assert_eq!(linked().await, 3, "it may come back");
+    api.delete(&close(&format!("?client_id={gone}"))).await.result();
+    assert_eq!(linked().await, 2, "nothing else could be done to it");
+    api.delete(&close(&format!("?client_id={NOBODY}"))).await.result();
+    api.delete(&close("")).await.result();
+    assert_eq!(linked().await, 2);
+    assert_eq!(api.sites.evictions.lock().pop().unwrap().connector, None);
+    assert_eq!(api.delete(&close("?client_id=x")).await.failure(), (400, 1001));
+    assert_eq!(
+        api.delete(&of(NOBODY, "/connections")).await.failure(),
+        (404, 1003)
+    );
+    api.sites.fall_silent(AskError::Silent);
+    assert_json_snapshot!("site_close_silent", api.delete(&close("")).await.whole());
+}
+
+#[tokio::test]
+async fn after_a_rotation_a_clean_up_makes_strangers_of_replicas() {
+    let api = Api::new().await;
+    let id = site(&api, "office", false).await;
+    let (first, second) = (join(&api, &id).await, join(&api, &id).await);
+    link(&api, &id, 1, first).await;
+    link(&api, &id, 2, second).await;
+    let before = api.store.change_number().await.unwrap();
+    let rotated = json!({"tunnel_secret": crate::support::SECRET});
+    api.patch(&of(&id, ""), rotated).await.result();
+    let waited = api.sites.waited_for.lock().last().copied().unwrap();
+    assert!(
+        waited > before,
+        "the mesh knows of the new secret when the call answers"
+    );
+    let linked = async || api.store.linked_replicas(api.key(&id)).await.unwrap();
+    assert_eq!(linked().await.len(), 2, "they stay until the clean-up");
+    link(&api, &id, 2, second).await;
+    api.delete(&of(&id, "/connections")).await.result();
+    let left = linked().await;
+    assert_eq!(left.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [second]);
+    let evicted = api.sites.evictions.lock().pop().unwrap();
+    assert!(
+        evicted.after > waited,
+        "the mesh knows who is a stranger before sessions end"
+    );
+}
+
+#[tokio::test]
+async fn who_carries_traffic_is_what_the_mesh_says() {
+    let api = Api::new().await;
+    let id = site(&api, "office", false).await;
+    let (first, connection) = api.connect_replica(&id).await;
+    api.sites.hold(api.key(&id), first, connection);
+    let second = join(&api, &id).await;
+    link(&api, &id, 1, first).await;
+    let (one, two) = (first.to_string(), second.to_string());
+    let of = |status: &str, replica: &str| (replica.to_owned(), status.to_owned());
+    assert_eq!(shown(&api, &id).await, [of("passive", &one), of("passive", &two)]);
+    api.sites.activate(api.key(&id), second);
+    assert_eq!(shown(&api, &id).await, [of("passive", &one), of("active", &two)]);
+    api.close(&id, connection).await;
+    assert_eq!(shown(&api, &id).await, [of("offline", &one), of("active", &two)]);
+    for (error, failure) in [
+        (AskError::Silent, (504, 1504)),
+        (AskError::QueueFull, (503, 1503)),
+    ] {
+        api.sites.fall_silent(error);
+        assert_eq!(api.get(&self::of(&id, "/connections")).await.failure(), failure);
+        let connector = self::of(&id, &format!("/connectors/{second}"));
+        assert_eq!(api.get(&connector).await.failure(), failure);
+    }
+    api.sites.fall_silent(AskError::Stopped);
+    assert_eq!(shown(&api, &id).await, [of("offline", &one), of("passive", &two)]);
+}
+
+#[tokio::test]
+async fn a_site_with_sessions_goes_only_with_them() {
+    let api = Api::new().await;
+    let id = site(&api, "office", false).await;
+    let replica = join(&api, &id).await;
+    link(&api, &id, 1, replica).await;
+    assert_eq!(api.delete(&of(&id, "")).await.failure(), (400, 1022));
+    assert_eq!(api.store.linked_replicas(api.key(&id)).await.unwrap().len(), 1);
+    api.delete(&of(&id, "?cascade=true")).await.result();
+    let evicted = api.sites.evictions.lock().pop().unwrap();
+    assert_eq!((evicted.tunnel, evicted.connector), (api.key(&id), None));
+    assert_eq!(api.store.linked_replicas(api.key(&id)).await.unwrap(), []);
+    // One whose session ended may keep its link for long; it goes with its site.
+    let id = site(&api, "lab", false).await;
+    link(&api, &id, 2, ConnectorId::random()).await;
+    api.delete(&of(&id, "")).await.result();
+    assert_eq!(api.store.linked_replicas(api.key(&id)).await.unwrap(), []);
 }

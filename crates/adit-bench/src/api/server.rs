@@ -92,7 +92,7 @@ fn server(program: &Path, directory: &Path) -> Process {
         .env("HOME", directory);
     command.args(["server", "--log-level", "info", "--domain", DOMAIN, "--data-dir"]);
     command.arg(directory);
-    for listener in ["api", "edge", "http", "https", "metrics"] {
+    for listener in ["api", "edge", "http", "https", "metrics", "mesh"] {
         command.args([format!("--{listener}-listen"), "127.0.0.1:0".to_owned()]);
     }
     Process::spawn("adit server", command)

@@ -45,7 +45,7 @@ impl Edge {
         command
             .args(["up", "--no-demo", "--data-dir"])
             .arg(directory.path().join(DATA));
-        for listener in ["api", "edge", "http", "https", "metrics"] {
+        for listener in ["api", "edge", "http", "https", "metrics", "mesh"] {
             command.args([format!("--{listener}-listen"), "127.0.0.1:0".to_owned()]);
         }
         command.args(args);
@@ -113,6 +113,7 @@ impl Edge {
         let target = Target {
             addr: self.listener("http")?,
             host: host.to_owned(),
+            proxy: None,
         };
         self.until_connected(&mut connector, tunnel, CONNECTIONS).await?;
         until("the origin's answer", async || {

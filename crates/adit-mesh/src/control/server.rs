@@ -11,6 +11,7 @@ use adit_core::{
     mesh::session::{NodeSaid, Refusal, ServerAct, ServerSession, Timeout},
     port::CloseReason,
 };
+use adit_model::{ConnectorId, TunnelKey};
 use adit_wire::mesh::{BeatAck, Challenge, Closing, ClosingReason, Exporter, Nonce, Revoke, ToEdge, ToNode};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -81,8 +82,8 @@ enum End {
     Misbehaved(String),
     /// It fell silent.
     Silent(Timeout),
-    /// It was not let in, or may not have the key that it wants.
-    Refused(Refusal),
+    /// This replica of this site was not let in, or may not have the key that it wants.
+    Refused(TunnelKey, ConnectorId, Refusal),
     /// This side ends it.
     Ended(Ending),
 }
@@ -125,7 +126,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Served<S> {
                 },
                 changed = key_changed(&mut self.key_change) => {
                     self.key_change = None;
-                    changed.map_err(End::Refused)
+                    match (changed, &self.seat) {
+                        (Err(refusal), Some(seat)) => Err(End::Refused(seat.site, seat.replica, refusal)),
+                        _ => Ok(()),
+                    }
                 }
                 () = self.desk.stopping(), if is_stranger => Err(End::Ended(Ending::Stopping)),
                 () = until(deadline) => match self.session.timeout(self.now()) {
@@ -202,7 +206,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Served<S> {
         };
         let admitted = timeout(ADMISSION, self.desk.admit(arrival)).await;
         let admitted = admitted.unwrap_or(Err(Refusal::Unavailable("the store is slow")));
-        self.seat = Some(admitted.map_err(End::Refused)?);
+        let refused = |refusal| End::Refused(claim.site, claim.replica, refusal);
+        self.seat = Some(admitted.map_err(refused)?);
         self.place = None;
         self.session.admitted(self.now());
         Ok(())
@@ -256,8 +261,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Served<S> {
                 info!(%remote, "a mesh node fell silent");
                 (None, None)
             }
-            End::Refused(refusal) => {
-                self.desk.complain(Trouble::Refused, Some(remote), &refusal);
+            End::Refused(site, replica, refusal) => {
+                let what = format!("replica {replica} of site {}: {refusal}", site.tunnel);
+                self.desk.complain(Trouble::Refused, Some(remote), &what);
                 (Some(ToNode::from(words_of(&refusal))), Some(CloseReason::Evicted))
             }
             End::Ended(ending) => (Some(goodbye(ending)), None),

@@ -161,3 +161,16 @@ async fn after_a_rotation_a_linked_node_stays_and_a_revoked_one_needs_the_new_to
     assert!(node.config().is_none(), "nothing of it is good any more");
     assert_eq!(world.hub.keys(node.replica), []);
 }
+
+#[tokio::test]
+async fn a_node_goes_to_the_next_edge_when_one_is_not_there() {
+    let mut world = World::start().await;
+    let site = world.store.site();
+    // Nobody listens on the first, and the name of the second does not exist.
+    let edges = ["127.0.0.1:1", "nobody.invalid:7844"];
+    world.edges_before = edges.map(str::to_owned).to_vec();
+    let node = world.node(site);
+    node.until_linked().await;
+    assert_eq!(node.state.borrow().edge, Some(world.addr));
+    assert!(node.state.borrow().trouble.is_none());
+}

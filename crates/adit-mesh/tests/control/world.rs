@@ -62,6 +62,8 @@ pub(crate) struct World {
     pub(crate) hub: Arc<RecordingHub>,
     pub(crate) control: Arc<dyn SiteControl>,
     pub(crate) addr: SocketAddr,
+    /// Edges that nodes try before this world's.
+    pub(crate) edges_before: Vec<String>,
     pub(crate) dialer: MeshDialer,
     server: Option<MeshServer>,
     _listening: JoinSet<()>,
@@ -95,7 +97,6 @@ impl World {
         let slot = CertificateSlot::new(&identity.identity);
         let usual = tls::edge_tcp_config(Arc::clone(&slot) as _).unwrap();
         let listener = TlsListener::bind("127.0.0.1:0".parse().unwrap(), usual, TlsLimits::default())
-            .await
             .unwrap()
             .with_mesh(tls::edge_mesh_config(slot).unwrap());
         let addr = listener.local_addr().unwrap();
@@ -107,6 +108,7 @@ impl World {
             store,
             hub,
             addr,
+            edges_before: Vec::new(),
             dialer: MeshDialer::new(anchors, None).unwrap(),
             server: Some(server),
             _listening: listening,
@@ -125,7 +127,7 @@ impl World {
     pub(crate) fn node_like(&self, host: &Host, secret: Option<&[u8]>, enrolled: bool) -> Node {
         let (key, told) = watch::channel(host.key);
         let client = Client::start(ClientConfig {
-            edges: vec![self.addr.to_string()],
+            edges: [self.edges_before.clone(), vec![self.addr.to_string()]].concat(),
             dialer: self.dialer.clone(),
             site: host.site,
             secret: secret.map(SecretDigest::of),

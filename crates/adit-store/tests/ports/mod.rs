@@ -8,6 +8,7 @@ mod host_limits;
 mod lists;
 mod load_balancers;
 mod login;
+mod mesh;
 mod networks;
 mod presence;
 mod private_directory;

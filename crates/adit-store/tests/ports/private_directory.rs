@@ -13,10 +13,6 @@ use adit_model::{AccountId, PolicyId, SecretDigest, TunnelId, VirtualNetworkId};
 use crate::support::{Home, actor, home};
 
 impl Home {
-    async fn now(&self) -> ChangeNumber {
-        self.catalog().change_number().await.unwrap()
-    }
-
     /// What changed of private networks.
     async fn private_since(&self, after: ChangeNumber) -> Vec<PrivateChange> {
         match self.directory().changes(after).await.unwrap() {
@@ -29,7 +25,12 @@ impl Home {
         self.directory().snapshot().await.unwrap().0.private
     }
 
-    async fn lead(&self, network: &str, tunnel: TunnelId, into: Option<VirtualNetworkId>) -> Route {
+    pub(crate) async fn lead(
+        &self,
+        network: &str,
+        tunnel: TunnelId,
+        into: Option<VirtualNetworkId>,
+    ) -> Route {
         let new = NewRoute {
             network: network.parse().unwrap(),
             tunnel,
@@ -40,13 +41,13 @@ impl Home {
         made.unwrap()
     }
 
-    async fn default_network(&self) -> VirtualNetworkId {
+    pub(crate) async fn default_network(&self) -> VirtualNetworkId {
         let filter = VirtualNetworkFilter::default();
         let found = self.catalog().virtual_networks(self.account, &filter).await;
         found.unwrap().iter().find(|one| one.is_default).unwrap().id
     }
 
-    async fn network(&self, name: &str) -> VirtualNetworkId {
+    pub(crate) async fn network(&self, name: &str) -> VirtualNetworkId {
         let new = NewVirtualNetwork {
             name: name.parse().unwrap(),
             comment: "".parse().unwrap(),

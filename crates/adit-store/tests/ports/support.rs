@@ -201,6 +201,11 @@ impl Home {
         self.catalog().change_number().await.unwrap()
     }
 
+    /// The number of the newest change.
+    pub(crate) async fn now(&self) -> ChangeNumber {
+        self.catalog().change_number().await.unwrap()
+    }
+
     pub(crate) async fn get(&self, key: TunnelKey) -> Tunnel {
         self.catalog().tunnel(key).await.unwrap().unwrap()
     }

@@ -133,6 +133,7 @@ mod tests {
                 http: Some(address(8080)),
                 https: None,
                 metrics: None,
+                mesh: None,
                 private_proxy: None,
             },
             demo_url: demo_url.map(str::to_owned),

@@ -17,6 +17,8 @@ pub(super) struct Keys {
     pub(super) authority: Authority,
     pub(super) leaf: LeafKey,
     pub(super) management: ManagementKeys,
+    /// The hub's private WireGuard key.
+    pub(super) mesh: [u8; 32],
 }
 
 impl Keys {
@@ -27,6 +29,7 @@ impl Keys {
         let authority = authority(dir)?;
         let leaf = leaf_key(dir)?;
         let management = dir.management_keys()?;
+        let mesh = dir.key("mesh.key")?;
         dir.write_ca_bundle()?;
         Ok(Self {
             store,
@@ -34,6 +37,7 @@ impl Keys {
             authority,
             leaf,
             management,
+            mesh,
         })
     }
 }

@@ -18,10 +18,11 @@ use super::{
     dashboard,
     demo::{self, Demo},
     keys::Keys,
-    memory, metrics_listener,
+    memory,
+    mesh::Mesh,
+    metrics_listener,
     progress::Progress,
     run::{address, listeners, run_file},
-    sites::NoReplicas,
 };
 use crate::{
     config::{Bootstrap, Settings, StoreUrl},
@@ -38,6 +39,7 @@ const API_STOP: Duration = Duration::from_secs(2);
 pub(super) struct Parts {
     store: Arc<Store>,
     edge: Edge,
+    mesh: Mesh,
     demo: Option<Demo>,
     /// The API's and the metrics' listeners.
     servers: JoinSet<()>,
@@ -83,6 +85,7 @@ impl Parts {
         let Self {
             store,
             edge,
+            mesh,
             demo,
             mut servers,
             stop_servers,
@@ -93,6 +96,8 @@ impl Parts {
         if let Some(demo) = &demo {
             demo.drain();
         }
+        // Nodes are told to come back before the edge, which takes them in, is gone.
+        mesh.stop().await;
         edge.stop(grace).await;
         if let Some(demo) = demo {
             demo.stop().await;
@@ -136,6 +141,9 @@ async fn assemble(
         .with_context(|| format!("cannot listen on {} for the API", settings.api_listen))?;
     let metrics_listener = metrics_listener::bind(settings.metrics_listen).await?;
 
+    progress.waits_for("the mesh's listener");
+    let mesh = Mesh::start(settings, keys.mesh, &store)?;
+
     progress.waits_for("the edge's listeners");
     let authority = Arc::new(keys.authority);
     let config = EdgeConfig {
@@ -154,7 +162,7 @@ async fn assemble(
             ..PrivateLimits::default()
         },
         access_log: logging.access(),
-        mesh: None,
+        mesh: Some(mesh.streams()),
         certificates: settings.https_cert_dir.clone(),
         memory_budget: settings
             .edge_memory_budget
@@ -172,7 +180,7 @@ async fn assemble(
 
     let stop_servers = CancellationToken::new();
     let mut servers = JoinSet::new();
-    let listeners = listeners(&edge, &api, &metrics_listener)?;
+    let listeners = listeners(&edge, &mesh, &api, &metrics_listener)?;
     let limits = Limits {
         grace_period: settings.grace_period.0,
         ..Limits::default()
@@ -180,8 +188,8 @@ async fn assemble(
     let state = ApiState {
         catalog: Arc::clone(&store) as Arc<dyn Catalog>,
         edges: edge.control(),
-        sites: Arc::new(NoReplicas),
-        mesh: None,
+        sites: mesh.control(),
+        mesh: Some(mesh.for_devices()),
         log: Arc::clone(logging) as _,
         management_keys: Arc::new(keys.management),
         quick_tunnels: settings
@@ -225,11 +233,19 @@ async fn assemble(
         None => None,
     };
     let demo_url = demo.as_ref().map(Demo::url);
-    let run = run_file(settings, dir, outcome.account, listeners, demo_url);
+    let run = run_file(
+        settings,
+        dir,
+        outcome.account,
+        listeners,
+        demo_url,
+        mesh.endpoint(),
+    );
     run.write(dir)?;
     Ok(Parts {
         store,
         edge,
+        mesh,
         demo,
         servers,
         stop_servers,

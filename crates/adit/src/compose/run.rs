@@ -7,7 +7,7 @@ use adit_model::{AccountId, Timestamp};
 use anyhow::Context;
 use tokio::net::TcpListener;
 
-use super::parts::store_url;
+use super::{mesh::Mesh, parts::store_url};
 use crate::{
     config::Settings,
     data_dir::{
@@ -24,7 +24,12 @@ pub(super) fn address(listener: &TcpListener) -> anyhow::Result<SocketAddr> {
 }
 
 /// Where all of them listen.
-pub(super) fn listeners(edge: &Edge, api: &TcpListener, metrics: &TcpListener) -> anyhow::Result<Listeners> {
+pub(super) fn listeners(
+    edge: &Edge,
+    mesh: &Mesh,
+    api: &TcpListener,
+    metrics: &TcpListener,
+) -> anyhow::Result<Listeners> {
     let edge = edge.addresses();
     Ok(Listeners {
         api: address(api)?,
@@ -32,6 +37,7 @@ pub(super) fn listeners(edge: &Edge, api: &TcpListener, metrics: &TcpListener) -
         http: edge.http,
         https: edge.https,
         metrics: Some(address(metrics)?),
+        mesh: Some(mesh.address()),
         private_proxy: edge.private_proxy,
     })
 }
@@ -43,6 +49,7 @@ pub(super) fn run_file(
     account: AccountId,
     listeners: Listeners,
     demo_url: Option<String>,
+    mesh_endpoint: Option<String>,
 ) -> RunFile {
     RunFile {
         pid: std::process::id(),
@@ -56,6 +63,7 @@ pub(super) fn run_file(
         advertised: Advertised {
             api: settings.api_public_url.as_ref().map(|url| url.0.clone()),
             edge: settings.edge_advertise.as_ref().map(ToString::to_string),
+            mesh: mesh_endpoint,
         },
     }
 }

@@ -146,10 +146,10 @@ keys! {
     "https.cert_dir" "DIR" https_cert_dir: Option<PathBuf> = Fallback::Unset,
     /// Prometheus metrics
     "metrics.listen" "ADDR" metrics_listen: SocketAddr = Fallback::Both("127.0.0.1:9464"),
-    /// Mesh data, UDP
-    "mesh.listen" "ADDR" mesh_listen: Option<SocketAddr> = Fallback::Unset; later,
-    /// The address that mesh nodes are told to dial
-    "mesh.advertise" "HOST:PORT" mesh_advertise: Option<HostPort> = Fallback::Unset; later,
+    /// Packets of mesh nodes and devices, UDP
+    "mesh.listen" "ADDR" mesh_listen: SocketAddr = Fallback::PerRole("127.0.0.1:51820", "0.0.0.0:51820"),
+    /// The address that mesh devices, and nodes that dial another one, are told to send packets to [default: where the mesh listens, if that is one address that others reach]
+    "mesh.advertise" "HOST:PORT" mesh_advertise: Option<HostPort> = Fallback::Unset,
     /// SOCKS5 and HTTP CONNECT into private networks [default: off]
     "private_proxy.listen" "ADDR" private_proxy_listen: Option<SocketAddr> = Fallback::Unset,
     /// Networks that private routes may reach although they are local to a machine or Adit's own, comma-separated

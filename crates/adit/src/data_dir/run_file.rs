@@ -76,12 +76,15 @@ pub(crate) struct Listeners {
     /// Metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) metrics: Option<SocketAddr>,
+    /// Packets of mesh nodes and devices, UDP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mesh: Option<SocketAddr>,
     /// The proxy into private networks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) private_proxy: Option<SocketAddr>,
 }
 
-/// The keys `api.public_url` and `edge.advertise`, as configured.
+/// The keys `api.public_url` and `edge.advertise` as configured, and what follows from `mesh.advertise`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Advertised {
     /// The API's URL without `/client/v4`.
@@ -90,11 +93,14 @@ pub(crate) struct Advertised {
     /// The edge's host and port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) edge: Option<String>,
+    /// Where mesh devices dial, and nodes unless they have dialled the edge at an address that will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mesh: Option<String>,
 }
 
 impl Advertised {
     const fn is_empty(&self) -> bool {
-        self.api.is_none() && self.edge.is_none()
+        self.api.is_none() && self.edge.is_none() && self.mesh.is_none()
     }
 }
 
@@ -168,6 +174,7 @@ mod tests {
                 http: Some(address(8080)),
                 https: Some(address(8443)),
                 metrics: Some(address(9464)),
+                mesh: None,
                 private_proxy: None,
             },
             demo_url: None,

@@ -9,7 +9,11 @@ async fn wrong_usage_exits_2_and_speaks_on_stderr() {
     for args in [
         vec!["up", "--api-listen", "nonsense"],
         vec!["up", "--bogus"],
-        vec!["up", "--mesh-listen", "127.0.0.1:0"],
+        vec!["up", "--mesh-listen", "nowhere"],
+        vec!["up", "--mesh-advertise", "0.0.0.0:51820"],
+        vec!["mesh"],
+        vec!["mesh", "up", "--table", "254"],
+        vec!["mesh", "check", "nowhere"],
         vec!["up", "--private-proxy-listen", "nowhere"],
         vec!["up", "--private-allow", "10.0.0.0/33"],
         vec!["server", "--grace-period", "1h"],
@@ -28,16 +32,6 @@ async fn wrong_usage_exits_2_and_speaks_on_stderr() {
 #[tokio::test]
 async fn what_is_not_built_yet_is_named() {
     for (variables, args, name) in [
-        (
-            vec![],
-            vec!["up", "--mesh-listen", "127.0.0.1:0"],
-            "--mesh-listen is not in this version",
-        ),
-        (
-            vec![("ADIT_MESH_ADVERTISE", "edge.example.com:51820")],
-            vec!["up"],
-            "ADIT_MESH_ADVERTISE is not in this version",
-        ),
         (
             vec![("TUNNEL_REGION", "us")],
             vec!["tunnel", "list"],
@@ -171,6 +165,7 @@ async fn a_folder_of_certificates_that_is_not_there_is_named_at_the_start() {
         "--http-listen",
         "--https-listen",
         "--metrics-listen",
+        "--mesh-listen",
     ] {
         args.extend([listener, "127.0.0.1:0"]);
     }

@@ -18,7 +18,7 @@ async fn up_writes_run_json_and_removes_it_at_a_clean_stop() {
     assert_eq!(adit.run["pid"], adit.process.id());
     assert_eq!(adit.run["domain"], "adit.localhost");
     assert!(adit.run["demo_url"].is_null());
-    for listener in ["api", "edge", "http", "https", "metrics"] {
+    for listener in ["api", "edge", "http", "https", "metrics", "mesh"] {
         assert_ne!(adit.listener(listener).port(), 0, "{listener}");
     }
     for file in [
@@ -274,6 +274,7 @@ async fn an_address_in_use_is_named_and_leaves_nothing_behind() {
         "--https-listen",
         free,
         "--metrics-listen",
+        "--mesh-listen",
         free,
         "--api-listen",
         &address,
@@ -303,7 +304,7 @@ async fn interrupt_stops_it_too() {
 async fn a_server_takes_its_settings_from_a_file() {
     let home = TempDir::new().unwrap();
     let path = home.path().join("adit.toml");
-    let listeners: String = ["api", "edge", "http", "https", "metrics"]
+    let listeners: String = ["api", "edge", "http", "https", "metrics", "mesh"]
         .map(|name| format!("[{name}]\nlisten = \"127.0.0.1:0\"\n"))
         .concat();
     let text = format!(

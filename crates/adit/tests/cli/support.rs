@@ -71,7 +71,7 @@ impl Adit {
     pub(crate) async fn start_in(home: TempDir, variables: &[(&str, &str)], extra: &[&str]) -> Self {
         let mut command = binary(home.path());
         command.envs(variables.iter().copied()).arg("up");
-        for listener in ["api", "edge", "http", "https", "metrics"] {
+        for listener in ["api", "edge", "http", "https", "metrics", "mesh"] {
             command.args([format!("--{listener}-listen"), "127.0.0.1:0".to_owned()]);
         }
         command.args(extra);

@@ -57,7 +57,7 @@ impl Server {
         let data = dir.path().join("data");
         let any = "127.0.0.1:0".parse().unwrap();
         let words: Vec<String> = words.iter().copied().map(str::to_owned).collect();
-        let process = spawn(&data, [any; 5], &words);
+        let process = spawn(&data, [any; 6], &words);
         process.line("ready").await;
         let run = serde_json::from_slice(&std::fs::read(data.join("run.json")).unwrap()).unwrap();
         Self {
@@ -79,7 +79,7 @@ impl Server {
 
     /// Starts it, which has ended, on the same ports and data.
     pub(crate) async fn start_again(&mut self) {
-        let ports = ["api", "edge", "http", "https", "metrics"].map(|name| self.listener(name));
+        let ports = ["api", "edge", "http", "https", "metrics", "mesh"].map(|name| self.listener(name));
         self.process = spawn(&self.data, ports, &self.words);
         self.process.line("ready").await;
     }
@@ -232,7 +232,7 @@ impl Server {
     }
 }
 
-fn spawn(data: &Path, [api, edge, http, https, metrics]: [SocketAddr; 5], words: &[String]) -> Process {
+fn spawn(data: &Path, [api, edge, http, https, metrics, mesh]: [SocketAddr; 6], words: &[String]) -> Process {
     let mut command = clean(ADIT);
     command.args(words).arg("--data-dir").arg(data);
     for (flag, address) in [
@@ -241,6 +241,7 @@ fn spawn(data: &Path, [api, edge, http, https, metrics]: [SocketAddr; 5], words:
         ("--http-listen", http),
         ("--https-listen", https),
         ("--metrics-listen", metrics),
+        ("--mesh-listen", mesh),
     ] {
         command.arg(flag).arg(address.to_string());
     }

@@ -1,0 +1,12 @@
+//! The mesh as its users have it: the whole binary, in namespaces that stand for sites.
+
+#[path = "mesh/devices.rs"]
+mod devices;
+#[path = "mesh/life.rs"]
+mod life;
+#[path = "mesh/path_size.rs"]
+mod path_size;
+#[path = "mesh/scene.rs"]
+mod scene;
+#[path = "mesh/sites.rs"]
+mod sites;
