@@ -2,12 +2,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{mesh::Node, modes::Kind};
+use crate::{edge::Part, mesh::Node, modes::Kind};
 
 pub(crate) const USAGE: &str = "\
 usage: adit-bench run [OPTION]...
        adit-bench api [--quick] [--rounds N] [--adit FILE]
-       adit-bench edge [--quick] [--rounds N] [--adit FILE]
+       adit-bench edge [--quick] [--rounds N] [--adit FILE] [--parts PART,...]
        adit-bench calm [--quick] [--rounds N] [--adit FILE]
        adit-bench mesh [--quick] [--rounds N] [--seconds N]
 
@@ -21,7 +21,8 @@ run measures tunnels:
   --adit FILE        the program to measure (default: adit beside this one)
 
 api measures the REST API over SQLite with 100,000 tunnels; --quick with 10,000 and fewer calls
-edge measures TLS handshakes, memory of what waits, UDP sessions, and a rising load; --quick with a tenth of each
+edge measures, each or some of: handshakes (TLS), waiting (their memory), configurations, udp (sessions), private (TCP)
+and ramp (a rising load); --quick with a tenth of each
 calm measures what good clients notice of bad peers and of a connector that is lost; --quick once
 mesh measures what a mesh link and the hub carry between two network namespaces, beside other programs, and many
      members of one hub; as root";
@@ -62,6 +63,8 @@ pub(crate) struct Options {
     pub(crate) connections: usize,
     /// The modes to measure, those that can run here.
     pub(crate) kinds: Vec<Kind>,
+    /// What of an edge to measure.
+    pub(crate) parts: Vec<Part>,
     /// The program to measure; `None` is the one beside this program.
     pub(crate) adit: Option<PathBuf>,
     /// Whether orientation is enough.
@@ -75,6 +78,7 @@ impl Default for Options {
             window: Duration::from_secs(3),
             connections: 64,
             kinds: Kind::ALL.to_vec(),
+            parts: Part::ALL.to_vec(),
             adit: None,
             quick: false,
         }
@@ -121,6 +125,7 @@ fn parse_options(args: &[String]) -> Result<Options, String> {
             "--seconds" => options.window = Duration::from_secs(positive(value()?)?.into()),
             "--connections" => options.connections = positive(value()?)? as usize,
             "--only" => options.kinds = value()?.split(',').map(Kind::parse).collect::<Result<_, _>>()?,
+            "--parts" => options.parts = value()?.split(',').map(Part::parse).collect::<Result<_, _>>()?,
             "--adit" => options.adit = Some(value()?.into()),
             _ => return Err(format!("unknown option {arg:?}")),
         }
@@ -150,10 +155,11 @@ mod tests {
             window: Duration::from_secs(1),
             connections: 8,
             kinds: vec![Kind::Direct, Kind::Adit],
+            parts: vec![Part::Udp],
             adit: None,
             quick: true,
         };
-        let line = "run --quick --rounds 2 --connections 8 --only direct,adit";
+        let line = "run --quick --rounds 2 --connections 8 --only direct,adit --parts udp";
         assert_eq!(parse(line), Ok(Command::Run(expected)));
         assert_eq!(parse("run"), Ok(Command::Run(Options::default())));
     }

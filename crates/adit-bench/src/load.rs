@@ -4,6 +4,7 @@ mod bulk;
 mod connects;
 mod histogram;
 mod paced;
+mod proxy;
 mod requests;
 
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ pub(crate) use bulk::{Moved, download, upload};
 pub(crate) use connects::connects;
 pub(crate) use histogram::Histogram;
 pub(crate) use paced::{Asked, Paced};
+pub(crate) use proxy::Proxy;
 pub(crate) use requests::{Counted, requests};
 
 /// Where a mode is entered, and under which name.
@@ -28,6 +30,8 @@ pub(crate) struct Target {
     pub(crate) addr: SocketAddr,
     /// The host name to ask for.
     pub(crate) host: String,
+    /// Who opens connections to it, if the listener is not it.
+    pub(crate) proxy: Option<Proxy>,
 }
 
 impl Target {
@@ -40,8 +44,11 @@ impl Target {
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
     {
-        let stream = TcpStream::connect(self.addr).await?;
+        let mut stream = TcpStream::connect(self.addr).await?;
         stream.set_nodelay(true)?;
+        if let Some(proxy) = &self.proxy {
+            proxy.open(&mut stream).await?;
+        }
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let mut driver = JoinSet::new();
         driver.spawn(async move {

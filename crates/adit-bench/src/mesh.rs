@@ -59,7 +59,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     for round in 1..=options.rounds {
         for measured in &mut ways {
             for (direction, runs) in Direction::BOTH.into_iter().zip(&mut measured.runs) {
-                let run = iperf::run(&measured.way, direction, options.window, 1).await?;
+                let run = iperf::run(&measured.way, direction, options.window).await?;
                 let name = measured.way.kind.name();
                 say(&format!(
                     "round {round}/{}: {name}, {}: {run}",
@@ -71,8 +71,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         }
         if !options.quick {
             let ours = ways.iter().find(|measured| measured.way.kind == Kind::Adit);
-            for measured in ours {
-                let run = iperf::run(&measured.way, Direction::There, LONG_RUN, 1).await?;
+            if let Some(measured) = ours {
+                let run = iperf::run(&measured.way, Direction::There, LONG_RUN).await?;
                 say(&format!(
                     "round {round}/{}: {} s: {run}",
                     options.rounds,

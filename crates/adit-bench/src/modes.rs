@@ -188,6 +188,7 @@ pub(crate) fn direct(parts: &Parts) -> Way {
     let target = Target {
         addr: parts.origin,
         host: "origin.localhost".to_owned(),
+        proxy: None,
     };
     Way {
         target,

@@ -26,7 +26,7 @@ use crate::{
     drain::move_away,
     follow::follow,
     management::Management,
-    memory::MemoryBudget,
+    memory::{self, MemoryBudget},
     metrics::EdgeMetrics,
     private::{DatagramFlows, Dialer, TunnelDialer},
     private_proxy::{self, Proxy},
@@ -49,6 +49,7 @@ pub struct Edge {
     control: Arc<LocalEdge>,
     dialer: Arc<Dialer>,
     flows: Arc<DatagramFlows>,
+    _memory: memory::Watch,
 }
 
 impl Edge {
@@ -64,11 +65,11 @@ impl Edge {
     ) -> Result<Self, EdgeError> {
         let reserved = ReservedHosts::of_domain(&config.domain).map_err(|_| EdgeError::Domain)?;
         let tunnels = Arc::new(Tunnels::new(reserved.clone()));
-        let (listener, tcp) = bind_connectors(&config).await?;
+        let (listener, tcp) = bind_connectors(&config)?;
         let folder = config.certificates.clone().map(CertificateFolder::open);
         let folder = folder.transpose()?.map(Arc::new);
-        let entrances = bind_public(&config, &tunnels, folder.clone()).await?;
-        let proxy = bind_proxy(&config).await?;
+        let entrances = bind_public(&config, &tunnels, folder.clone())?;
+        let proxy = bind_proxy(&config)?;
         let address_of = |wanted: fn(&Entrance) -> bool| {
             entrances
                 .iter()
@@ -102,10 +103,7 @@ impl Edge {
             draining: CancellationToken::new(),
             stopped: CancellationToken::new(),
         });
-        context.tasks.spawn(until_stopped(
-            context.stopped.clone(),
-            Arc::clone(&context.memory).watch(),
-        ));
+        let memory = memory::Watch::start(Arc::clone(&context.memory)).map_err(EdgeError::Thread)?;
         let (applied, seen) = watch::channel(ChangeNumber::default());
         context.tasks.spawn(until_stopped(
             context.stopped.clone(),
@@ -157,6 +155,7 @@ impl Edge {
             control,
             dialer,
             flows,
+            _memory: memory,
         })
     }
 

@@ -1,40 +1,38 @@
 //! Keeps the process within its memory budget, whatever peers do.
 //!
 //! Two things together bound it. What connectors' windows may come to hold is reserved before it is granted. What
-//! cannot be known before is measured: above three quarters of the budget nothing new is taken, and above seven
-//! eighths public connections are cut until it is below.
+//! cannot be known before is measured, by a thread of its own, since a flood fills the runtime's queues as well
+//! ([`watch`]): above three quarters of the budget nothing new is taken; above seven eighths public connections are
+//! cut until it is below, first of all those that send more ([`Gated`]).
 
+mod gate;
 mod measure;
+mod watch;
 mod windows;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
-use tokio::sync::watch;
-use tracing::warn;
+use tokio::sync::watch as channel;
 
-pub(crate) use windows::{Wanted, WindowGrant, Windows};
+pub(crate) use self::{
+    gate::Gated,
+    watch::Watch,
+    windows::{Wanted, WindowGrant, Windows},
+};
 
-/// How often the process is measured: two to three times within what a fast network fills of an eighth of 256 MiB.
-const LOOK_EACH: Duration = Duration::from_millis(100);
-/// How often the allocator is asked for what it keeps, at most.
-const RELIEF_EACH: Duration = Duration::from_secs(1);
-/// How often the shortage is logged.
-const WARN_EACH: Duration = Duration::from_secs(30);
 /// Of so many public connections one is cut at each look.
 const CUT_ONE_OF: u8 = 4;
 
 /// The budget and what is left of it.
+#[derive(Debug)]
 pub(crate) struct MemoryBudget {
     bytes: u64,
     pub(crate) windows: Windows,
     held: AtomicU64,
-    cuts: watch::Sender<u64>,
+    cuts: channel::Sender<u64>,
     relieve: fn(),
 }
 
@@ -45,7 +43,7 @@ impl MemoryBudget {
             bytes,
             windows: Windows::new(bytes),
             held: AtomicU64::new(0),
-            cuts: watch::Sender::new(0),
+            cuts: channel::Sender::new(0),
             relieve,
         })
     }
@@ -66,33 +64,9 @@ impl MemoryBudget {
         }
     }
 
-    /// Measures the process for ever. Where it cannot be measured, only what is reserved is bounded.
-    pub(crate) async fn watch(self: Arc<Self>) {
-        let mut relieved: Option<Instant> = None;
-        let mut warned: Option<Instant> = None;
-        let mut looks = tokio::time::interval(LOOK_EACH);
-        while let Some(held) = measure::process_bytes() {
-            self.note(held);
-            if !self.has_room() {
-                let now = Instant::now();
-                let due = |last: Option<Instant>, each| last.is_none_or(|last| now - last >= each);
-                if due(warned, WARN_EACH) {
-                    warned = Some(now);
-                    warn!(
-                        held_bytes = held,
-                        budget_bytes = self.bytes,
-                        "memory is short; nothing new is taken"
-                    );
-                }
-                if due(relieved, RELIEF_EACH) {
-                    relieved = Some(now);
-                    let _ = tokio::task::spawn_blocking(self.relieve).await;
-                    self.note(measure::process_bytes().unwrap_or(held));
-                }
-                self.cut_if_needed();
-            }
-            looks.tick().await;
-        }
+    /// Whether whoever sends more must go.
+    fn is_spent(&self) -> bool {
+        self.held.load(Ordering::Relaxed) >= self.bytes / 8 * 7
     }
 
     fn note(&self, held: u64) {
@@ -100,7 +74,7 @@ impl MemoryBudget {
     }
 
     fn cut_if_needed(&self) {
-        if self.held.load(Ordering::Relaxed) >= self.bytes / 8 * 7 {
+        if self.is_spent() {
             self.cuts.send_modify(|cuts| *cuts += 1);
         }
     }

@@ -55,3 +55,18 @@ impl AsFd for Stop {
         self.0.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_that_is_up_stays_up() {
+        let stop = Stop::new().unwrap();
+        assert_eq!(until_readable([stop.as_fd()], Duration::ZERO), [false]);
+        stop.tell();
+        for _ in 0..2 {
+            assert_eq!(until_readable([stop.as_fd()], Duration::from_secs(5)), [true]);
+        }
+    }
+}

@@ -21,3 +21,5 @@ pub mod private;
 pub mod quic;
 mod socket;
 pub mod tls;
+
+pub use socket::listen_tcp;

@@ -1,12 +1,32 @@
-//! UDP sockets with the buffers that a busy endpoint needs.
+//! Sockets with the room that a busy server needs.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpSocket};
 
 /// What is asked for in each direction, in bytes. The kernel grants at most `net.core.{r,w}mem_max`.
 const BUFFER_BYTES: usize = 4 << 20;
+
+/// TCP connections that wait to be accepted. The kernel grants at most `net.core.somaxconn`. Where they are more, the SYN
+/// of a good client is dropped beside those of a flood, and comes again a second later.
+const BACKLOG: u32 = 4096;
+
+/// Listens for TCP connections on `addr`, with room for bursts of them.
+///
+/// # Errors
+/// When the address is taken, or not this machine's.
+pub fn listen_tcp(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
+}
 
 /// Opens a UDP socket on `addr`; an IPv6 wildcard also takes IPv4.
 pub(crate) fn bind_udp(addr: SocketAddr) -> io::Result<UdpSocket> {

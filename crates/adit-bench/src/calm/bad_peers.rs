@@ -181,6 +181,7 @@ impl World {
             probe: Target {
                 addr: victim.http,
                 host: calm.host,
+                proxy: None,
             },
             victim,
             _edge: edge,

@@ -105,6 +105,7 @@ async fn lose_one(
     let target = Target {
         addr: edge.listener("http")?,
         host: tunnel.host,
+        proxy: None,
     };
     let load = Paced::start(&target, RATE);
     sleep(AROUND.saturating_sub(load.elapsed())).await;

@@ -27,13 +27,16 @@ const SETTLE: Duration = Duration::from_millis(300);
 
 const LEAST_RATE: f64 = 40_000.0;
 const MOST_LOST_PERCENT: f64 = 0.1;
+/// Half of [`LEAST_RATE`].
+const MODEST_RATE: u64 = 20_000;
 const MOST_SESSION_KIB: f64 = 8.0;
 
-/// One direction, as fast as it goes and at half of that.
+/// One direction, as fast as it goes, at half of that, and at half of what is wanted.
 #[derive(Default)]
 struct Figures {
     rates: Vec<f64>,
     lost_percents: Vec<f64>,
+    modest_lost_percents: Vec<f64>,
     micros: Vec<f64>,
 }
 
@@ -51,10 +54,20 @@ pub(super) async fn measure(scale: Scale, window: Duration) -> anyhow::Result<Ve
                 .await?
                 .lost_percent(),
         );
+        up.modest_lost_percents.push(
+            to_connector(&mut edge, &connector, window, MODEST_RATE)
+                .await?
+                .lost_percent(),
+        );
         down.add(&to_users(&mut edge, &connector, window, 0).await?);
         let half = down.rates.last().copied().unwrap_or_default() / 2.0;
         down.lost_percents.push(
             to_users(&mut edge, &connector, window, half as u64)
+                .await?
+                .lost_percent(),
+        );
+        down.modest_lost_percents.push(
+            to_users(&mut edge, &connector, window, MODEST_RATE)
                 .await?
                 .lost_percent(),
         );
@@ -113,6 +126,10 @@ impl Figures {
                 format!("UDP {to}: lost at half of that rate, %"),
                 &self.lost_percents,
                 MOST_LOST_PERCENT,
+            ),
+            Line::seen(
+                format!("UDP {to}: lost at {MODEST_RATE} datagrams/s, %"),
+                &self.modest_lost_percents,
             ),
             Line::seen(
                 format!("UDP {to}: processor time of the edge, µs each"),

@@ -46,12 +46,7 @@ impl fmt::Display for Run {
     }
 }
 
-pub(super) async fn run(
-    way: &Way,
-    direction: Direction,
-    window: Duration,
-    streams: u32,
-) -> anyhow::Result<Run> {
+pub(super) async fn run(way: &Way, direction: Direction, window: Duration) -> anyhow::Result<Run> {
     let mut server = way.spaces.command(1, "iperf3");
     server.args([
         "--server",
@@ -63,13 +58,7 @@ pub(super) async fn run(
     let server = Process::spawn("iperf3", server);
     server.line("Server listening").await;
     let mut client = way.spaces.command(0, "iperf3");
-    client.args([
-        "--client",
-        way.addresses[1],
-        "--json",
-        "--parallel",
-        &streams.to_string(),
-    ]);
+    client.args(["--client", way.addresses[1], "--json"]);
     client.args(["--time", &window.as_secs().max(1).to_string()]);
     if direction == Direction::Back {
         client.arg("--reverse");

@@ -100,6 +100,19 @@ impl Api {
             .sum())
     }
 
+    /// Leads an IP network to a tunnel.
+    pub(crate) async fn route_network(&self, tunnel: &str, network: &str) -> anyhow::Result<()> {
+        let path = format!("/accounts/{}/teamnet/routes", self.account);
+        let route = json!({ "network": network, "tunnel_id": tunnel });
+        self.call(Method::POST, &path, &route).await?;
+        Ok(())
+    }
+
+    /// What the API is asked with.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     async fn call(&self, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
         let body = if body.is_null() {
             Bytes::new()

@@ -113,6 +113,7 @@ impl Edge {
         let target = Target {
             addr: self.listener("http")?,
             host: host.to_owned(),
+            proxy: None,
         };
         self.until_connected(&mut connector, tunnel, CONNECTIONS).await?;
         until("the origin's answer", async || {

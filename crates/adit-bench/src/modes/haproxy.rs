@@ -23,6 +23,7 @@ pub(super) async fn start(parts: &Parts) -> anyhow::Result<Way> {
     let target = Target {
         addr: outer,
         host: "origin.localhost".to_owned(),
+        proxy: None,
     };
     answers(&target, "HAProxy").await?;
     Ok(Way {

@@ -33,6 +33,7 @@ pub(super) async fn start(parts: &Parts) -> anyhow::Result<Way> {
     let target = Target {
         addr: public,
         host: "origin.localhost".to_owned(),
+        proxy: None,
     };
     answers(&target, PROGRAM).await?;
     Ok(Way {

@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc};
 
 use adit_net::{
+    listen_tcp,
     quic::{HandshakeLimits, QuicListener},
     tls::{self, TlsLimits, TlsListener},
 };
@@ -32,7 +33,7 @@ pub(super) fn listen_error(
 }
 
 /// One port for both transports.
-pub(super) async fn bind_connectors(config: &EdgeConfig) -> Result<(QuicListener, TlsListener), EdgeError> {
+pub(super) fn bind_connectors(config: &EdgeConfig) -> Result<(QuicListener, TlsListener), EdgeError> {
     let resolver = IssuingResolver::new(&config.authority, &config.leaf_key, ConnectorNames);
     let quic = tls::edge_quic_config(Arc::clone(&resolver) as _)?;
     let tcp = tls::edge_tcp_config(Arc::clone(&resolver) as _)?;
@@ -42,7 +43,6 @@ pub(super) async fn bind_connectors(config: &EdgeConfig) -> Result<(QuicListener
     loop {
         attempt += 1;
         let listener = TlsListener::bind(config.connectors, Arc::clone(&tcp), TlsLimits::default())
-            .await
             .map_err(listen_error("connectors over TCP", config.connectors))?;
         let bound = listener
             .local_addr()
@@ -66,16 +66,14 @@ pub(super) async fn bind_connectors(config: &EdgeConfig) -> Result<(QuicListener
     }
 }
 
-pub(super) async fn bind_public(
+pub(super) fn bind_public(
     config: &EdgeConfig,
     tunnels: &Arc<Tunnels>,
     folder: Option<Arc<CertificateFolder>>,
 ) -> Result<Vec<Entrance>, EdgeError> {
     let mut entrances = Vec::new();
     if let Some(address) = config.http {
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(listen_error("public HTTP", address))?;
+        let listener = listen_tcp(address).map_err(listen_error("public HTTP", address))?;
         entrances.push(Entrance::Plain(listener));
     }
     if let Some(address) = config.https {
@@ -92,18 +90,17 @@ pub(super) async fn bind_public(
         };
         let tls = tls::public_config(Arc::new(resolver))?;
         let listener = TlsListener::bind(address, tls, TlsLimits::default())
-            .await
             .map_err(listen_error("public HTTPS", address))?;
         entrances.push(Entrance::Tls(listener));
     }
     Ok(entrances)
 }
 
-pub(super) async fn bind_proxy(config: &EdgeConfig) -> Result<Option<TcpListener>, EdgeError> {
+pub(super) fn bind_proxy(config: &EdgeConfig) -> Result<Option<TcpListener>, EdgeError> {
     let Some(address) = config.private_proxy else {
         return Ok(None);
     };
-    let listener = TcpListener::bind(address).await;
-    let listener = listener.map_err(listen_error("the private proxy", address))?;
-    Ok(Some(listener))
+    listen_tcp(address)
+        .map(Some)
+        .map_err(listen_error("the private proxy", address))
 }

@@ -50,6 +50,7 @@ pub(super) struct Carrier {
 
 impl Carrier {
     pub(super) fn new(tunnel: &Arc<Tunnel>, connection: &Arc<Connection>, quic: QuicConnection) -> Arc<Self> {
+        quic.take_datagrams();
         Arc::new(Self {
             tunnel: Arc::clone(tunnel),
             connection: Arc::clone(connection),

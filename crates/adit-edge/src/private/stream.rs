@@ -3,7 +3,7 @@
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::{Buf, Bytes};
@@ -22,6 +22,8 @@ pub(super) struct FlowStream {
     replies: Replies,
     rest: Bytes,
     ended: bool,
+    /// Comes after what was there before it.
+    broken: Option<io::Error>,
     _place: Place,
     _held: FlowPlace,
 }
@@ -33,6 +35,7 @@ impl FlowStream {
             replies,
             rest: Bytes::new(),
             ended: false,
+            broken: None,
             _place: place,
             _held: held,
         }
@@ -45,23 +48,34 @@ impl AsyncRead for FlowStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.ended {
-            return Poll::Ready(Ok(()));
-        }
-        if self.rest.is_empty() {
-            match ready!(self.replies.poll_next(cx))? {
-                Reply::Bytes(bytes) => self.rest = bytes,
-                Reply::End | Reply::Silence => {
-                    // Nothing more comes that an end of the sending side could cut off.
-                    self.upload.finish();
-                    self.ended = true;
-                    return Poll::Ready(Ok(()));
+        let before = buffer.filled().len();
+        // What has come goes on together: packets are small, and each read costs its reader a call to the system.
+        while buffer.remaining() > 0 && !self.ended {
+            if let Some(error) = self.broken.take() {
+                return Poll::Ready(Err(error));
+            }
+            if self.rest.is_empty() {
+                let has_some = buffer.filled().len() > before;
+                match self.replies.poll_next(cx) {
+                    Poll::Ready(Ok(Reply::Bytes(bytes))) => self.rest = bytes,
+                    Poll::Ready(Ok(Reply::End | Reply::Silence)) => {
+                        // Nothing more comes that an end of the sending side could cut off.
+                        self.upload.finish();
+                        self.ended = true;
+                    }
+                    Poll::Ready(Err(error)) if has_some => {
+                        self.broken = Some(error.into());
+                        break;
+                    }
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                    Poll::Pending if has_some => break,
+                    Poll::Pending => return Poll::Pending,
                 }
             }
+            let copied = self.rest.len().min(buffer.remaining());
+            buffer.put_slice(self.rest.get(..copied).unwrap_or_default());
+            self.rest.advance(copied);
         }
-        let copied = self.rest.len().min(buffer.remaining());
-        buffer.put_slice(self.rest.get(..copied).unwrap_or_default());
-        self.rest.advance(copied);
         Poll::Ready(Ok(()))
     }
 }

@@ -14,6 +14,7 @@ use super::{Entered, Peer, PublicLimits, Scheme, Shared, http1, http2};
 use crate::{
     complaint::Complaint,
     context::Context,
+    memory::Gated,
     places::{FreePlace, Place, Places},
 };
 
@@ -137,7 +138,7 @@ where
     let context = Arc::clone(&shared.context);
     context.metrics.public_connections.increment(1);
     // What an origin leaves unsaid has no time limit; what a client leaves unread holds memory at every hop.
-    let mut stream = TimeoutWriter::new(stream);
+    let mut stream = TimeoutWriter::new(Gated::new(stream, Arc::clone(&context.memory)));
     stream.set_timeout(Some(shared.limits.idle_timeout));
     let stream = Box::pin(stream);
     let served = async {

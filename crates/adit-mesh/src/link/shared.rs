@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fmt, io,
     sync::atomic::{AtomicBool, Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use adit_model::PeerKey;
@@ -20,6 +20,14 @@ use crate::{
     tun::Tun,
     udp::{BatchSocket, Endpoint, SendBatch},
     wait::Stop,
+};
+
+/// A site whose first handshake is lost, or whose peer starts a moment later, need not wait for 5 s. WireGuard's receivers
+/// take many times as many.
+const TIMING: Timing = Timing {
+    retry: Some(Duration::from_secs(1)),
+    rekey: None,
+    silence: None,
 };
 
 pub(super) struct Shared {
@@ -49,7 +57,7 @@ impl Shared {
                 keep_alive: peer.keep_alive,
                 waiting: WAITING,
                 mtu: config.mtu,
-                timing: Timing::default(),
+                timing: TIMING,
             };
             Mutex::new(Peer::new(&host, &config))
         });

@@ -110,6 +110,13 @@ impl BatchSocket {
         })
     }
 
+    /// As if the kernel cut no trains.
+    #[cfg(test)]
+    pub(super) fn without_trains(self) -> Self {
+        self.has_gso.store(false, Ordering::Relaxed);
+        self
+    }
+
     /// Marks all that is sent, for routing rules (`SO_MARK`). Wants `CAP_NET_ADMIN`.
     ///
     /// # Errors
@@ -139,7 +146,10 @@ impl BatchSocket {
     pub fn flush(&self, batch: &mut SendBatch, patience: Duration) -> Flushed {
         let mut flushed = Flushed::default();
         let mut trains = batch.trains();
-        let mut deadline = None;
+        let mut room = Room {
+            patience,
+            deadline: None,
+        };
         while !trains.is_empty() {
             match self.send(trains.get(..CALL_TRAINS).unwrap_or(trains)) {
                 Ok(count) => {
@@ -149,8 +159,7 @@ impl BatchSocket {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let until = *deadline.get_or_insert_with(|| Instant::now() + patience);
-                    if !wait::until_writable(self.socket.as_fd(), until) {
+                    if !room.comes(self.socket.as_fd()) {
                         flushed.dropped += datagrams_of(trains);
                         break;
                     }
@@ -159,7 +168,7 @@ impl BatchSocket {
                     let Some((head, rest)) = trains.split_first() else {
                         break;
                     };
-                    self.send_singly(head, &error, &mut flushed);
+                    self.send_singly(head, &error, &mut room, &mut flushed);
                     trains = rest;
                 }
             }
@@ -204,7 +213,7 @@ impl BatchSocket {
     }
 
     /// Sends a train that the kernel did not take as such. A single datagram that it did not take is dropped.
-    fn send_singly(&self, train: &Train, error: &io::Error, flushed: &mut Flushed) {
+    fn send_singly(&self, train: &Train, error: &io::Error, room: &mut Room, flushed: &mut Flushed) {
         if error.raw_os_error() == Some(libc::EIO) && self.has_gso.swap(false, Ordering::Relaxed) {
             // What udp(7) says of a device without checksum offload.
             tracing::info!("the network device cannot cut UDP trains: datagrams go one by one");
@@ -223,9 +232,26 @@ impl BatchSocket {
                 datagrams,
             })
             .collect();
-        let sent = sys::send(self.socket.as_fd(), &singles).unwrap_or(0);
-        flushed.sent += sent;
-        flushed.dropped += singles.len() - sent;
+        let mut rest = singles.as_slice();
+        while let Some((_, others)) = rest.split_first() {
+            match sys::send(self.socket.as_fd(), rest) {
+                Ok(count) => {
+                    flushed.sent += count;
+                    rest = rest.get(count..).unwrap_or_default();
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if !room.comes(self.socket.as_fd()) {
+                        flushed.dropped += rest.len();
+                        return;
+                    }
+                }
+                Err(_) => {
+                    flushed.dropped += 1;
+                    rest = others;
+                }
+            }
+        }
     }
 
     /// The address in the family of the socket.
@@ -244,6 +270,22 @@ impl BatchSocket {
             None => {}
         }
         control
+    }
+}
+
+/// How long one batch waits for room in the socket, all in all.
+struct Room {
+    patience: Duration,
+    deadline: Option<Instant>,
+}
+
+impl Room {
+    /// Waits until there is some; `false` if there was none in time.
+    fn comes(&mut self, socket: BorrowedFd<'_>) -> bool {
+        let deadline = *self
+            .deadline
+            .get_or_insert_with(|| Instant::now() + self.patience);
+        wait::until_writable(socket, deadline)
     }
 }
 

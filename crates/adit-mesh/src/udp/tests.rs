@@ -57,6 +57,7 @@ fn trains_arrive_as_the_datagrams_that_they_were() {
     for (left, right) in [
         (on(Ipv4Addr::LOCALHOST), on(Ipv4Addr::LOCALHOST)),
         (on(Ipv6Addr::LOCALHOST), on(Ipv6Addr::LOCALHOST)),
+        (on(Ipv4Addr::LOCALHOST).without_trains(), on(Ipv4Addr::LOCALHOST)),
     ] {
         let mut lengths = vec![1_452; 150];
         lengths.extend([700, 1_452, 1_452, 1, 300, 300]);

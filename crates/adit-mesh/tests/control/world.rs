@@ -95,7 +95,6 @@ impl World {
         let slot = CertificateSlot::new(&identity.identity);
         let usual = tls::edge_tcp_config(Arc::clone(&slot) as _).unwrap();
         let listener = TlsListener::bind("127.0.0.1:0".parse().unwrap(), usual, TlsLimits::default())
-            .await
             .unwrap()
             .with_mesh(tls::edge_mesh_config(slot).unwrap());
         let addr = listener.local_addr().unwrap();

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use quinn::{Connection, FrameStats, VarInt};
+use tokio_util::sync::CancellationToken;
 
 use super::{CloseCause, DatagramRefused, RecvStream, SendStream};
 
@@ -21,6 +22,8 @@ pub struct QuicConnection {
     connection: Connection,
     window: Arc<AtomicU32>,
     spare: Arc<Spare>,
+    /// Cancelled once somebody takes the peer's datagrams.
+    taken: CancellationToken,
 }
 
 /// A stream that was opened to learn that one can be, until somebody has a use for it.
@@ -62,6 +65,7 @@ impl QuicConnection {
             connection,
             window: Arc::new(AtomicU32::new(window)),
             spare: Arc::default(),
+            taken: CancellationToken::new(),
         }
     }
 
@@ -144,7 +148,23 @@ impl QuicConnection {
         }
     }
 
-    /// Waits for the peer's next datagram. Those that nobody takes are kept up to 256 KiB, the newest of them. Cancel
+    /// Drops what the peer sends until [`QuicConnection::take_datagrams`] is called, then waits for ever: what nobody
+    /// reads would be kept, up to 4 MiB.
+    pub async fn discard_datagrams(&self) {
+        tokio::select! {
+            biased;
+            () = self.taken.cancelled() => {}
+            () = async { while self.connection.read_datagram().await.is_ok() {} } => {}
+        }
+        std::future::pending().await
+    }
+
+    /// From now on the peer's datagrams wait for [`QuicConnection::receive_datagram`].
+    pub fn take_datagrams(&self) {
+        self.taken.cancel();
+    }
+
+    /// Waits for the peer's next datagram. Those that nobody takes are kept up to 4 MiB, the newest of them. Cancel
     /// safe.
     ///
     /// # Errors

@@ -16,6 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::LazyConfigAcceptor;
 
+use crate::listen_tcp;
+
 /// Bounds of a [`TlsListener`].
 #[derive(Clone, Copy, Debug)]
 pub struct TlsLimits {
@@ -66,9 +68,9 @@ impl TlsListener {
     ///
     /// # Errors
     /// If the address cannot be bound.
-    pub async fn bind(addr: SocketAddr, tls: Arc<ServerConfig>, limits: TlsLimits) -> io::Result<Self> {
+    pub fn bind(addr: SocketAddr, tls: Arc<ServerConfig>, limits: TlsLimits) -> io::Result<Self> {
         Ok(Self {
-            tcp: TcpListener::bind(addr).await?,
+            tcp: listen_tcp(addr)?,
             configs: Configs {
                 usual: tls,
                 mesh: None,

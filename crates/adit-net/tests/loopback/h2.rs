@@ -21,9 +21,7 @@ async fn edge() -> (TlsListener, TrustAnchors) {
     let (identity, anchors) = identity();
     let tls = tls::edge_tcp_config(CertificateSlot::new(&identity)).unwrap();
     (
-        TlsListener::bind(LOOPBACK, tls, TlsLimits::default())
-            .await
-            .unwrap(),
+        TlsListener::bind(LOOPBACK, tls, TlsLimits::default()).unwrap(),
         anchors,
     )
 }

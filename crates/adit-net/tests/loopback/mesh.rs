@@ -17,9 +17,7 @@ use crate::support::{LOOPBACK, identity, within};
 async fn listener(identity: &Identity, with_mesh: bool) -> TlsListener {
     let slot = CertificateSlot::new(identity);
     let usual = tls::edge_tcp_config(Arc::clone(&slot) as _).unwrap();
-    let listener = TlsListener::bind(LOOPBACK, usual, TlsLimits::default())
-        .await
-        .unwrap();
+    let listener = TlsListener::bind(LOOPBACK, usual, TlsLimits::default()).unwrap();
     if with_mesh {
         listener.with_mesh(tls::edge_mesh_config(slot).unwrap())
     } else {

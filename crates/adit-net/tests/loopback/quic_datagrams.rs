@@ -2,6 +2,7 @@
 
 use adit_net::quic::{CloseCause, DatagramRefused};
 use bytes::Bytes;
+use tokio::io::AsyncWriteExt;
 
 use crate::support::{QuicPair, within};
 
@@ -48,4 +49,26 @@ async fn a_closed_connection_says_so() {
     let received = within("the end", pair.edge.receive_datagram()).await;
     assert_eq!(received, Err(CloseCause::Local));
     assert_eq!(pair.edge.try_receive_datagram(), None);
+}
+
+#[tokio::test]
+async fn what_nobody_takes_is_dropped_until_somebody_does() {
+    let pair = QuicPair::start().await;
+    pair.connector
+        .offer_datagram(Bytes::from_static(b"early"))
+        .unwrap();
+    // A stream's bytes travel behind the datagrams that are there already.
+    let (mut writer, _reader) = pair.connector.open_stream().await.unwrap();
+    writer.write_all(b"after it").await.unwrap();
+    tokio::select! {
+        biased;
+        () = pair.edge.discard_datagrams() => unreachable!("it never ends"),
+        stream = within("the stream", pair.edge.accept_stream()) => { stream.unwrap(); }
+    }
+    pair.edge.take_datagrams();
+    pair.connector
+        .offer_datagram(Bytes::from_static(b"late"))
+        .unwrap();
+    let arrived = within("a datagram", pair.edge.receive_datagram()).await;
+    assert_eq!(arrived.unwrap(), "late");
 }

@@ -86,7 +86,7 @@ pub(super) const ALL: &[Misbehaviour] = &[
         peer: Peer::Connector,
         does: "sends datagrams of every size, empty ones too, before and after it has registered",
         outcome: &[Seen::Silence],
-        bound: "256 KiB of datagrams; the oldest go first",
+        bound: "none is kept before a flow is there",
         run: |target| Box::pin(datagrams(target)),
     },
     Misbehaviour {
