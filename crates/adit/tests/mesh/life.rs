@@ -62,7 +62,7 @@ async fn a_second_host_of_a_site_stands_by_and_takes_over() {
         return skip("a_second_host_of_a_site_stands_by_and_takes_over", reason);
     }
     let scene = Scene::start().await;
-    let mut joined = scene.join().await;
+    let joined = scene.join().await;
     let second_host = &scene.sites.device;
     let _second = scene.node(second_host, "second", &joined.a, &[]);
     let role = async |role: &str| {
