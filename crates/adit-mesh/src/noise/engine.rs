@@ -67,7 +67,7 @@ pub trait Engine: Send {
     /// Time has passed: what has to be sent now, a keep-alive or a handshake.
     ///
     /// # Errors
-    /// [`Expired`] if the peer has not answered for so long that nothing more will be tried by itself.
+    /// `Expired` if the peer has not answered for so long that nothing more will be tried by itself.
     fn tick(&mut self) -> Result<Option<BytesMut>, Expired>;
 
     /// How old the keys in use are; `None` without a session.
