@@ -21,7 +21,7 @@ mod dropped;
 mod forwarder;
 mod keeper;
 mod packet;
-mod path;
+pub(crate) mod path;
 mod scene;
 mod shared;
 mod trouble;

@@ -173,9 +173,12 @@ impl Link {
     }
 
     /// Whether packets pass, in both directions. A thread looks before each batch; what it has in hand, at most one
-    /// read of the socket or one super-packet, still passes.
+    /// read of the socket or one super-packet, still passes. What waits for a handshake does not.
     pub fn set_forwarding(&self, on: bool) {
         self.shared.forwarding.store(on, Ordering::SeqCst);
+        if !on {
+            self.shared.forget_waiting();
+        }
     }
 
     /// What passed so far.

@@ -1,4 +1,5 @@
 //! What the node does to a host, on hosts made for the purpose.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
     collections::BTreeSet,

@@ -212,6 +212,19 @@ impl Switch {
         }
     }
 
+    /// Makes a network's ports carry packets of at most so many bytes.
+    ///
+    /// # Panics
+    /// When `ip` fails.
+    pub fn set_mtu(&self, network: &str, mtu: u16) {
+        let shown = self.namespace.ip(&format!("-o link show master {network}"));
+        // `7: port0@if2: <…>`
+        let ports = shown.lines().filter_map(|line| line.split([' ', '@']).nth(1));
+        for port in ports {
+            self.namespace.ip(&format!("link set {port} mtu {mtu}"));
+        }
+    }
+
     /// Connects a host to a network by an interface of its own with these addresses.
     ///
     /// # Panics

@@ -30,7 +30,7 @@ const LOOK_EACH: Duration = Duration::from_millis(2);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_heads_stays_within_the_budget() {
     let budget = BUDGET.to_string();
-    let mut server = Server::start_with(&[
+    let server = Server::start_with(&[
         "--no-demo",
         "--edge-memory-budget",
         &budget,

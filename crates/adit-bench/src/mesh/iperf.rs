@@ -1,11 +1,19 @@
 //! One run of iperf3.
 
-use std::{fmt, process::Stdio, time::Duration};
+use std::{
+    fmt,
+    process::Stdio,
+    sync::atomic::{AtomicU16, Ordering},
+    time::Duration,
+};
 
 use adit_testing::process::Process;
 use anyhow::{Context, ensure};
 
 use super::way::Way;
+
+/// Where the next server listens: the one before may still be there.
+static NEXT_PORT: AtomicU16 = AtomicU16::new(5_201);
 
 /// Which side sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +55,9 @@ impl fmt::Display for Run {
 }
 
 pub(super) async fn run(way: &Way, direction: Direction, window: Duration) -> anyhow::Result<Run> {
+    let port = NEXT_PORT.fetch_add(1, Ordering::Relaxed).to_string();
     let mut server = way.spaces.command(1, "iperf3");
+    server.args(["--port", &port]);
     server.args([
         "--server",
         "--one-off",
@@ -58,7 +68,7 @@ pub(super) async fn run(way: &Way, direction: Direction, window: Duration) -> an
     let server = Process::spawn("iperf3", server);
     server.line("Server listening").await;
     let mut client = way.spaces.command(0, "iperf3");
-    client.args(["--client", way.addresses[1], "--json"]);
+    client.args(["--client", way.addresses[1], "--port", &port, "--json"]);
     client.args(["--time", &window.as_secs().max(1).to_string()]);
     if direction == Direction::Back {
         client.arg("--reverse");

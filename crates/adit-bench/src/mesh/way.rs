@@ -144,6 +144,9 @@ async fn node(way: &mut Way, side: usize, peer: &str, key: &PeerKey) -> anyhow::
 
 /// A program that makes a device and is told the rest by `wg`.
 async fn theirs(way: &mut Way, program: &str, foreground: &[&str]) -> anyhow::Result<()> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let is_here = env::split_paths(&path).any(|directory| directory.join(program).is_file());
+    ensure!(is_here, "no {program} on PATH");
     let keys = TempDir::new()?;
     for side in [0, 1] {
         // Their control sockets have the names of their devices, in one directory for all namespaces.

@@ -19,7 +19,7 @@ const PADDING: u16 = 16;
 
 /// What the kernel knows of the path to an address, without sending anything: the MTU of the interface, or what routers
 /// have said. `None` if it knows no way.
-pub(super) fn mtu_to(remote: SocketAddr) -> Option<u32> {
+pub(crate) fn mtu_to(remote: SocketAddr) -> Option<u32> {
     let any = match remote {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
         SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
@@ -33,7 +33,7 @@ pub(super) fn mtu_to(remote: SocketAddr) -> Option<u32> {
 }
 
 /// How long a packet inside the mesh may be, if a datagram to `remote` may have `path` bytes with all headers.
-pub(super) fn inner_mtu(remote: SocketAddr, path: u32) -> u16 {
+pub(crate) fn inner_mtu(remote: SocketAddr, path: u32) -> u16 {
     let ip = match remote {
         SocketAddr::V4(_) => V4_BYTES,
         SocketAddr::V6(_) => V6_BYTES,

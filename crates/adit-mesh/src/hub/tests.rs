@@ -250,6 +250,21 @@ fn a_path_that_carries_less_is_told_of() {
 }
 
 #[test]
+fn a_replica_that_takes_less_gets_less() {
+    let mut world = World::new(1);
+    let active = world.company.carriers.active.clone();
+    world.company.carriers.mtus = active.into_iter().map(|site| (site, 1290)).collect();
+    world.install();
+    world
+        .a
+        .send(&packets::udp("fd00:a::5", "fd00:b::7", 64, &[7; 1300]));
+    let told = world.a.receive();
+    assert_eq!(told[40..42], [2, 0]);
+    assert_eq!(u16::from_be_bytes([told[46], told[47]]), 1290);
+    world.works();
+}
+
+#[test]
 fn each_members_packets_stay_in_order_on_many_threads() {
     let hub = Hub::start(config(4)).unwrap();
     let mut company = Company::new();

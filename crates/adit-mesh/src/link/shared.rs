@@ -114,6 +114,12 @@ impl Shared {
         true
     }
 
+    /// Drops what waits for handshakes.
+    pub(super) fn forget_waiting(&self) {
+        let forgotten = self.peers.iter().map(|peer| peer.lock().forget_waiting()).sum();
+        self.drops.add(Dropped::NotForwarding, forgotten);
+    }
+
     pub(super) fn is_forwarding(&self) -> bool {
         self.forwarding.load(Ordering::SeqCst)
     }

@@ -2,7 +2,7 @@
 
 use std::{
     net::Ipv4Addr,
-    os::unix::net::UnixDatagram,
+    os::{fd::OwnedFd, unix::net::UnixDatagram},
     time::{Duration, Instant},
 };
 
@@ -18,12 +18,28 @@ struct Node {
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn start(key: PrivateKey, address: [u8; 4], peer: LinkPeer) -> Node {
+/// A queue of a device: the link's end, and the kernel's.
+fn queue() -> (OwnedFd, UnixDatagram) {
     let (ours, theirs) = UnixDatagram::pair().unwrap();
     theirs.set_nonblocking(true).unwrap();
     ours.set_read_timeout(Some(PATIENCE)).unwrap();
+    (theirs.into(), ours)
+}
+
+fn start(key: PrivateKey, address: [u8; 4], peer: LinkPeer) -> Node {
+    let (theirs, device) = queue();
+    start_with(vec![theirs], device, key, address, peer)
+}
+
+fn start_with(
+    queues: Vec<OwnedFd>,
+    device: UnixDatagram,
+    key: PrivateKey,
+    address: [u8; 4],
+    peer: LinkPeer,
+) -> Node {
     let link = Link::start(LinkConfig {
-        tun: Tun::of_sockets(vec![theirs.into()]),
+        tun: Tun::of_sockets(queues),
         key,
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
         mark: None,
@@ -33,7 +49,7 @@ fn start(key: PrivateKey, address: [u8; 4], peer: LinkPeer) -> Node {
     });
     Node {
         link: link.unwrap(),
-        device: ours,
+        device,
         address: address.into(),
     }
 }
@@ -134,6 +150,45 @@ fn nothing_passes_while_forwarding_is_off() {
     assert_eq!(right.read(), passed);
     let back = right.send(&left, 5);
     assert_eq!(left.read(), back);
+}
+
+#[test]
+fn what_waits_for_a_handshake_when_forwarding_ends_does_not_pass() {
+    let (left, right) = two();
+    left.link.set_hub(([127, 0, 0, 1], 9).into());
+    left.send(&right, 1);
+    let deadline = Instant::now() + PATIENCE;
+    while left.dropped(Dropped::NotForwarding) == 0 {
+        assert!(Instant::now() < deadline, "the packet does not wait");
+        left.link.set_forwarding(true);
+        left.link.set_forwarding(false);
+    }
+    left.link.set_hub(right.link.local_addr().unwrap());
+    left.link.set_forwarding(true);
+    let passed = left.send(&right, 2);
+    assert_eq!(right.read(), passed);
+}
+
+#[test]
+fn every_queue_of_a_device_leads_to_the_peers() {
+    let (left_key, right_key) = (PrivateKey::generate().unwrap(), PrivateKey::generate().unwrap());
+    let to = |key: &PrivateKey, endpoint| LinkPeer {
+        key: key.public(),
+        endpoint,
+        prefixes: vec!["10.0.0.0/8".parse().unwrap()],
+        keep_alive: None,
+    };
+    let right = start(right_key.clone(), [10, 0, 2, 1], to(&left_key, None));
+    let ((first, device), (second, other)) = (queue(), queue());
+    let peer = to(&right_key, right.link.local_addr().ok());
+    let left = start_with(vec![first, second], device, left_key, [10, 0, 1, 1], peer);
+    let passed = left.send(&right, 1);
+    assert_eq!(right.read(), passed);
+    let passed = packet(left.address, right.address, 2);
+    other
+        .send(&[&VnetHeader::default().write()[..], &passed].concat())
+        .unwrap();
+    assert_eq!(right.read(), passed);
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //! [`walk`] looks and asks; [`Findings::judge`] says what the findings mean.
 
 mod probe;
+#[cfg(test)]
+mod tests;
 
 use std::{
     io,

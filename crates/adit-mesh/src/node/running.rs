@@ -77,6 +77,8 @@ pub struct Node {
 struct Told {
     status: NodeStatus,
     tunnel: Option<Tunnel>,
+    /// What the way to the hub takes, if that is less than the edge says.
+    narrow: Option<u16>,
 }
 
 impl Told {
@@ -91,7 +93,7 @@ impl Told {
         let hub = self.tunnel.as_ref().and_then(Tunnel::status);
         hub.map_or_else(Report::default, |hub| Report {
             rtt_ms: None,
-            mtu: None,
+            mtu: self.narrow,
             handshake_age_ms: hub.handshake_age_ms,
             received_bytes: hub.received_bytes,
             sent_bytes: hub.sent_bytes,
@@ -116,6 +118,7 @@ impl Node {
         let told = Arc::new(Mutex::new(Told {
             status: status(&identity, &options),
             tunnel: None,
+            narrow: None,
         }));
         let shown = Arc::clone(&told);
         let path = options.state.socket();
@@ -213,9 +216,28 @@ impl Node {
                     if let Some(tunnel) = &mut self.told.lock().tunnel {
                         tunnel.look_further();
                     }
+                    if self.path_has_changed() {
+                        self.apply_again().await?;
+                    }
                 }
             }
         }
+    }
+
+    /// Looks what the way to the hub takes; true if that is other than before.
+    fn path_has_changed(&self) -> bool {
+        let Some((_, config)) = &self.applied else {
+            return false;
+        };
+        let mut told = self.told.lock();
+        let path = told.tunnel.as_ref().and_then(Tunnel::path_mtu);
+        let narrow = path.filter(|path| *path < self.mtu(config));
+        std::mem::replace(&mut told.narrow, narrow) != narrow
+    }
+
+    /// The largest packet for the tunnel, as the edge or its user says.
+    fn mtu(&self, config: &NodeConfig) -> u16 {
+        self.options.mtu.unwrap_or(config.mtu)
     }
 
     /// Does what a new state of the session asks for.
@@ -263,7 +285,7 @@ impl Node {
             .extend(edge.map(|edge| edge.ip().to_canonical()));
         self.edge_addresses
             .extend(places.iter().map(|place| place.ip().to_canonical()));
-        let mtu = self.options.mtu.unwrap_or(config.mtu);
+        let mtu = self.mtu(config);
         let stale = self
             .told
             .lock()
@@ -283,6 +305,7 @@ impl Node {
             tunnel.set_places(places);
         }
         self.applied = Some((config.version, Arc::clone(config)));
+        self.path_has_changed();
         self.apply_again().await?;
         if let Some(tunnel) = &self.told.lock().tunnel {
             tunnel.set_role(config.role);
@@ -327,7 +350,7 @@ impl Node {
             },
             told: config.remote.iter().copied().collect(),
             edges: self.edge_addresses.clone(),
-            mtu: self.options.mtu.unwrap_or(config.mtu).into(),
+            mtu: self.told.lock().narrow.unwrap_or_else(|| self.mtu(config)).into(),
             forwards: !config.local.is_empty(),
         }
     }

@@ -13,6 +13,7 @@ use tokio::{net::lookup_host, time::timeout};
 
 use super::{error::NodeError, host::HostOptions, identity::KeptKey, status::HubStatus};
 use crate::{
+    hub::path,
     link::{Link, LinkConfig, LinkPeer},
     noise::PrivateKey,
     tun::Tun,
@@ -112,6 +113,12 @@ impl Tunnel {
                 self.link.set_hub(*place);
             }
         }
+    }
+
+    /// How long a packet may be on the way to the hub, as far as this host knows.
+    pub(super) fn path_mtu(&self) -> Option<u16> {
+        let hub = self.status()?.endpoint;
+        path::mtu_to(hub).map(|path| path::inner_mtu(hub, path))
     }
 
     fn handshake_age(&self) -> Option<Duration> {

@@ -216,6 +216,14 @@ impl<E: Engine> Peer<E> {
         }
     }
 
+    /// Drops what waits for a handshake; how much that was.
+    pub fn forget_waiting(&mut self) -> usize {
+        let count = self.waiting.len();
+        self.waiting.clear();
+        self.stats.unsent += count as u64;
+        count
+    }
+
     /// Begins a handshake now, also if one is in progress.
     pub fn connect(&mut self, out: &mut SendBatch) {
         self.initiate(out, true);
@@ -227,8 +235,7 @@ impl<E: Engine> Peer<E> {
             Ok(Some(datagram)) => self.push(datagram, out),
             Ok(None) => {}
             Err(_) => {
-                self.stats.unsent += self.waiting.len() as u64;
-                self.waiting.clear();
+                self.forget_waiting();
                 if self.dials_for_ever {
                     self.initiate(out, false);
                 }

@@ -411,6 +411,12 @@ fn a_handshake_for_another_key_is_dropped() {
 }
 
 #[test]
+fn a_peer_is_small_enough_for_a_thousand_of_them() {
+    // Its 8 sessions with their replay windows are within.
+    assert!(size_of::<Peer>() <= 32 << 10, "{} bytes", size_of::<Peer>());
+}
+
+#[test]
 fn one_host_tells_its_peers_apart() {
     let hub = Host::new(
         PrivateKey::generate().unwrap(),

@@ -26,7 +26,7 @@ pub struct Sites {
     pub edge: Namespace,
     /// Somewhere on the provider's network, 198.18.0.21.
     pub device: Namespace,
-    _switch: Switch,
+    switch: Switch,
 }
 
 impl Sites {
@@ -68,7 +68,18 @@ impl Sites {
             host_b,
             edge,
             device,
-            _switch: switch,
+            switch,
         }
+    }
+
+    /// Makes the provider's network carry packets of at most so many bytes.
+    ///
+    /// # Panics
+    /// When `ip` fails.
+    pub fn narrow_wan(&self, mtu: u16) {
+        for namespace in [&self.edge, &self.node_a, &self.node_b, &self.device] {
+            namespace.ip(&format!("link set wan mtu {mtu}"));
+        }
+        self.switch.set_mtu("wan", mtu);
     }
 }

@@ -30,6 +30,7 @@ async fn up_writes_run_json_and_removes_it_at_a_clean_stop() {
         "keys/secrets.key",
         "keys/quic.key",
         "keys/management.key",
+        "keys/mesh.key",
     ] {
         let mode = std::fs::metadata(dir.join(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
@@ -274,6 +275,7 @@ async fn an_address_in_use_is_named_and_leaves_nothing_behind() {
         "--https-listen",
         free,
         "--metrics-listen",
+        free,
         "--mesh-listen",
         free,
         "--api-listen",

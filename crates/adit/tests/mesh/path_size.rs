@@ -16,9 +16,20 @@ async fn narrow_paths_stall_nothing() {
     let _joined = scene.join().await;
     let (a, b) = (&scene.sites.host_a, &scene.sites.host_b);
     soon("pings back", async || b.reaches("10.10.0.10")).await;
-    for mtu in [1500, 1400, 1280] {
-        for node in [&scene.sites.node_a, &scene.sites.node_b] {
-            node.ip(&format!("link set wan mtu {mtu}"));
+    // Datagrams that may be cut on the way.
+    for host in [a, b] {
+        host.run(&["sysctl", "-w", "net.ipv4.ip_no_pmtu_disc=1"]);
+    }
+    for mtu in [1500_u16, 1400, 1280] {
+        scene.sites.narrow_wan(mtu);
+        // Whoever may not cut its packets goes by what its node tells, once that has looked.
+        let fits = u64::from(mtu - 60).clamp(1280, 1420);
+        for (node, name) in [(&scene.sites.node_a, "node-a"), (&scene.sites.node_b, "node-b")] {
+            soon("the node to see what the path takes", async || {
+                let status = scene.status(node, name).unwrap();
+                status["host"]["mtu"].as_u64().is_some_and(|mtu| mtu <= fits)
+            })
+            .await;
         }
         tcp(a, b, "10.20.0.10");
         tcp(b, a, "10.10.0.10");

@@ -47,12 +47,8 @@ impl Scene {
         command
             .args(["up", "--no-demo", "--data-dir"])
             .arg(dir.path().join("data"))
-            .args([
-                "--edge-listen",
-                "198.18.0.1:7844",
-                "--mesh-listen",
-                "198.18.0.1:51820",
-            ])
+            .args(["--edge-listen", "198.18.0.1:7844"])
+            .args(flags)
             .env("ADIT_BOOTSTRAP_API_TOKEN", TOKEN)
             .env("ADIT_ACCOUNT_ID", ACCOUNT);
         let server = Process::spawn("adit up", command);
