@@ -5,7 +5,7 @@ use std::{sync::OnceLock, time::Instant};
 
 use adit_core::{
     mesh::{
-        MeshAddresses,
+        MeshAddresses, MeshRanges,
         forwarding::{Carriers, MemberIndex, Members, Table, Verdict, build},
     },
     port::{Change, LinkedReplica, MeshChange, PrivateChange, PrivateRoute, TunnelEntry},
@@ -23,6 +23,8 @@ fn table() -> &'static Table {
     TABLE.get_or_init(|| {
         let (mut members, mut carriers) = (Members::default(), Carriers::default());
         let (account, virtual_network) = (AccountId::random(), VirtualNetworkId::random());
+        let ranges = MeshRanges::new("100.96.0.0/12".parse().expect("a range"), "fdad::/64".parse().expect("a range"));
+        members.apply(&Change::Mesh(MeshChange::Ranges(account, ranges)));
         for (number, prefixes) in [(1, ["10.10.0.0/24", "fd00:a::/64"]), (2, ["10.20.0.0/24", "fd00:b::/64"])] {
             let tunnel = TunnelKey { account, tunnel: TunnelId::random() };
             let entry = TunnelEntry {
@@ -90,7 +92,7 @@ impl Links for Checked {
             assert_eq!(table().verdict(self.from, source, destination), Verdict::To(to));
         }
         // Half of them have no session.
-        packet.len() % 2 == 0
+        packet.len().is_multiple_of(2)
     }
 
     fn may_tell(&mut self, _: MemberIndex, _: Instant) -> bool {

@@ -37,4 +37,13 @@ impl MeshAddresses {
     pub fn all(self) -> impl Iterator<Item = IpAddr> {
         [self.v4.into(), self.v6.into()].into_iter()
     }
+
+    /// The one of the family of `other`.
+    #[must_use]
+    pub const fn beside(self, other: IpAddr) -> IpAddr {
+        match other {
+            IpAddr::V4(_) => IpAddr::V4(self.v4),
+            IpAddr::V6(_) => IpAddr::V6(self.v6),
+        }
+    }
 }

@@ -17,10 +17,7 @@ mod build;
 mod members;
 mod site;
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::{collections::HashMap, net::IpAddr};
 
 use adit_model::{AccountId, ConnectorId, DeviceId, PeerKey, TunnelKey};
 
@@ -61,33 +58,12 @@ pub struct Member {
     pub keys: Vec<PeerKey>,
     /// Its own addresses.
     pub addresses: MeshAddresses,
-    /// What it may call the hub by.
-    pub hub: HubAddresses,
+    /// What it may call the hub by, if its account has ranges.
+    pub hub: Option<MeshAddresses>,
     /// How long packets to it may be, in bytes, if it has said so.
     pub mtu: Option<u16>,
     /// The virtual networks that it is in, in the order in which they are asked.
     networks: Vec<usize>,
-}
-
-/// The addresses that a member sees the hub under: the first ones of the ranges that its own are from, which no member
-/// has. `None` where those are not the ranges that accounts start with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct HubAddresses {
-    /// In IPv4.
-    pub v4: Option<Ipv4Addr>,
-    /// In IPv6.
-    pub v6: Option<Ipv6Addr>,
-}
-
-impl HubAddresses {
-    /// The one of the family of `other`.
-    #[must_use]
-    pub fn beside(self, other: IpAddr) -> Option<IpAddr> {
-        match other {
-            IpAddr::V4(_) => self.v4.map(IpAddr::V4),
-            IpAddr::V6(_) => self.v6.map(IpAddr::V6),
-        }
-    }
 }
 
 /// What becomes of a packet.
@@ -185,7 +161,10 @@ impl Table {
         let Some(longest) = networks().filter_map(own_length).max() else {
             return Verdict::Denied(Denial::ForeignSource);
         };
-        if member.hub.beside(destination) == Some(destination) {
+        if member
+            .hub
+            .is_some_and(|hub| hub.beside(destination) == destination)
+        {
             return Verdict::Hub;
         }
         let found = networks()

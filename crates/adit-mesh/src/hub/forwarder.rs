@@ -129,7 +129,8 @@ impl Sender<'_> {
         let hub: Option<IpAddr> = self
             .table
             .member(self.from)
-            .and_then(|member| member.hub.beside(head.source));
+            .and_then(|member| member.hub)
+            .map(|hub| hub.beside(head.source));
         if let Some(answer) = icmp::answer(packet, head, problem, hub)
             && links.may_tell(self.from, self.now)
         {

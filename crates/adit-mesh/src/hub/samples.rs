@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use adit_core::{
     mesh::{
-        MeshAddresses,
+        MeshAddresses, MeshRanges,
         forwarding::{Carriers, Members, Table, build},
     },
     port::{
@@ -40,6 +40,9 @@ impl Company {
         };
         let change = PrivateChange::VirtualNetwork(company.account, company.main, Some(named));
         company.members.apply(&Change::Private(change));
+        let ranges = MeshRanges::new("100.96.0.0/12".parse().unwrap(), "fdad::/64".parse().unwrap());
+        let change = MeshChange::Ranges(company.account, ranges);
+        company.members.apply(&Change::Mesh(change));
         company
     }
 

@@ -128,7 +128,7 @@ struct Prefixes {
 
 fn prefixes(desk: &Desk, state: &State, site: TunnelKey) -> Prefixes {
     let SiteReach { local, remote } = state.members.reach_of(site);
-    let ranges = state.ranges.get(&site.account);
+    let ranges = state.members.ranges(&site.account);
     let ranges = ranges.into_iter().flat_map(|ranges| ranges.networks());
     let remote = ranges.chain(remote).collect();
     let (local, all_local) = fitting(local);

@@ -8,7 +8,6 @@ use std::{
 
 use adit_core::{
     mesh::{
-        MeshRanges,
         active::LiveReplicas,
         forwarding::{Carriers, Members},
         session::{KEY_OVERLAP, Refusal},
@@ -28,7 +27,6 @@ pub(super) struct State {
     pub(super) tunnels: BTreeMap<TunnelKey, TunnelEntry>,
     /// Shared with whoever makes a table of it meanwhile.
     pub(super) members: Arc<Members>,
-    pub(super) ranges: BTreeMap<AccountId, MeshRanges>,
     pub(super) sites: BTreeMap<TunnelKey, Site>,
     /// Keys that replicas had, and until when they are good.
     former: BTreeMap<(TunnelKey, ConnectorId), (PeerKey, Instant)>,
@@ -77,12 +75,6 @@ impl State {
             .collect();
         self.tunnels = snapshot.tunnels.iter().cloned().collect();
         self.members = Arc::new(Members::of(snapshot));
-        self.ranges = BTreeMap::new();
-        for change in &snapshot.mesh {
-            if let MeshChange::Ranges(account, Some(ranges)) = change {
-                self.ranges.insert(*account, *ranges);
-            }
-        }
         for (site, replica, key) in before {
             self.note_key(site, replica, key, now);
         }
@@ -111,14 +103,7 @@ impl State {
                     };
                     None
                 }
-                Change::Mesh(MeshChange::Ranges(account, ranges)) => {
-                    match ranges {
-                        Some(ranges) => self.ranges.insert(*account, *ranges),
-                        None => self.ranges.remove(account),
-                    };
-                    None
-                }
-                Change::Mesh(MeshChange::Device(..))
+                Change::Mesh(MeshChange::Device(..) | MeshChange::Ranges(..))
                 | Change::Private(_)
                 | Change::Host(..)
                 | Change::Limits(..) => None,

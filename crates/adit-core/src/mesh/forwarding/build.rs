@@ -1,17 +1,11 @@
 //! How a table is made.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use adit_model::{AccountId, TunnelKey, TunnelKind, VirtualNetworkId};
 
-use super::{Carriers, HubAddresses, Lead, Member, MemberIndex, Members, Table, Target, Who};
-use crate::{
-    mesh::MeshAddresses,
-    networks::{Network, SubnetKind, initial_subnets},
-};
+use super::{Carriers, Lead, Member, MemberIndex, Members, Table, Target, Who};
+use crate::{mesh::MeshRanges, networks::Network};
 
 /// A virtual network; without an id the default one of an account that has none yet.
 type Space = (AccountId, Option<VirtualNetworkId>);
@@ -37,7 +31,7 @@ pub fn build(members: &Members, carriers: &Carriers) -> Table {
                 who: Who::Replica(*tunnel, *connector),
                 keys: [replica.key].into_iter().chain(former).collect(),
                 addresses: replica.addresses,
-                hub: hub_of(tunnel.account, replica.addresses),
+                hub: members.ranges(&tunnel.account).and_then(MeshRanges::hub),
                 mtu: carriers.mtus.get(&(*tunnel, *connector)).copied(),
                 networks: Vec::new(),
             },
@@ -52,7 +46,7 @@ pub fn build(members: &Members, carriers: &Carriers) -> Table {
             who: Who::Device(*account, *id),
             keys: vec![device.key],
             addresses: device.addresses,
-            hub: hub_of(*account, device.addresses),
+            hub: members.ranges(account).and_then(MeshRanges::hub),
             mtu: None,
             networks: Vec::new(),
         };
@@ -86,25 +80,6 @@ fn networks_of_sites(members: &Members) -> BTreeMap<TunnelKey, BTreeSet<VirtualN
         found.entry(tunnel).or_default().insert(route.virtual_network);
     }
     found
-}
-
-/// The second address of each range that the account starts with and the member's address is from.
-fn hub_of(account: AccountId, member: MeshAddresses) -> HubAddresses {
-    let mut hub = HubAddresses::default();
-    let subnets = initial_subnets(account);
-    for subnet in subnets.iter().filter(|subnet| subnet.kind == SubnetKind::Warp) {
-        let holds = |address: IpAddr| subnet.network.contains(Network::of_address(address));
-        match subnet.network.first() {
-            IpAddr::V4(first) if holds(member.v4.into()) => {
-                hub.v4 = first.to_bits().checked_add(1).map(Ipv4Addr::from_bits);
-            }
-            IpAddr::V6(first) if holds(member.v6.into()) => {
-                hub.v6 = first.to_bits().checked_add(1).map(Ipv6Addr::from_bits);
-            }
-            IpAddr::V4(_) | IpAddr::V6(_) => {}
-        }
-    }
-    hub
 }
 
 #[derive(Default)]

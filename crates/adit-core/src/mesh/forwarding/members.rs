@@ -6,7 +6,10 @@ use adit_model::{
     AccountId, ConnectorId, DeviceId, PeerKey, RouteId, TunnelKey, TunnelKind, VirtualNetworkId,
 };
 
-use crate::port::{Change, LinkedReplica, MeshChange, MeshDevice, PrivateChange, PrivateRoute, Snapshot};
+use crate::{
+    mesh::MeshRanges,
+    port::{Change, LinkedReplica, MeshChange, MeshDevice, PrivateChange, PrivateRoute, Snapshot},
+};
 
 /// What the store knows of members and where addresses lead; follows the directory's changes.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +20,7 @@ pub struct Members {
     pub(super) devices: BTreeMap<(AccountId, DeviceId), MeshDevice>,
     pub(super) routes: BTreeMap<(AccountId, RouteId), PrivateRoute>,
     pub(super) defaults: BTreeMap<AccountId, VirtualNetworkId>,
+    pub(super) ranges: BTreeMap<AccountId, MeshRanges>,
 }
 
 /// What only those know who hold the sessions of replicas.
@@ -63,6 +67,12 @@ impl Members {
         }
     }
 
+    /// Where the members of an account have their addresses from.
+    #[must_use]
+    pub fn ranges(&self, account: &AccountId) -> Option<MeshRanges> {
+        self.ranges.get(account).copied()
+    }
+
     fn apply_private(&mut self, change: &PrivateChange) -> bool {
         match change {
             PrivateChange::Route(account, id, route) => set(&mut self.routes, (*account, *id), route.clone()),
@@ -88,7 +98,7 @@ impl Members {
             MeshChange::Device(account, id, device) => {
                 set(&mut self.devices, (*account, *id), device.clone())
             }
-            MeshChange::Ranges(..) => false,
+            MeshChange::Ranges(account, ranges) => set(&mut self.ranges, *account, *ranges),
         }
     }
 }

@@ -1,3 +1,5 @@
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use adit_model::{
     ConfigSource, ConfigVersion, IdentityKey, RouteId, SecretDigest, Timestamp, TunnelId, TunnelKind,
     VirtualNetworkId,
@@ -5,6 +7,7 @@ use adit_model::{
 
 use super::*;
 use crate::{
+    mesh::MeshRanges,
     networks::Network,
     port::{
         Change, LinkedReplica, MeshChange, MeshDevice, NamedNetwork, PrivateChange, PrivateRoute, TunnelEntry,
@@ -32,6 +35,13 @@ impl Scene {
             joined: 0,
         };
         scene.name(scene.default, "main", true);
+        let mut ranges = crate::networks::initial_subnets(scene.account)
+            .into_iter()
+            .filter(|subnet| subnet.kind == crate::networks::SubnetKind::Warp)
+            .map(|subnet| subnet.network);
+        let ranges = MeshRanges::new(ranges.next().unwrap(), ranges.next().unwrap());
+        let change = MeshChange::Ranges(scene.account, Some(ranges.unwrap()));
+        scene.members.apply(&Change::Mesh(change));
         scene
     }
 
@@ -328,6 +338,13 @@ fn the_hub_has_the_first_address_of_each_range() {
     assert_eq!(scene.verdict(device.key, &own, &hub.to_string()), Told::Hub);
     let told = scene.verdict(device.key, "10.1.1.1", "100.96.0.1");
     assert_eq!(told, Told::Denied(Denial::ForeignSource));
+
+    let others = MeshRanges::new("10.99.0.0/16".parse().unwrap(), "fd99::/64".parse().unwrap());
+    scene
+        .members
+        .apply(&Change::Mesh(MeshChange::Ranges(scene.account, others)));
+    let own = device.addresses.v4.to_string();
+    assert_eq!(scene.verdict(device.key, &own, "10.99.0.1"), Told::Hub);
 }
 
 #[test]
