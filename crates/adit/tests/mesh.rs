@@ -1,4 +1,5 @@
 //! The mesh as its users have it: the whole binary, in namespaces that stand for sites.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "mesh/devices.rs"]
 mod devices;

@@ -1,9 +1,4 @@
 //! A flood that wants more memory than there is: the server keeps within its budget, says so, and serves again.
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test tells what it measured, and may panic"
-)]
 
 mod support;
 

@@ -90,7 +90,14 @@ pub(super) async fn start(kind: Kind) -> anyhow::Result<Way> {
         Kind::Adit => unless_it_panics(ours(&mut way)).await?,
         Kind::Hub => unless_it_panics(through_hub(&mut way)).await?,
         Kind::WireguardGo => unless_it_panics(theirs(&mut way, "wireguard-go", &["-f"])).await?,
-        Kind::Gotatun => unless_it_panics(theirs(&mut way, "gotatun", &["--foreground"])).await?,
+        Kind::Gotatun => {
+            unless_it_panics(theirs(
+                &mut way,
+                "gotatun",
+                &["--foreground", "--disable-drop-privileges"],
+            ))
+            .await?
+        }
     }
     way.addresses = INNER;
     until("the first ping to pass", async || {

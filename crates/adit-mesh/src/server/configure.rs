@@ -63,18 +63,20 @@ fn tell(desk: &Desk) -> Option<Instant> {
     if desk.is_stopping() {
         return None;
     }
-    let (members, carriers, news, next) = {
+    let (members, carriers, news, next, upto) = {
         let mut state = desk.state.lock();
         let carriers = state.carriers(Instant::now());
         let stale = std::mem::take(&mut state.stale);
         let members = stale.table.then(|| Arc::clone(&state.members));
-        (members, carriers, news(desk, &state, &stale), state.next_expiry())
+        let news = news(desk, &state, &stale);
+        (members, carriers, news, state.next_expiry(), desk.known())
     };
     // Sessions go on meanwhile.
     if let Some(members) = members {
         let table = build(&members, &carriers);
         desk.forwarding.install(Arc::new(table));
     }
+    desk.note_installed(upto);
     for News { orders, config } in news {
         orders.send_modify(|orders| orders.config = Some(config));
     }

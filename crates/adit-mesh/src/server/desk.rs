@@ -44,6 +44,8 @@ pub(crate) struct Desk {
     pub(super) state: Mutex<State>,
     /// How far the store's history is applied; nothing before the first snapshot.
     applied: watch::Sender<Option<ChangeNumber>>,
+    /// How far the hub's table is made of what is applied. Behind `applied` for a moment after each change.
+    installed: watch::Sender<Option<ChangeNumber>>,
     /// Something is to be told to nodes or to the hub.
     pub(super) changed: Notify,
     stopping: CancellationToken,
@@ -92,6 +94,7 @@ impl Desk {
             forwarding,
             state: Mutex::default(),
             applied: watch::Sender::new(None),
+            installed: watch::Sender::new(None),
             changed: Notify::new(),
             stopping: CancellationToken::new(),
             complaints: Complaints::default(),
@@ -128,7 +131,7 @@ impl Desk {
     fn judge(&self, arrival: &Arrival) -> Result<(Verdict, IdentityKey), Refusal> {
         let claim = &arrival.claim;
         let state = self.state.lock();
-        if self.applied.borrow().is_none() {
+        if self.known().is_none() {
             return Err(Refusal::Unavailable("the edge is starting"));
         }
         if state.sessions() >= self.config.max_sessions {
@@ -256,6 +259,23 @@ impl Desk {
             self.applied.send_replace(Some(upto));
         }
         self.changed.notify_one();
+    }
+
+    /// How far the store's history is applied. The same as the state's for as long as that is locked.
+    pub(super) fn known(&self) -> Option<ChangeNumber> {
+        *self.applied.borrow()
+    }
+
+    /// The hub forwards by what was applied so far.
+    pub(super) fn note_installed(&self, upto: Option<ChangeNumber>) {
+        self.installed.send_replace(upto);
+    }
+
+    /// Waits until the hub forwards by the store's history so far: who left by then is heard no more.
+    pub(super) async fn until_installed(&self, upto: ChangeNumber) {
+        let mut installed = self.installed.subscribe();
+        // The sender is a part of this desk.
+        let _ = installed.wait_for(|installed| *installed >= Some(upto)).await;
     }
 
     /// Waits until the store's history is applied so far.

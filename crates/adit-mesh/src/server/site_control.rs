@@ -19,8 +19,8 @@ impl SiteControl for Desk {
         if self.is_stopping() {
             return Err(AskError::Stopped);
         }
-        let applied = timeout(within, self.until_applied(after)).await;
-        applied.map_err(|_elapsed| AskError::Silent)
+        let installed = timeout(within, self.until_installed(after)).await;
+        installed.map_err(|_elapsed| AskError::Silent)
     }
 
     async fn evict(&self, eviction: Eviction, within: Duration) -> Result<usize, AskError> {

@@ -1,14 +1,20 @@
 //! Several replicas of a site, and how sessions end.
 
-use adit_core::port::{AskError, ChangeNumber, CloseReason, Eviction, FailoverError, FailoverRequest};
+use adit_core::{
+    mesh::MeshAddresses,
+    port::{
+        AskError, Change, ChangeNumber, CloseReason, Eviction, FailoverError, FailoverRequest, MeshChange,
+        MeshDevice,
+    },
+};
 use adit_mesh::control::client::ClientPhase;
-use adit_model::{ConnectorId, TunnelKind};
+use adit_model::{ConnectorId, DeviceId, PeerKey, Timestamp, TunnelKind};
 use adit_testing::wait_for;
 use adit_wire::mesh::{Beat, Closing, ClosingReason, RefusalCode, Report, Role, ToNode};
 
 use crate::{
     peer::Peer,
-    store::SECRET,
+    store::{SECRET, default_network},
     world::{Host, WITHIN, World},
 };
 
@@ -159,6 +165,34 @@ async fn an_evicted_replica_comes_back_and_a_deleted_site_has_none() {
     assert_eq!(world.control.live(site, deleted, WITHIN).await, Ok(Vec::new()));
     let refused = ClientPhase::Refused(RefusalCode::TunnelNotFound);
     wait_for("the node to give up", async || node.phase() == refused).await;
+}
+
+#[tokio::test]
+async fn who_waits_for_a_change_finds_the_hub_forwarding_by_it() {
+    let world = World::start().await;
+    let (account, id) = (world.store.site().account, DeviceId::random());
+    let device = MeshDevice {
+        name: "phone".parse().unwrap(),
+        key: PeerKey::from_bytes([5; 32]),
+        addresses: MeshAddresses {
+            v4: "100.96.0.2".parse().unwrap(),
+            v6: "fd00::2".parse().unwrap(),
+        },
+        virtual_network: default_network(),
+        created_at: Timestamp::from(std::time::SystemTime::UNIX_EPOCH),
+    };
+    for round in 0..20 {
+        for now in [Some(device.clone()), None] {
+            let is_there = now.is_some();
+            let change = world
+                .store
+                .change(Change::Mesh(MeshChange::Device(account, id, now)));
+            world.control.applied(change, WITHIN).await.unwrap();
+            let table = world.hub.newest();
+            let found = table.members().iter().any(|member| member.keys == [device.key]);
+            assert_eq!(found, is_there, "round {round}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,6 @@ async fn wrong_usage_exits_2_and_speaks_on_stderr() {
         vec!["up", "--bogus"],
         vec!["up", "--mesh-listen", "nowhere"],
         vec!["up", "--mesh-advertise", "0.0.0.0:51820"],
-        vec!["mesh"],
         vec!["mesh", "up", "--table", "254"],
         vec!["mesh", "check", "nowhere"],
         vec!["up", "--private-proxy-listen", "nowhere"],

@@ -132,7 +132,7 @@ async fn every_wireguard_client_at_hand_carries_bulk_both_ways() {
     let _joined = scene.join().await;
     let device = &scene.sites.device;
     let mut command = scene.sites.host_a.command("iperf3");
-    command.args(["-s", "-B", "10.10.0.10"]);
+    command.args(["-s", "--forceflush", "-B", "10.10.0.10"]);
     let server = Process::spawn("iperf3", command);
     server.line("Server listening").await;
     for program in ["wireguard-go", "boringtun-cli", "gotatun-cli"] {

@@ -1,5 +1,4 @@
 //! Two sites with an edge between them, and what passes from one to the other.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
     io::{Read, Write},

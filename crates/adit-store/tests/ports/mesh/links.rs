@@ -1,5 +1,7 @@
 //! Replicas that enrol, come back, get other keys and lose their link.
 
+use std::time::Duration;
+
 use adit_core::{
     mesh::{MOST_REPLICAS, WeakKey},
     port::{LinkError, LinkedReplica, MeshChange, Sites as _, TunnelChanges, Unlinked},
@@ -269,4 +271,23 @@ async fn a_secret_that_is_set_again_is_proved_again() {
     assert!(matches!(home.link(new).await, Err(LinkError::OldSecret)));
     home.link(enrolling(office, "office", 1)).await.unwrap();
     assert_eq!(home.unlink(office, Unlinked::EarlierSecret(None)).await, 0);
+}
+
+#[tokio::test]
+async fn a_linked_replica_is_shown_however_long_it_is_gone() {
+    let home = home!();
+    let office = home.site("office").await;
+    for number in [1, 2] {
+        home.link(enrolling(office, "office", number)).await.unwrap();
+        let closed = home.connect(office, host(number), 0);
+        home.wait_for_connections(office, 1).await;
+        home.disconnect(closed);
+        home.wait_for_connections(office, 0).await;
+    }
+    home.unlink(office, Unlinked::One(host(2))).await;
+    let late = home.hands.turn(Duration::from_secs(31 * 24 * 60 * 60));
+    assert_eq!(home.store.sweep(late).await.unwrap().connections, 2);
+    let shown = home.store.replicas(office, late).await.unwrap();
+    assert_eq!(shown.iter().map(|one| one.id).collect::<Vec<_>>(), [host(1)]);
+    assert!(shown[0].connections.is_empty());
 }
