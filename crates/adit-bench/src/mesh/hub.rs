@@ -40,7 +40,8 @@ pub(crate) const PAIR: &str = "pair";
 pub(crate) fn member_key(number: u16) -> PrivateKey {
     let mut bytes = [0x5a; 32];
     let [high, low] = number.to_be_bytes();
-    [bytes[0], bytes[1]] = [high, low];
+    // Of the first and the last byte not every bit counts.
+    [bytes[1], bytes[2]] = [high, low];
     PrivateKey::from_bytes(bytes)
 }
 

@@ -121,7 +121,11 @@ impl Crowd {
             }
         }
         while !self.members.iter().all(|member| member.arrived > 0) {
-            ensure!(start.elapsed() < LONG, "not every packet arrived");
+            let missing = self.members.iter().filter(|member| member.arrived == 0).count();
+            ensure!(
+                start.elapsed() < LONG,
+                "{missing} of {count} packets have not arrived"
+            );
             self.turn(PATIENCE)?;
         }
         Ok(())
