@@ -3,7 +3,7 @@
 
 mod support;
 
-use adit_testing::{client::get, origin::Origin, wait_for_some};
+use adit_testing::{client::get, origin::Origin, wait_for, wait_for_some};
 use serde_json::{Value, json};
 use support::{DOMAIN, Server};
 
@@ -61,6 +61,10 @@ async fn a_request_is_logged_with_the_way_it_took_and_counted() {
 async fn a_page_of_the_edge_names_the_hop_and_the_request() {
     let server = Server::start_with(&["--no-demo", "--log-format", "json"]).await;
     let tunnel = server.tunnel("shop").await;
+    wait_for("the edge to know the name", async || {
+        server.status(&tunnel.host).await == 530
+    })
+    .await;
     let nobody = server.get(&format!("nobody.{DOMAIN}"), "/").await;
     let unconnected = server.get(&tunnel.host, "/").await;
     let origin = Origin::start().await;
