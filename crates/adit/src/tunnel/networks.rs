@@ -19,8 +19,13 @@ pub(super) struct VirtualNetwork {
     pub(super) name: String,
     #[serde(default)]
     pub(super) is_default_network: bool,
+    #[serde(serialize_with = "render::time")]
     pub(super) created_at: String,
-    #[serde(default = "zero_time", deserialize_with = "or_zero_time")]
+    #[serde(
+        default = "zero_time",
+        deserialize_with = "or_zero_time",
+        serialize_with = "render::time"
+    )]
     pub(super) deleted_at: String,
 }
 
@@ -34,8 +39,13 @@ pub(super) struct NetworkRoute {
     pub(super) virtual_network_id: Option<String>,
     #[serde(default)]
     pub(super) comment: String,
+    #[serde(serialize_with = "render::time")]
     pub(super) created_at: String,
-    #[serde(default = "zero_time", deserialize_with = "or_zero_time")]
+    #[serde(
+        default = "zero_time",
+        deserialize_with = "or_zero_time",
+        serialize_with = "render::time"
+    )]
     pub(super) deleted_at: String,
     #[serde(default)]
     pub(super) tunnel_name: String,

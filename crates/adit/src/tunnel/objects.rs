@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::render::time;
+
 /// What stands for "never" in a printed object.
 pub(super) const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
@@ -10,8 +12,9 @@ pub(super) const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 pub(super) struct Tunnel {
     pub(super) id: String,
     pub(super) name: String,
+    #[serde(serialize_with = "time")]
     pub(super) created_at: String,
-    #[serde(default, deserialize_with = "or_zero_time")]
+    #[serde(default, deserialize_with = "or_zero_time", serialize_with = "time")]
     pub(super) deleted_at: String,
     #[serde(default, deserialize_with = "or_empty")]
     pub(super) connections: Vec<Connection>,
@@ -29,7 +32,7 @@ pub(super) struct Connection {
     pub(super) is_pending_reconnect: bool,
     #[serde(default)]
     pub(super) origin_ip: String,
-    #[serde(default)]
+    #[serde(default, serialize_with = "time")]
     pub(super) opened_at: String,
 }
 
@@ -43,7 +46,7 @@ pub(super) struct Connector {
     pub(super) version: String,
     #[serde(default)]
     pub(super) arch: String,
-    #[serde(default)]
+    #[serde(default, serialize_with = "time")]
     pub(super) run_at: String,
     #[serde(rename = "conns", default, deserialize_with = "or_empty")]
     pub(super) connections: Vec<Connection>,
@@ -84,7 +87,7 @@ pub(super) struct Refused {
 pub(super) struct TunnelInfo {
     pub(super) id: String,
     pub(super) name: String,
-    #[serde(rename = "createdAt")]
+    #[serde(rename = "createdAt", serialize_with = "time")]
     pub(super) created_at: String,
     #[serde(rename = "conns")]
     pub(super) connectors: Vec<Connector>,

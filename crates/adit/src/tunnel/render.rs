@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use adit_model::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::objects::Connection;
 use crate::{failure::Failure, output};
@@ -74,6 +74,22 @@ pub(super) fn in_words(time: &str) -> String {
     format!("{date} {clock} +0000 UTC")
 }
 
+/// A time in a printed object, as the stock client writes it: without zeros at the end of the second's fraction.
+pub(super) fn time<S: Serializer>(time: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&without_zeros(time))
+}
+
+fn without_zeros(time: &str) -> String {
+    match time.strip_suffix('Z').and_then(|time| time.split_once('.')) {
+        Some((seconds, fraction)) => {
+            let fraction = fraction.trim_end_matches('0');
+            let point = if fraction.is_empty() { "" } else { "." };
+            format!("{seconds}{point}{fraction}Z")
+        }
+        None => time.to_owned(),
+    }
+}
+
 /// Prints a result as JSON.
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(Failure::failed)?;
@@ -108,6 +124,16 @@ mod tests {
         );
         assert_eq!(in_words("2025-02-18T22:40:00Z"), "2025-02-18 22:40:00 +0000 UTC");
         assert_eq!(in_words("never"), "never");
+        assert_eq!(without_zeros(time), time);
+        assert_eq!(
+            without_zeros("2025-02-18T22:41:43.534390Z"),
+            "2025-02-18T22:41:43.53439Z"
+        );
+        assert_eq!(
+            without_zeros("2025-02-18T22:41:40.000000Z"),
+            "2025-02-18T22:41:40Z"
+        );
+        assert_eq!(without_zeros("2025-02-18T22:41:40Z"), "2025-02-18T22:41:40Z");
     }
 
     #[test]
