@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
+use adit_core::client_address::network_of;
 use adit_net::mesh::{ControlStream, ControlStreams};
 use parking_lot::Mutex;
 use tokio::time::timeout;
@@ -12,7 +13,7 @@ use crate::control::server::serve;
 
 /// The most connections of which nobody knows yet whose they are.
 const MOST_STRANGERS: usize = 1024;
-/// The most of them from one address.
+/// The most of them from one address, or from one network of a host with many (an IPv6 /64).
 const MOST_OF_ONE: usize = MOST_STRANGERS / 2;
 
 /// Owns every task of a server.
@@ -76,21 +77,23 @@ impl Arrivals {
         self.connections.close();
         self.keepers.close();
     }
+}
 
-    fn place(&self, address: IpAddr) -> Option<StrangersPlace> {
-        let mut strangers = self.strangers.lock();
-        let of_one = strangers.by_address.get(&address).copied().unwrap_or_default();
-        if strangers.all >= MOST_STRANGERS || of_one >= MOST_OF_ONE {
-            return None;
-        }
-        strangers.all += 1;
-        strangers.by_address.insert(address, of_one + 1);
-        drop(strangers);
-        Some(StrangersPlace {
-            strangers: Arc::clone(&self.strangers),
-            address,
-        })
+/// A place for one more from this address; `None` if there are too many, of it or of all.
+fn place(strangers: &Arc<Mutex<Strangers>>, address: IpAddr) -> Option<StrangersPlace> {
+    let address = network_of(address.to_canonical());
+    let mut all = strangers.lock();
+    let of_one = all.by_address.get(&address).copied().unwrap_or_default();
+    if all.all >= MOST_STRANGERS || of_one >= MOST_OF_ONE {
+        return None;
     }
+    all.all += 1;
+    all.by_address.insert(address, of_one + 1);
+    drop(all);
+    Some(StrangersPlace {
+        strangers: Arc::clone(strangers),
+        address,
+    })
 }
 
 impl Drop for StrangersPlace {
@@ -112,7 +115,7 @@ impl ControlStreams for Arrivals {
         if self.desk.is_stopping() {
             return;
         }
-        let Some(place) = self.place(remote.ip().to_canonical()) else {
+        let Some(place) = place(&self.strangers, remote.ip()) else {
             self.desk.complain(
                 Trouble::Crowd,
                 Some(remote),
@@ -123,5 +126,24 @@ impl ControlStreams for Arrivals {
         let exporter = stream.exporter();
         let serving = serve(Arc::clone(&self.desk), stream, exporter, remote, place);
         self.own(&self.connections, serving);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_with_many_addresses_gets_half_of_the_places() {
+        let strangers = Arc::new(Mutex::new(Strangers::default()));
+        let seat = |address: String| place(&strangers, address.parse().unwrap());
+        let taken: Vec<_> = (0..MOST_STRANGERS)
+            .filter_map(|number| seat(format!("2001:db8::{number:x}")))
+            .collect();
+        assert_eq!(taken.len(), MOST_OF_ONE);
+        assert!(seat("2001:db8:0:1::1".to_owned()).is_some(), "another host");
+        drop(taken);
+        assert!(seat("2001:db8::1".to_owned()).is_some(), "places are given back");
+        assert!(strangers.lock().by_address.is_empty());
     }
 }
