@@ -1,6 +1,9 @@
 //! The programs that join two namespaces.
 
-use std::{env, fs, path::Path};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use adit_model::PeerKey;
 use adit_testing::process::Process;
@@ -73,6 +76,25 @@ pub(super) struct Way {
     _ends: Vec<Process>,
     _keys: Option<TempDir>,
     _hub: Option<HubProcess>,
+    _sockets: Vec<ControlSocket>,
+}
+
+/// Where `wg` finds a program that serves a device. A program that is killed leaves it behind, and `wg` may then take the
+/// next one of the name away while it is being made.
+#[derive(Debug)]
+struct ControlSocket(PathBuf);
+
+impl ControlSocket {
+    fn of(device: &str) -> Self {
+        Self(Path::new("/var/run/wireguard").join(format!("{device}.sock")))
+    }
+}
+
+impl Drop for ControlSocket {
+    fn drop(&mut self) {
+        // It may never have been made.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 pub(super) async fn start(kind: Kind) -> anyhow::Result<Way> {
@@ -84,6 +106,7 @@ pub(super) async fn start(kind: Kind) -> anyhow::Result<Way> {
         _ends: Vec::new(),
         _keys: None,
         _hub: None,
+        _sockets: Vec::new(),
     };
     match kind {
         Kind::Cable => return Ok(way),
@@ -157,7 +180,9 @@ async fn theirs(way: &mut Way, program: &str, foreground: &[&str]) -> anyhow::Re
     let keys = TempDir::new()?;
     for side in [0, 1] {
         // Their control sockets have the names of their devices, in one directory for all namespaces.
-        let device = format!("{}{side}", program.chars().take(4).collect::<String>());
+        let short: String = program.chars().take(4).collect();
+        let device = format!("{short}{side}-{}", std::process::id());
+        way._sockets.push(ControlSocket::of(&device));
         let mut command = way.spaces.command(side, program);
         command.args(foreground).arg(&device).env("LOG_LEVEL", "error");
         way._ends.push(Process::spawn(program, command));

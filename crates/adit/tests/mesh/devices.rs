@@ -58,6 +58,14 @@ impl Client {
     }
 }
 
+impl Drop for Client {
+    fn drop(&mut self) {
+        // A program that is killed leaves its control socket behind.
+        let socket = format!("/var/run/wireguard/{}.sock", self.interface);
+        let _ = std::fs::remove_file(socket);
+    }
+}
+
 /// Tells why a test is left out, if it is.
 fn left_out(test: &str, programs: &[&'static str]) -> bool {
     let reason = netns::absent()
