@@ -167,6 +167,9 @@ impl Session {
         let mut report = pin!(report(&self.shared, edge));
         let mut reported = !reports;
         let mut measure = tokio::time::interval(MEASURE_INTERVAL);
+        // Whatever an edge sends that nobody has asked for.
+        let connection = self.connection.clone();
+        let mut unasked = pin!(connection.discard_datagrams());
         loop {
             tokio::select! {
                 opened = self.connection.accept_stream() => match opened {
@@ -179,6 +182,7 @@ impl Session {
                 Some(done) = self.streams.join_next() => log_panic(done),
                 ended = &mut control => return control_ended(ended),
                 () = &mut report, if !reported => reported = true,
+                never = &mut unasked => match never {},
                 _ = measure.tick() => {
                     self.shared.proxy.metrics.measured(self.index.0, &self.connection.stats());
                 }

@@ -15,15 +15,13 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use tokio::sync::watch as channel;
-
 pub(crate) use self::{
     gate::Gated,
     watch::Watch,
     windows::{Wanted, WindowGrant, Windows},
 };
 
-/// Of so many public connections one is cut at each look.
+/// Of so many public connections one is cut each time.
 const CUT_ONE_OF: u8 = 4;
 
 /// The budget and what is left of it.
@@ -32,7 +30,7 @@ pub(crate) struct MemoryBudget {
     bytes: u64,
     pub(crate) windows: Windows,
     held: AtomicU64,
-    cuts: channel::Sender<u64>,
+    cuts: tokio::sync::watch::Sender<u64>,
     relieve: fn(),
 }
 
@@ -43,7 +41,7 @@ impl MemoryBudget {
             bytes,
             windows: Windows::new(bytes),
             held: AtomicU64::new(0),
-            cuts: channel::Sender::new(0),
+            cuts: tokio::sync::watch::Sender::new(0),
             relieve,
         })
     }

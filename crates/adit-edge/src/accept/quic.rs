@@ -43,7 +43,7 @@ async fn serve(context: Arc<Context>, incoming: QuicIncoming) {
     let control = ControlStream::new(Arc::clone(&context), Transport::Quic(connection.clone()), remote);
     let reason = tokio::select! {
         reason = carry(&context, &connection, &control) => reason,
-        () = connection.discard_datagrams() => CloseReason::Lost,
+        never = connection.discard_datagrams() => match never {},
         cause = connection.closed() => {
             debug!(%remote, %cause, "QUIC connection ended");
             CloseReason::Lost

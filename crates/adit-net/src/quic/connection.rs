@@ -1,5 +1,6 @@
 //! One connection, whoever dialled it.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -148,9 +149,9 @@ impl QuicConnection {
         }
     }
 
-    /// Drops what the peer sends until [`QuicConnection::take_datagrams`] is called, then waits for ever: what nobody
-    /// reads would be kept, up to 4 MiB.
-    pub async fn discard_datagrams(&self) {
+    /// Drops what the peer sends until [`QuicConnection::take_datagrams`] is called, then waits: what nobody reads would
+    /// be kept, up to 4 MiB. Never completes.
+    pub async fn discard_datagrams(&self) -> Infallible {
         tokio::select! {
             biased;
             () = self.taken.cancelled() => {}
