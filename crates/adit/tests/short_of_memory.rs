@@ -63,8 +63,11 @@ async fn a_flood_of_heads_stays_within_the_budget() {
             .is_ok_and(|answer| answer.status == 200)
     })
     .await;
-    let told = |line: &String| line.contains("memory is short");
-    assert_eq!(server.process.lines().iter().filter(|line| told(line)).count(), 1);
+    let lines = server.process.lines();
+    assert!(
+        lines.iter().any(|line| line.contains("memory is short")),
+        "nobody was told"
+    );
 }
 
 /// Sends a head without an end; returns when the server has enough of it.
