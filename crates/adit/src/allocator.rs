@@ -1,13 +1,40 @@
 //! Gives memory back that nobody uses any more.
+//!
+//! A thread's free memory can be given back by that thread alone. So the runtime's threads are asked to, and do it when
+//! they next have nothing else to do.
 
-use std::time::Duration;
+use std::{
+    cell::Cell,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 /// How often the allocator is asked.
-const EACH: Duration = Duration::from_secs(10);
+const EACH: Duration = Duration::from_secs(3);
 
-/// Gives back what is free, as far as the calling thread can reach it; each thread of the allocator gives back its own as
-/// it goes on working.
+/// How often threads were asked.
+static ASKED: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    /// Up to which time this thread has done it.
+    static DONE: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Gives back what this thread can reach, and asks the runtime's threads to do the same.
 pub(crate) fn give_back() {
+    ASKED.fetch_add(1, Ordering::Relaxed);
+    collect();
+}
+
+/// Gives back what this thread can reach, if it was asked to since it last did. For a thread that is about to wait.
+pub(crate) fn give_back_if_asked() {
+    let asked = ASKED.load(Ordering::Relaxed);
+    if DONE.replace(asked) != asked {
+        collect();
+    }
+}
+
+fn collect() {
     #[expect(unsafe_code, reason = "mimalloc offers this as a C function only")]
     // SAFETY: mi_collect takes no pointer, may be called from any thread at any time, and frees only what is unused.
     unsafe {

@@ -58,6 +58,7 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
 /// As the work itself, or if the system gives no threads.
 pub(crate) fn on_all_cores(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .on_thread_park(crate::allocator::give_back_if_asked)
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(anyhow::Error::new(error).context("cannot start threads")))?;

@@ -80,8 +80,8 @@ pub(super) const ALL: &[Misbehaviour] = &[
         name: "answer-never",
         peer: Peer::Connector,
         does: "takes 100 requests and answers none, or sends a head and no end",
-        outcome: &[Seen::Silence, Seen::CutShort],
-        bound: "an origin may be silent as long as its client waits; all ends with the client",
+        outcome: &[Seen::Silence, Seen::CutShort, Seen::Status(502)],
+        bound: "an origin may be silent as long as its client waits; all ends with the client, or with the connector",
         run: |target| Box::pin(never(target)),
     },
     Misbehaviour {

@@ -86,6 +86,7 @@ pub(super) const ALL: &[Misbehaviour] = &[
         peer: Peer::Client,
         does: "sends frames of wrong sizes, on wrong streams, in wrong states, and settings out of range",
         outcome: &[
+            Seen::GoAway(0),
             Seen::GoAway(1),
             Seen::GoAway(3),
             Seen::GoAway(5),
