@@ -67,7 +67,9 @@ impl WindowGrant {
 
 impl Drop for WindowGrant {
     fn drop(&mut self) {
-        self.room.granted.fetch_sub(held_by(self.bytes), Ordering::Relaxed);
+        self.room
+            .granted
+            .fetch_sub(held_by(self.bytes), Ordering::Relaxed);
     }
 }
 
