@@ -9,8 +9,9 @@ use std::sync::{
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted(pub(crate) [u32; 3]);
 
-/// What a full window of so many bytes holds. Packets that came together are kept together, so one that waits keeps
-/// others that were read: 200 clients that stopped reading 64 MiB of windows held 150 MiB.
+/// What is reserved for a window of so many bytes. 200 clients that read nothing of four windows of 16 MiB took 200 MiB,
+/// what waits to be written to them (128 KiB each) among it. Packets that came in one train share their memory until
+/// the last is read, which is where the rest is believed to be.
 const fn held_by(window: u32) -> u64 {
     window as u64 * 5 / 2
 }
