@@ -14,6 +14,7 @@ use adit_rpc::{RegistrationClient, RpcLanes, serve_registration};
 use adit_wire::{
     StreamKind,
     datagram::{v2, v3},
+    encode_body_end,
     http2::serialize_headers,
     icmp::{EchoMessage, Expired, IcmpMessage, IcmpPacket},
     {ConnectAnswer, FlowKind, RequestHead, ResponseHead},
@@ -36,6 +37,8 @@ fn main() -> Done {
     for (name, answer) in answers() {
         write("connect_answer", name, message(&answer.encode()))?;
     }
+    let body = [&[5, 0, 0, 0, 6][..], b"hello ", &[0, 0, 0, 5], b"world", &encode_body_end(&headers())].concat();
+    write("framed_body", "trailers", &body)?;
     write(
         "response_headers",
         "two",
@@ -88,6 +91,7 @@ fn requests() -> [(&'static str, RequestHead); 3] {
         host: "shop.example".to_owned(),
         headers: headers(),
         flow_id: None,
+        extras: adit_wire::Extras::default(),
     };
     let websocket = RequestHead {
         kind: FlowKind::WebSocket,
@@ -101,6 +105,7 @@ fn requests() -> [(&'static str, RequestHead); 3] {
         host: String::new(),
         headers: HeaderMap::new(),
         flow_id: Some("f".to_owned()),
+        extras: adit_wire::Extras::default(),
     };
     [("http", http), ("websocket", websocket), ("tcp", tcp)]
 }

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use adit_fuzz::bounded;
 use adit_model::Timestamp;
 use adit_wire::management_token::{
-    ManagementKey, ManagementKeys, ManagementResource, ManagementVerifier, RetiredManagementKey,
+    ManagementKey, ManagementKeys, ManagementResource, ManagementVerifier, PresentedClaims,
+    RetiredManagementKey,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
@@ -32,8 +33,10 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     });
 });
 
-/// Nobody but Adit signs; errors are fixed sentences, which cannot quote a credential.
+/// Nobody but Adit signs; errors are fixed sentences, which cannot quote a credential. A connector, which verifies nothing,
+/// only has to survive it.
 fn refused(text: &str) {
+    let _ = bounded(64 * 1024 + 16 * text.len(), || PresentedClaims::read(text));
     let answer = bounded(64 * 1024 + 16 * text.len(), || {
         VERIFIER.verify(text, ManagementResource::Logs, now())
     });

@@ -10,7 +10,10 @@ use adit_core::{
     },
     port::{Change, LinkedReplica, MeshChange, PrivateChange, PrivateRoute, TunnelEntry},
 };
-use adit_mesh::hub::{Forwarder, Links};
+use adit_mesh::{
+    hub::{Forwarder, Links},
+    onramp::Handed,
+};
 use adit_model::{
     AccountId, ConfigSource, ConfigVersion, ConnectorId, IdentityKey, PeerKey, RouteId, SecretDigest,
     Timestamp, TunnelId, TunnelKey, TunnelKind, VirtualNetworkId,
@@ -96,6 +99,10 @@ impl Links for Checked {
     }
 
     fn may_tell(&mut self, _: MemberIndex, _: Instant) -> bool {
+        true
+    }
+
+    fn hand_over(&mut self, _: Handed) -> bool {
         true
     }
 }

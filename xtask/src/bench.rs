@@ -35,10 +35,33 @@ const MESH_TOOLS: [Tool; 4] = [
     },
 ];
 
+const FAILOVER_TOOLS: [Tool; 4] = [
+    Tool {
+        program: "ip",
+        package: "iproute2",
+        without: "everything of failovers",
+    },
+    Tool {
+        program: "nft",
+        package: "nftables",
+        without: "everything of failovers",
+    },
+    Tool {
+        program: "ping",
+        package: "iputils-ping",
+        without: "everything of failovers",
+    },
+    Tool {
+        program: "keepalived",
+        package: "keepalived",
+        without: "the comparison with keepalived",
+    },
+];
+
 /// What `adit-bench` is told.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// Its command: tunnels, the API, what else an edge does, or what clients notice of trouble.
+    /// Its command: tunnels, the API, what else an edge does, what clients notice of trouble, or what hosts notice of failovers.
     measures: &'static str,
     args: Vec<String>,
 }
@@ -53,8 +76,10 @@ impl Options {
             match arg.as_str() {
                 "api" if at == 0 => options.measures = "api",
                 "edge" if at == 0 => options.measures = "edge",
+                "connector" if at == 0 => options.measures = "connector",
                 "calm" if at == 0 => options.measures = "calm",
                 "mesh" if at == 0 => options.measures = "mesh",
+                "failover" if at == 0 => options.measures = "failover",
                 "--quick" => options.args.push(arg.clone()),
                 "--" => {
                     options.args.extend(args.iter().skip(at + 1).cloned());
@@ -71,6 +96,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     match options.measures {
         "run" => install_missing(&TOOLS),
         "mesh" => install_missing(&MESH_TOOLS),
+        "failover" => install_missing(&FAILOVER_TOOLS),
         _ => {}
     }
     let mut build = cargo(["build", "--release", "--locked", "-p", "adit-bench"]);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use crate::{
-    Usage, layers,
+    Usage, connector, layers,
     step::{cargo, run as run_command, say},
     test,
 };
@@ -13,7 +13,7 @@ use crate::{
 /// A step's name, and the check itself.
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     ("fmt", || run_command(&mut cargo(["fmt", "--all", "--check"]))),
     ("clippy", || {
         run_command(&mut cargo([
@@ -25,6 +25,10 @@ const STEPS: [Step; 5] = [
             "-D",
             "warnings",
         ]))
+    }),
+    ("connector", || {
+        connector::dependencies()?;
+        connector::clippy()
     }),
     ("layers", layers::run),
     ("doc", || {

@@ -1,10 +1,12 @@
 //! The project's own tasks, run as `cargo xtask TASK`.
 //!
-//! [`ci`] is what CI runs, [`mod@test`] runs the tests, [`layers`] holds the arrows between the crates, [`mod@bench`]
-//! measures and [`fuzz`] looks for inputs that break a decoder. Tasks only start other programs: this crate stays small, because every task waits for its build.
+//! [`ci`] is what CI runs, [`mod@test`] runs the tests, [`layers`] holds the arrows between the crates, [`connector`]
+//! what is in the build without a server, [`mod@bench`] measures and [`fuzz`] looks for inputs that break a decoder. Tasks only start
+//! other programs: this crate stays small, because every task waits for its build.
 
 mod bench;
 mod ci;
+mod connector;
 mod fuzz;
 mod layers;
 mod packages;
@@ -18,13 +20,15 @@ use step::say;
 const USAGE: &str = "\
 usage: cargo xtask TASK
 
-  ci [--skip STEP]...           what CI runs, in this order: fmt, clippy, layers, doc, test
+  ci [--skip STEP]...           what CI runs, in this order: fmt, clippy, connector, layers, doc, test
   test [--long] [-- ARGS]       the tests: nextest when present, else cargo test; then the doctests.
                                 --long adds the fault, scale and peer suites (those that ask for ADIT_LONG).
                                 ARGS go to the runner in place of --workspace, such as `-- -p adit-wire`
+  connector                     fails when the build that is a connector alone compiles something of a server
   layers                        fails when a crate depends on one it must not know
-  bench [api|edge|calm|mesh] [--quick] [-- ARGS]
-                                builds for release and measures tunnels, the REST API, or what else an edge does;
+  bench [api|edge|connector|calm|mesh|failover] [--quick] [-- ARGS]
+                                builds for release and measures tunnels, the REST API, what else an edge does, or the
+                                connector;
                                 ARGS go to adit-bench (`-- --help` lists them)
   fuzz [TARGET] [--seconds N]   looks for inputs that break the decoders of a peer's bytes, N seconds (60) per target;
                                 needs cargo-fuzz and a C++ compiler";
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
     let done = match task.as_str() {
         "ci" => ci::Options::parse(rest).map(|options| ci::run(&options)),
         "test" => test::Options::parse(rest).map(|options| test::run(&options)),
+        "connector" => no_arguments(rest).map(|()| connector::dependencies()),
         "layers" => no_arguments(rest).map(|()| layers::run()),
         "bench" => bench::Options::parse(rest).map(|options| bench::run(&options)),
         "fuzz" => fuzz::Options::parse(rest).map(|options| fuzz::run(&options)),

@@ -29,7 +29,7 @@ use crate::{
     log_level::LogLevelError,
     management::ManagementError,
     quick_tunnels::QuickError,
-    sites::{CloseSessionsError, FailoverCallError, ReplicasError, SiteConfigurationError},
+    sites::{CloseSessionsError, HaSettingsError, ReplicasError, SiteConfigurationError},
     tokens::TokenRequestError,
     tunnels::{
         CloseConnectionsError, ConfigurationError, CreateTunnelError, DeleteTunnelError, FindTunnelError,
@@ -273,7 +273,7 @@ answer_as_problem!(
     CloseConnectionsError,
     ConfigurationError,
     CloseSessionsError,
-    FailoverCallError,
+    HaSettingsError,
     ReplicasError,
     SiteConfigurationError,
     LimitsError,

@@ -37,6 +37,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         tunnels::endpoints(),
         networks::endpoints(),
         devices::endpoints(),
+        sites::own_endpoints(),
         zones::endpoints(),
         load_balancers::endpoints(),
         hosts::endpoints(),

@@ -4,8 +4,10 @@ mod close;
 mod configuration;
 mod create;
 mod endpoints;
+mod events;
 mod failover;
 mod replicas;
+mod settings;
 mod view;
 
 use adit_core::port::{CatalogError, Site};
@@ -14,9 +16,10 @@ use axum::extract::State;
 
 pub(crate) use close::CloseSessionsError;
 pub(crate) use configuration::SiteConfigurationError;
-pub(crate) use endpoints::endpoints;
+pub(crate) use endpoints::{endpoints, own_endpoints};
 pub(crate) use failover::FailoverCallError;
 pub(crate) use replicas::ReplicasError;
+pub(crate) use settings::HaSettingsError;
 
 use crate::{
     envelope::Success,

@@ -57,7 +57,7 @@ impl Line {
 }
 
 /// The median with lowest and highest, and the median alone.
-fn spread(rounds: &[f64]) -> (String, f64) {
+pub(crate) fn spread(rounds: &[f64]) -> (String, f64) {
     let mut sorted = rounds.to_vec();
     sorted.sort_by(f64::total_cmp);
     let at = |at: usize| sorted.get(at).copied().unwrap_or_default();

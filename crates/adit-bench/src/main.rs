@@ -1,14 +1,17 @@
 //! What a tunnel costs, measured on loopback with origin, edge and connector as separate processes.
 //!
 //! `cargo xtask bench` builds for release and calls `adit-bench run`, or `adit-bench api`, `adit-bench edge`,
-//! `adit-bench calm` and `adit-bench mesh`, which [`api`], [`edge`], [`calm`] and [`mesh`] describe. The modes take turns, so that whatever else the machine
+//! `adit-bench connector`, `adit-bench calm`, `adit-bench mesh` and `adit-bench failover`, which [`api`], [`edge`], [`connector`],
+//! [`calm`], [`mesh`] and [`failover`] describe. The modes take turns, so that whatever else the machine
 //! does meets all of them alike. Client and origin are this program's own: the figures do not depend on what is installed,
 //! and hold one thread each.
 
 mod api;
 mod args;
 mod calm;
+mod connector;
 mod edge;
+mod failover;
 mod figures;
 mod load;
 mod mesh;
@@ -35,8 +38,10 @@ async fn main() -> ExitCode {
         Ok(Command::Run(options)) => run(options).await,
         Ok(Command::Api(options)) => api::run(&options).await,
         Ok(Command::Edge(options)) => edge::run(&options).await,
+        Ok(Command::Connector(options)) => connector::run(&options).await,
         Ok(Command::Calm(options)) => calm::run(&options).await,
         Ok(Command::Mesh(options)) => mesh::run(&options).await,
+        Ok(Command::Failover(options)) => failover::run(&options).await,
         Ok(Command::MeshNode(node)) => mesh::node(node).await,
         Ok(Command::MeshHub(listen)) => mesh::serve_hub(&listen),
         Err(mistake) => {

@@ -1,6 +1,6 @@
 //! The origin, as a process of its own with one thread.
 
-use std::{convert::Infallible, net::SocketAddr};
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -24,6 +24,12 @@ pub(crate) const DOWN: &str = "/down";
 pub(crate) const UP: &str = "/up";
 /// How the origin tells where it listens.
 pub(crate) const LISTENS: &str = "origin listens on ";
+
+/// A kilobyte each second, without end.
+pub(crate) const DRIP: &str = "/drip";
+/// How much that is at a time, and how often.
+pub(crate) const DRIP_BYTES: usize = 1000;
+const DRIP_EACH: Duration = Duration::from_secs(1);
 
 const SMALL_BYTES: usize = 64;
 const PAGE_BYTES: usize = 16 * 1024;
@@ -51,6 +57,7 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
 async fn answer(request: Request<Incoming>) -> Result<Response<Body>, hyper::Error> {
     Ok(match request.uri().path() {
         DOWN => down(),
+        DRIP => drip(),
         PAGE => fixed(&[b'.'; PAGE_BYTES]),
         UP => up(request.into_body()).await?,
         _ => fixed(&[b'.'; SMALL_BYTES]),
@@ -70,6 +77,19 @@ fn down() -> Response<Body> {
     let mut response = Response::new(Either::Right(StreamBody::new(pieces)));
     response.headers_mut().insert(CONTENT_LENGTH, DOWN_BYTES.into());
     response
+}
+
+/// The first kilobyte comes at once.
+fn drip() -> Response<Body> {
+    let pieces: Endless = Box::pin(stream::unfold(
+        tokio::time::interval(DRIP_EACH),
+        async |mut due| {
+            due.tick().await;
+            let piece = Bytes::from_static(&[b'.'; DRIP_BYTES]);
+            Some((Ok(Frame::data(piece)), due))
+        },
+    ));
+    Response::new(Either::Right(StreamBody::new(pieces)))
 }
 
 async fn up(mut body: Incoming) -> Result<Response<Body>, hyper::Error> {

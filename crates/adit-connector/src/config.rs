@@ -6,9 +6,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use adit_core::ingress::Ingress;
-use adit_net::tls::TrustAnchors;
-use adit_wire::TunnelToken;
+use adit_net::proxy::{EnvironmentProxies, OutboundProxy};
+use adit_net::tls::{KeyExchange, TrustAnchors};
+use adit_wire::{Destination, TunnelToken};
 use serde_json::Value;
+
+use crate::{ManagementConfig, Prechecks, PrivateConfig, ProtocolChoice};
 
 /// How many connections a connector opens by default.
 pub const DEFAULT_HA_CONNECTIONS: u8 = 4;
@@ -16,6 +19,11 @@ pub const DEFAULT_HA_CONNECTIONS: u8 = 4;
 pub const DEFAULT_GRACE_PERIOD: Duration = Duration::from_secs(30);
 /// The longest grace period, as in cloudflared.
 pub const MAX_GRACE_PERIOD: Duration = Duration::from_secs(180);
+
+/// How many QUIC dials of one slot may stay unanswered before the connector falls back to HTTP/2, by default.
+pub const DEFAULT_EDGE_RETRIES: u32 = 8;
+/// After a fall-back to HTTP/2, QUIC is first tried again after this, by default.
+pub const DEFAULT_QUIC_RETRY: Duration = Duration::from_secs(30);
 
 /// What a connector is told before it starts.
 #[derive(Clone, Debug)]
@@ -38,8 +46,55 @@ pub struct ConnectorConfig {
     pub version: String,
     /// Command line flags that the edge is told of.
     pub reported_flags: BTreeMap<String, Value>,
-    /// Local address to dial from; `None` for any.
+    /// Local address to dial from, which decides the family; `None` for any.
     pub bind_address: Option<IpAddr>,
+    /// The transport. Default: QUIC, and HTTP/2 where QUIC does not come through.
+    pub protocol: ProtocolChoice,
+    /// Key exchanges offered to the edge.
+    pub key_exchange: KeyExchange,
+    /// Which addresses of an edge's name to use, where it has some of that family.
+    pub ip_version: IpVersion,
+    /// The proxies between the connector and its HTTP origins. Default none.
+    pub origin_proxies: EnvironmentProxies,
+    /// Whether and how to look, beside the start, whether the edges can be reached, and to log it. Default no.
+    pub prechecks: Option<Prechecks>,
+    /// A proxy that leads to the edges. It carries TCP, so that HTTP/2 is the transport then.
+    pub proxy: Option<OutboundProxy>,
+    /// QUIC dials of one slot that may stay unanswered before the connector falls back to HTTP/2. Default
+    /// [`DEFAULT_EDGE_RETRIES`].
+    pub max_edge_retries: u32,
+    /// After a fall-back, QUIC is tried again after this, then after twice as long, and so on up to ten minutes. Default
+    /// [`DEFAULT_QUIC_RETRY`].
+    pub quic_retry: Duration,
+    /// The management service. Default none: requests for its host go by the rules, as any other.
+    pub management: Option<ManagementConfig>,
+    /// How private networks are reached.
+    pub private: PrivateConfig,
+    /// Features announced beside the connector's own, as in `--features`. [`adit_wire::datagram::V3_FEATURE`] chooses the
+    /// third version of datagrams; without it, the second.
+    pub features: Vec<String>,
+}
+
+/// A family of addresses (`--edge-ip-version`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IpVersion {
+    /// Whichever works.
+    #[default]
+    Auto,
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl IpVersion {
+    pub(crate) fn admits(self, addr: SocketAddr) -> bool {
+        match self {
+            Self::Auto => true,
+            Self::V4 => addr.is_ipv4(),
+            Self::V6 => addr.is_ipv6(),
+        }
+    }
 }
 
 impl ConnectorConfig {
@@ -57,6 +112,17 @@ impl ConnectorConfig {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             reported_flags: BTreeMap::new(),
             bind_address: None,
+            protocol: ProtocolChoice::Auto,
+            key_exchange: KeyExchange::default(),
+            ip_version: IpVersion::Auto,
+            origin_proxies: EnvironmentProxies::default(),
+            prechecks: None,
+            proxy: None,
+            max_edge_retries: DEFAULT_EDGE_RETRIES,
+            quic_retry: DEFAULT_QUIC_RETRY,
+            management: None,
+            private: PrivateConfig::default(),
+            features: Vec::new(),
         }
     }
 }
@@ -96,6 +162,12 @@ impl From<SocketAddr> for EdgeAddress {
 }
 
 impl EdgeAddress {
+    /// Address or name, for a proxy that looks names up by itself.
+    pub(crate) fn destination(&self) -> Option<Destination> {
+        let (host, port) = self.0.rsplit_once(':')?;
+        Destination::host(host, port.parse().ok()?)
+    }
+
     /// As written.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,20 +1,32 @@
 //! All connections of one connector.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use adit_model::{ConnectionIndex, ConnectorId};
-use adit_net::tls::{self, TlsConfigError};
+use adit_net::tls::{ConnectorTls, TlsConfigError};
 use adit_rpc::RpcLanes;
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::exchange::Proxy;
+use crate::choice::Choice;
+use crate::dial::Dialers;
+use crate::management::Management;
 use crate::metrics::Metrics;
-use crate::origin::{self, Tags};
+use crate::origin::Tags;
+use crate::private::Private;
+use crate::reconnects::{Reconnects, Wishes};
+use crate::serving::Proxy;
 use crate::slot::{Shared, Slot};
-use crate::{ConnectorConfig, Status};
+use crate::{
+    Configurations, ConnectorConfig, LocalView, Protocol, ProtocolChoice, RenderMetrics, Status, network,
+    prechecks,
+};
 
 /// Between the starts of two slots, once the first one is registered.
 const STAGGER: Duration = Duration::from_millis(100);
@@ -25,6 +37,9 @@ pub enum ConnectorError {
     /// No edge was named.
     #[error("no edge address is given")]
     NoEdge,
+    /// QUIC was asked for, and a proxy that carries no UDP.
+    #[error("QUIC does not go through a proxy; take HTTP/2")]
+    QuicThroughProxy,
     /// A `--tag` that cannot be a header.
     #[error("a tag has characters that no header may have")]
     BadTag,
@@ -83,17 +98,36 @@ impl Connector {
             return Err(ConnectorError::NoEdge);
         }
         let connector = ConnectorId::random();
-        let proxy = Proxy {
-            origins: origin::build(&config.ingress)?,
-            ingress: config.ingress.clone(),
-            tags: Tags::new(connector, &config.tags).ok_or(ConnectorError::BadTag)?,
-            metrics: Metrics::new(),
+        let lanes = Arc::new(RpcLanes::start(1).map_err(ConnectorError::System)?);
+        Metrics::built(&config.version);
+        let tags = Tags::new(connector, &config.tags).ok_or(ConnectorError::BadTag)?;
+        let private = Arc::new(Private::new(&config.private, Arc::clone(&lanes)));
+        let status = Status::new(connector);
+        let management = Management::of(&config, &status);
+        let proxy = Proxy::new(
+            config.ingress.clone(),
+            config.origin_proxies.clone(),
+            tags,
+            Arc::clone(&lanes),
+            private,
+            config.private.routing.clone(),
+            management,
+        )?;
+        let tls = ConnectorTls::new(&config.trust, config.key_exchange).map_err(ConnectorError::Tls)?;
+        let protocol = match (config.protocol, &config.proxy) {
+            (ProtocolChoice::Only(Protocol::Quic), Some(_)) => return Err(ConnectorError::QuicThroughProxy),
+            (_, Some(_)) => ProtocolChoice::Only(Protocol::Http2),
+            (wanted, None) => wanted,
         };
+        let choice = Choice::new(protocol, config.max_edge_retries, config.quic_retry);
         let shared = Shared {
-            tls: tls::connector_config(&config.trust).map_err(ConnectorError::Tls)?,
-            lanes: RpcLanes::start(1).map_err(ConnectorError::System)?,
-            status: Status::new(connector),
+            dialers: Dialers::new(tls, config.bind_address, config.ip_version, config.proxy.clone()),
+            choice: Mutex::new(choice),
+            horizon: watch::Sender::default(),
+            lanes,
+            status,
             proxy: Arc::new(proxy),
+            wishes: Wishes::default(),
             config,
         };
         Ok(Self {
@@ -107,27 +141,84 @@ impl Connector {
         self.shared.status.clone()
     }
 
+    /// What breaks one of its connections on purpose.
+    #[must_use]
+    pub fn reconnects(&self) -> Reconnects {
+        self.shared.wishes.reconnects()
+    }
+
+    /// What its local HTTP endpoint tells, with what the process has counted. The flags are those that the edge is told
+    /// of; the caller may put others in their place.
+    #[must_use]
+    pub fn local_view(&self, metrics: RenderMetrics) -> LocalView {
+        let config = &self.shared.config;
+        let flag = |(name, value): (&String, &Value)| {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            (name.clone(), text)
+        };
+        LocalView {
+            status: self.status(),
+            configurations: self.configurations(),
+            tunnel: config.token.tunnel.tunnel,
+            metrics,
+            flags: config.reported_flags.iter().map(flag).collect(),
+            quick_tunnel: None,
+            icmp_sources: [
+                config.private.icmpv4_source.map(IpAddr::from),
+                config.private.icmpv6_source.map(IpAddr::from),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+            version: config.version.clone(),
+        }
+    }
+
+    /// The rules that it serves, now and while it runs.
+    #[must_use]
+    pub fn configurations(&self) -> Configurations {
+        Configurations::new(Arc::clone(&self.shared.proxy))
+    }
+
     /// Holds all connections until told to stop: the first slot alone until it is registered, then the others.
     ///
     /// # Errors
     /// [`ConnectorError::Refused`] once an edge says that trying again would not help; a system that gives no
     /// sockets. An edge that cannot be reached is no error: the connector goes on trying.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), ConnectorError> {
+        let private = Arc::clone(&self.shared.proxy.private);
+        // Also where this future is dropped.
+        let _stopped = private.stop_on_drop();
+        let ended = self.hold(shutdown).await;
+        private.stop().await;
+        ended
+    }
+
+    async fn hold(self, shutdown: Shutdown) -> Result<(), ConnectorError> {
         let shared = self.shared;
+        shared.status.is_ready_until(shutdown.drain.clone());
         let id = shared.status.connector_id();
         tracing::info!(tunnelID = %shared.config.token.tunnel.tunnel, "Starting tunnel");
         tracing::info!("Generated Connector ID: {id}");
+        let protocol = shared.choice.lock().current();
+        tracing::info!("Initial protocol {protocol}");
+        let mut watching = JoinSet::new();
+        if let (Some(how), None) = (&shared.config.prechecks, &shared.config.proxy) {
+            watching.spawn(prechecks::run(Arc::clone(&shared), how.clone()));
+        }
+        let names = Arc::clone(&shared.dialers.names);
+        watching.spawn(network::watch(names, shared.horizon.clone()));
         let mut slots = JoinSet::new();
         let mut unstarted = (0..shared.config.ha_connections.max(1)).map(ConnectionIndex);
         let mut start_next = |slots: &mut JoinSet<_>| match unstarted.next() {
             Some(index) => {
-                let slot = Slot::new(index, Arc::clone(&shared))?;
+                let slot = Slot::new(index, Arc::clone(&shared));
                 slots.spawn(slot.run(shutdown.clone()));
-                Ok(true)
+                true
             }
-            None => Ok(false),
+            None => false,
         };
-        let mut more = start_next(&mut slots)?;
+        let mut more = start_next(&mut slots);
         let first_is_up = shared.status.wait_ready(1);
         let mut go_on = std::pin::pin!(first_is_up);
         let mut waited_for_first = false;
@@ -148,7 +239,7 @@ impl Connector {
                 },
                 () = wake, if more && !shutdown.drain.is_cancelled() => {
                     waited_for_first = true;
-                    more = start_next(&mut slots)?;
+                    more = start_next(&mut slots);
                 }
             }
         }

@@ -1,81 +1,111 @@
-//! One data stream: request head in, origin asked, answer out.
+//! One stream of the edge: head in, origin asked, answer out.
 
+mod http;
 mod opening;
+mod push;
+mod tcp;
+mod told;
+mod upload;
 
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adit_core::ingress::Ingress;
-use adit_net::quic::{RecvStream, SendStream, WriteError};
+use ::http::{HeaderMap, Method, StatusCode};
+use adit_model::ConnectionIndex;
+use adit_net::quic::{RecvStream, SendStream};
+use adit_rpc::serve_connector_calls;
 use adit_wire::{ConnectAnswer, ConnectFailure, FlowKind, RequestHead, ResponseHead};
 use bytes::Bytes;
-use futures_util::FutureExt;
-use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use http_body_util::BodyExt;
-use hyper_util::rt::TokioIo;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio::io::AsyncReadExt;
 
-use crate::metrics::Metrics;
-use crate::origin::{HttpOrigin, Origin, RequestBody, Tags, has_body, path_of, response_headers};
-use crate::websocket::{self, TcpOrigin};
+use crate::configuration::Configurations;
+use crate::flow::{Answering, Asking, FlowError};
+use crate::origin::{Guard, Origin, Verdict, path_of};
+use crate::private::{self, Carrier, EdgeCalls};
+use crate::serving::Proxy;
 use opening::Opening;
+pub(crate) use push::take_push;
+pub(crate) use tcp::accepted as accepted_websocket;
+use told::Told;
+pub(crate) use upload::Upload;
 
 /// A stream whose head is not whole by then is reset.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 
-/// What every stream of a connector needs.
-pub(crate) struct Proxy {
-    pub(crate) ingress: Ingress,
-    /// One for each rule, in their order.
-    pub(crate) origins: Vec<Origin>,
-    pub(crate) tags: Tags,
-    pub(crate) metrics: Metrics,
-}
-
 /// Why a stream ended without a whole answer; it is reset.
 #[derive(Debug, thiserror::Error)]
 enum Broken {
-    #[error("the edge took no more of the answer")]
-    Edge(#[from] WriteError),
     #[error("the origin's answer broke off")]
     Origin(#[source] hyper::Error),
     #[error("the byte stream broke off")]
-    Flow(#[from] io::Error),
+    Stream(#[from] io::Error),
+    #[error("the edge took no more of the answer")]
+    Edge(#[from] FlowError),
 }
 
-/// Serves one stream from its first byte to the receipt of its last. Dropping the future resets it.
-pub(crate) async fn serve(proxy: Arc<Proxy>, mut send: SendStream, mut recv: RecvStream) {
+/// Serves one QUIC stream from its first byte to the receipt of its last. Dropping the future resets it.
+pub(crate) async fn serve(proxy: Arc<Proxy>, carrier: Arc<Carrier>, send: SendStream, mut recv: RecvStream) {
     let opened = tokio::time::timeout(HEAD_LIMIT, opening::read(&mut recv)).await;
-    let (head, first) = match opened {
-        Ok(Ok(Opening::Request(head, first))) => (head, first),
+    match opened {
+        Ok(Ok(Opening::Request(head, first))) => {
+            let reply = Answering::Quic {
+                send,
+                framed: head.extras.trailers && head.kind == FlowKind::Http,
+            };
+            let upload = Upload::new(first, Asking::Quic(recv));
+            answer(&proxy, carrier.index(), *head, upload, reply).await;
+        }
         Ok(Ok(Opening::Malformed(reason))) => {
-            if refuse(&mut send, reason).await.is_ok() {
-                send.finish();
+            let mut reply = Answering::Quic { send, framed: false };
+            if refuse(&mut reply, reason).await.is_ok() {
+                reply.finish();
             }
-            return;
         }
-        Ok(Ok(Opening::Rpc)) => {
-            tracing::debug!("the edge calls a procedure, which this version does not have");
-            return;
-        }
-        Ok(Err(reason)) => {
-            tracing::debug!(%reason, "a stream did not open as a request");
-            return;
-        }
-        Err(_elapsed) => {
-            tracing::debug!("a stream did not open in time");
-            return;
-        }
-    };
+        Ok(Ok(Opening::Rpc(first))) => calls(proxy, carrier, first, recv, send).await,
+        Ok(Err(reason)) => tracing::debug!(%reason, "a stream did not open as a request"),
+        Err(_elapsed) => tracing::debug!("a stream did not open in time"),
+    }
+}
+
+/// Answers the calls on a stream that the edge opened for them.
+async fn calls(proxy: Arc<Proxy>, carrier: Arc<Carrier>, first: Bytes, recv: RecvStream, send: SendStream) {
+    let lanes = Arc::clone(&proxy.lanes);
+    let service = Arc::new(EdgeCalls::new(Configurations::new(proxy), carrier));
+    let reader = io::Cursor::new(first).chain(recv);
+    if let Err(error) = serve_connector_calls(&lanes, reader, send, service).await {
+        tracing::debug!(
+            error = &error as &dyn std::error::Error,
+            "a call of the edge broke off"
+        );
+    }
+}
+
+/// Serves one request of an HTTP/2 session to the end of its answer. Dropping the future resets it.
+pub(crate) async fn serve_http2(
+    proxy: Arc<Proxy>,
+    connection: ConnectionIndex,
+    head: RequestHead,
+    asking: Asking,
+    reply: Answering,
+) {
+    answer(&proxy, connection, head, Upload::new(Bytes::new(), asking), reply).await;
+}
+
+/// Serves one request or flow, whatever carries it, to the receipt of its last byte.
+async fn answer(
+    proxy: &Proxy,
+    connection: ConnectionIndex,
+    head: RequestHead,
+    upload: Upload,
+    mut reply: Answering,
+) {
     let running = proxy.metrics.request_began();
-    let mut stopped = pin!(send.stopped());
+    let mut stopped = reply.stopped();
     let outcome = tokio::select! {
-        outcome = exchange(&proxy, *head, first, recv, &mut send) => outcome,
+        outcome = exchange(proxy, connection, head, upload, &mut reply) => outcome,
         // The edge wants no answer any more, or is gone: dropping the exchange cancels it at the origin.
-        _ = &mut stopped => {
+        () = &mut stopped => {
             tracing::debug!("the edge cancelled a request");
             return;
         }
@@ -83,9 +113,9 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, mut send: SendStream, mut recv: Rec
     drop(running);
     match outcome {
         Ok(()) => {
-            send.finish();
+            reply.finish();
             // Until the edge has it all, closing the connection would lose the rest.
-            drop(stopped.await);
+            stopped.await;
         }
         Err(broken) => {
             proxy.metrics.request_failed();
@@ -96,163 +126,102 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, mut send: SendStream, mut recv: Rec
 
 async fn exchange(
     proxy: &Proxy,
+    connection: ConnectionIndex,
     head: RequestHead,
-    first: Bytes,
-    recv: RecvStream,
-    send: &mut SendStream,
+    upload: Upload,
+    reply: &mut Answering,
 ) -> Result<(), Broken> {
     if head.kind == FlowKind::Tcp {
-        return Ok(refuse(send, "private networks are not in this version".to_owned()).await?);
+        return Ok(private::carry_tcp(proxy, &head, upload, reply).await?);
     }
     if head.method == Method::CONNECT {
-        return Ok(refuse(send, "CONNECT is no request to an origin".to_owned()).await?);
+        let text = "CONNECT is no request to an origin";
+        return Ok(refuse(reply, text.to_owned()).await?);
     }
-    let matched = proxy.ingress.find(&head.host, path_of(&head.dest));
-    let service = &matched.rule.service;
-    match proxy.origins.get(matched.index) {
-        Some(Origin::Http(origin)) => {
-            let answered = http(proxy, origin, head, first, recv, send).await?;
-            if let Some(reason) = answered {
-                tracing::error!(
-                    ingressRule = matched.index, originService = %service, error = reason,
-                    "Request failed"
-                );
-            }
-            Ok(())
-        }
-        Some(Origin::Tcp(origin)) => tcp(proxy, origin, &head, first, recv, send).await,
-        Some(Origin::Status(status)) => {
-            let answer = ResponseHead {
-                status: *status,
-                headers: HeaderMap::new(),
-            };
-            proxy.metrics.answered(*status);
-            Ok(send
-                .write_chunk(Bytes::from(ConnectAnswer::Accepted(answer).encode()))
-                .await?)
-        }
-        Some(Origin::NotBuilt(reason)) => Ok(refuse(send, reason.clone()).await?),
-        None => Ok(refuse(send, "the rule has no origin".to_owned()).await?),
+    if let Some(management) = proxy
+        .management
+        .as_ref()
+        .filter(|service| service.is_meant(&head.host))
+    {
+        return Ok(management.serve(proxy, &head, upload, reply).await?);
     }
+    let serving = proxy.serving();
+    let matched = serving.ingress.find(&head.host, path_of(&head.dest));
+    let Some(served) = serving.origins.get(matched.index) else {
+        return Ok(refuse(reply, "the rule has no origin".to_owned()).await?);
+    };
+    let told = Told {
+        connection,
+        rule: matched.index,
+        service: &matched.rule.service,
+    };
+    told.request(&head);
+    if let Some(guard) = &served.guard
+        && !let_through(guard, proxy, &head, reply).await?
+    {
+        return Ok(());
+    }
+    let failed = match &*served.origin {
+        Origin::Http(origin) => http::ask(proxy, origin, &told, head, upload, reply).await?,
+        Origin::Tcp(origin) => tcp::carry(proxy, origin, &head, upload, reply).await?,
+        Origin::Status(status) => {
+            status_only(proxy, *status, reply).await?;
+            None
+        }
+    };
+    if let Some(reason) = failed {
+        told.failed(&reason);
+    }
+    Ok(())
 }
 
-/// Tells the edge why there is no answer; it answers the client with 502.
-async fn refuse(send: &mut SendStream, message: String) -> Result<(), WriteError> {
+/// Whether a request passes the check of its rule; otherwise it has its answer.
+async fn let_through(
+    guard: &Guard,
+    proxy: &Proxy,
+    head: &RequestHead,
+    reply: &mut Answering,
+) -> io::Result<bool> {
+    match guard.check(&head.headers).await {
+        Verdict::Allowed => return Ok(true),
+        Verdict::Forbidden(reason) => {
+            tracing::info!(reason, host = head.host, "request filtered by the access check");
+            status_only(proxy, StatusCode::FORBIDDEN, reply).await?;
+        }
+        Verdict::Failed(reason) => {
+            proxy.metrics.request_failed();
+            tracing::warn!(
+                reason,
+                host = head.host,
+                "a request's access token cannot be checked"
+            );
+            refuse(reply, reason).await?;
+        }
+    }
+    Ok(false)
+}
+
+/// Answers with a status and no body.
+async fn status_only(proxy: &Proxy, status: StatusCode, reply: &mut Answering) -> io::Result<()> {
+    let head = ResponseHead {
+        status,
+        headers: HeaderMap::new(),
+    };
+    proxy.metrics.answered(status);
+    accept(reply, head, Bytes::new()).await?;
+    Ok(reply.end_body(None).await?)
+}
+
+/// Sends the head of an answer with the first bytes of its body, which may be none.
+async fn accept(reply: &mut Answering, head: ResponseHead, first: Bytes) -> io::Result<()> {
+    Ok(reply.answer(ConnectAnswer::Accepted(head), first).await?)
+}
+
+/// Tells the edge why there is no answer of an origin; it answers the client with 502.
+async fn refuse(reply: &mut Answering, message: String) -> io::Result<()> {
     let failure = ConnectFailure {
         message,
         flow_limited: false,
     };
-    send.write_chunk(Bytes::from(ConnectAnswer::Failed(failure).encode()))
-        .await
-}
-
-/// Asks an HTTP origin. What kept it from answering is returned, once the edge knows.
-async fn http(
-    proxy: &Proxy,
-    origin: &HttpOrigin,
-    head: RequestHead,
-    first: Bytes,
-    recv: RecvStream,
-    send: &mut SendStream,
-) -> Result<Option<String>, Broken> {
-    let upgrade = head.kind == FlowKind::WebSocket;
-    // The stream of a WebSocket carries its frames, which are for later.
-    let (body, flow) = match has_body(&head.headers) {
-        _ if upgrade => (RequestBody::Empty, Some((first, recv))),
-        Ok((true, length)) => (RequestBody::Stream { first, recv, length }, None),
-        Ok((false, _)) => (RequestBody::Empty, None),
-        Err(reason) => {
-            refuse(send, reason).await?;
-            return Ok(None);
-        }
-    };
-    let mut response = match origin.send(head, body, &proxy.tags).await {
-        Ok(response) => response,
-        Err(error) => {
-            proxy.metrics.request_failed();
-            refuse(send, error.to_string()).await?;
-            return Ok(Some(error.to_string()));
-        }
-    };
-    let status = response.status();
-    proxy.metrics.answered(status);
-    let upgraded = upgrade && status == StatusCode::SWITCHING_PROTOCOLS;
-    let upgrading = upgraded.then(|| hyper::upgrade::on(&mut response));
-    let (parts, mut body) = response.into_parts();
-    let answer = ResponseHead {
-        status,
-        headers: response_headers(parts.headers, upgraded),
-    };
-    let answer = Bytes::from(ConnectAnswer::Accepted(answer).encode());
-    if let (Some(upgrading), Some((first, recv))) = (upgrading, flow) {
-        send.write_chunk(answer).await?;
-        let io = upgrading.await.map_err(Broken::Origin)?;
-        websocket::pass_through(TokioIo::new(io), first, recv, send).await?;
-        return Ok(None);
-    }
-    // A body that is here already shares the head's packet.
-    let mut next = body.frame().now_or_never();
-    let ready = match &mut next {
-        Some(Some(Ok(frame))) => frame.data_mut().map(std::mem::take),
-        _ => None,
-    };
-    send.write_chunks(&mut [answer, ready.unwrap_or_default()])
-        .await?;
-    loop {
-        let frame = match next.take() {
-            Some(frame) => frame,
-            None => body.frame().await,
-        };
-        let Some(frame) = frame.transpose().map_err(Broken::Origin)? else {
-            return Ok(None);
-        };
-        // Trailers have no place in a data stream.
-        if let Ok(chunk) = frame.into_data()
-            && !chunk.is_empty()
-        {
-            send.write_chunk(chunk).await?;
-        }
-    }
-}
-
-/// Connects a WebSocket client with a TCP origin.
-async fn tcp(
-    proxy: &Proxy,
-    origin: &TcpOrigin,
-    head: &RequestHead,
-    first: Bytes,
-    recv: RecvStream,
-    send: &mut SendStream,
-) -> Result<(), Broken> {
-    if head.kind != FlowKind::WebSocket {
-        return Ok(refuse(send, "this service takes WebSocket clients only".to_owned()).await?);
-    }
-    let tcp = match origin.connect().await {
-        Ok(tcp) => tcp,
-        Err(error) => {
-            proxy.metrics.request_failed();
-            let text = format!("Unable to reach the origin service: {error}");
-            tracing::error!(error = text, "Request failed");
-            return Ok(refuse(send, text).await?);
-        }
-    };
-    let mut headers = HeaderMap::new();
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    let key = head
-        .headers
-        .get(SEC_WEBSOCKET_KEY)
-        .map(|key| derive_accept_key(key.as_bytes()));
-    if let Some(accept) = key.and_then(|accept| HeaderValue::from_str(&accept).ok()) {
-        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    }
-    let answer = ResponseHead {
-        status: StatusCode::SWITCHING_PROTOCOLS,
-        headers,
-    };
-    proxy.metrics.answered(answer.status);
-    send.write_chunk(Bytes::from(ConnectAnswer::Accepted(answer).encode()))
-        .await?;
-    let _session = proxy.metrics.tcp_session_began();
-    Ok(websocket::unwrap_tcp(tcp, first, recv, send).await?)
+    Ok(reply.answer(ConnectAnswer::Failed(failure), Bytes::new()).await?)
 }

@@ -1,6 +1,9 @@
-//! The built-in site behind `hello_world`: a page that says the tunnel works, and a WebSocket that echoes.
+//! The built-in site behind `hello_world`: a page that says the tunnel works, a WebSocket that echoes, and events that go
+//! on for ever.
 //!
 //! It listens on no port: the connector speaks HTTP with it within the process.
+
+mod events;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,7 +15,7 @@ use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE,
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -23,11 +26,16 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use self::events::Numbers;
+
 /// Bytes in flight in each direction of one connection.
 const PIPE: usize = 64 * 1024;
 /// The longest message that the echo takes, bytes.
 const MAX_MESSAGE: usize = 1 << 20;
 const PAGE: &str = include_str!("hello/page.html");
+
+/// What the site answers with.
+type Said = Either<Full<Bytes>, Numbers>;
 
 /// The site. Clones are the same site; its connections end with the last one.
 #[derive(Clone)]
@@ -44,6 +52,7 @@ impl Default for HelloSite {
     fn default() -> Self {
         let ended = CancellationToken::new();
         let tasks = TaskTracker::new();
+        tracing::info!("Starting Hello World server within this process");
         Self(Arc::new(Site {
             since: Instant::now(),
             tasks,
@@ -81,7 +90,7 @@ fn answer(
     since: Instant,
     tasks: &TaskTracker,
     ended: &CancellationToken,
-) -> Response<Full<Bytes>> {
+) -> Response<Said> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return text(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -99,7 +108,8 @@ fn answer(
                 format!("{{\"uptime_seconds\":{seconds}}}\n"),
             )
         }
-        "/healthcheck" => text(StatusCode::OK, "text/plain; charset=utf-8", "OK\n".to_owned()),
+        "/sse" => events(request.uri().query()),
+        "/healthcheck" | "/_health" => text(StatusCode::OK, "text/plain; charset=utf-8", "OK\n".to_owned()),
         _ => {
             let host = request
                 .headers()
@@ -115,9 +125,20 @@ fn answer(
     }
 }
 
-fn text(status: StatusCode, kind: &'static str, body: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+fn text(status: StatusCode, kind: &'static str, body: String) -> Response<Said> {
+    let body = Full::new(Bytes::from(body));
+    let mut response = said(kind, Either::Left(body));
     *response.status_mut() = status;
+    response
+}
+
+fn events(query: Option<&str>) -> Response<Said> {
+    let numbers = Numbers::asked_for(query);
+    said("text/event-stream; charset=utf-8", Either::Right(numbers))
+}
+
+fn said(kind: &'static str, body: Said) -> Response<Said> {
+    let mut response = Response::new(body);
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -136,11 +157,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// Becomes a WebSocket that sends every message back.
-fn echo(
-    mut request: Request<Incoming>,
-    tasks: &TaskTracker,
-    ended: &CancellationToken,
-) -> Response<Full<Bytes>> {
+fn echo(mut request: Request<Incoming>, tasks: &TaskTracker, ended: &CancellationToken) -> Response<Said> {
     let accept = request
         .headers()
         .get(SEC_WEBSOCKET_KEY)
@@ -172,7 +189,7 @@ fn echo(
             () = ended.cancelled() => {}
         }
     });
-    let mut response = Response::new(Full::default());
+    let mut response = Response::new(Either::Left(Full::default()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));

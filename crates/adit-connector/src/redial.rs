@@ -1,16 +1,16 @@
 //! When a slot dials, and which edge. Holds no socket and no clock: feed it with `handle_*`, then drain `poll_*`.
 //!
-//! While a slot is down it starts a fresh dial each second, whether or not earlier ones are still pending, so that an
-//! edge that returns is found within a second; a dial's own retransmissions back off too far for that. The first dial
-//! to succeed wins and the others are given up.
+//! While a slot is down it starts a fresh dial every three quarters of a second, whether or not earlier ones are still
+//! pending, so that an edge that returns is found within a second; a dial's own retransmissions back off too far for
+//! that. The first dial to succeed wins and the others are given up.
 
 mod policy;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-pub(crate) use policy::DIAL_LIMIT;
-use policy::{MAX_IN_FLIGHT, Pace};
+pub(crate) use policy::{DIAL_LIMIT, Patience};
+use policy::{LEAST_INTERVAL, MAX_IN_FLIGHT, Pace};
 
 /// One dial of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,13 +59,21 @@ pub(crate) struct Redial {
     last_dial: Option<Instant>,
     /// Answers without a registration since the last registration.
     refusals: u32,
+    /// The next dial waits because an edge said so.
+    asked_to_wait: bool,
     pace: Pace,
     actions: VecDeque<Action>,
 }
 
 impl Redial {
     /// Dials from `now` on. `edges` (at least one) are known by their places; the first dial goes to `first_edge`.
-    pub(crate) fn new(edges: usize, first_edge: usize, jitter_seed: u64, now: Instant) -> Self {
+    pub(crate) fn new(
+        edges: usize,
+        first_edge: usize,
+        patience: Patience,
+        jitter_seed: u64,
+        now: Instant,
+    ) -> Self {
         let edges = edges.max(1);
         Self {
             phase: Phase::Down,
@@ -76,7 +84,8 @@ impl Redial {
             next_dial: now,
             last_dial: None,
             refusals: 0,
-            pace: Pace::new(jitter_seed, now),
+            asked_to_wait: false,
+            pace: Pace::new(patience, jitter_seed, now),
             actions: VecDeque::new(),
         }
     }
@@ -123,6 +132,14 @@ impl Redial {
         true
     }
 
+    /// A connection that was not dialled for here has taken the slot's place at the edge.
+    pub(crate) fn handle_replaced(&mut self) {
+        if self.phase == Phase::Down {
+            self.phase = Phase::Up;
+            self.abandon_all();
+        }
+    }
+
     /// The edge took the registration.
     pub(crate) fn handle_registered(&mut self) {
         self.refusals = 0;
@@ -133,6 +150,7 @@ impl Redial {
     pub(crate) fn handle_refused(&mut self, wait: Duration, elsewhere: bool, now: Instant) {
         self.refusals = self.refusals.saturating_add(1);
         self.phase = Phase::Down;
+        self.asked_to_wait = true;
         if elsewhere {
             self.edge = (self.edge + 1) % self.edges;
         }
@@ -140,12 +158,38 @@ impl Redial {
         self.next_dial = now + self.pace.after_refusal(self.refusals, wait);
     }
 
-    /// The connection is gone. The next dial goes to the same edge, at once unless the last dial was just now.
-    pub(crate) fn handle_lost(&mut self, now: Instant) {
+    /// The connection is gone. The next dial goes to the same edge, at once unless the last dial was just now; or to
+    /// the next one, where this one took the connection and never the registration.
+    pub(crate) fn handle_lost(&mut self, elsewhere: bool, now: Instant) {
+        if elsewhere {
+            self.edge = (self.edge + 1) % self.edges;
+        }
         self.phase = Phase::Down;
+        self.asked_to_wait = false;
         self.pace.went_down(now);
         let earliest = self.last_dial.map(|last| last + self.pace.interval(now));
         self.next_dial = earliest.map_or(now, |earliest| earliest.max(now));
+    }
+
+    /// The connection was ended from here, to be dialled anew after `wait`.
+    pub(crate) fn handle_sent_away(&mut self, wait: Duration, now: Instant) {
+        self.phase = Phase::Down;
+        self.asked_to_wait = true;
+        self.pace.went_down(now);
+        self.next_dial = now + wait;
+    }
+
+    /// Something says that an edge may be reached now: another slot has a connection, or the network has changed. The
+    /// next dial comes within a fraction of a second, unless an edge asked to wait.
+    pub(crate) fn handle_hint(&mut self, now: Instant) {
+        if self.phase != Phase::Down || self.asked_to_wait {
+            return;
+        }
+        let soon = now + self.pace.after_hint();
+        let earliest = self
+            .last_dial
+            .map_or(soon, |last| soon.max(last + LEAST_INTERVAL));
+        self.next_dial = self.next_dial.min(earliest);
     }
 
     /// No more dials.
@@ -183,6 +227,7 @@ impl Redial {
             began: now,
         });
         self.last_dial = Some(now);
+        self.asked_to_wait = false;
         self.next_dial = now + self.pace.interval(now);
         self.actions.push_back(Action::Dial { attempt, edge });
     }

@@ -1,147 +1,232 @@
 //! One connection from its registration to its end.
 
-use std::pin::pin;
+mod features;
+mod report;
+
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use adit_model::ConnectionIndex;
-use adit_net::quic::QuicConnection;
+use adit_net::route;
 use adit_rpc::{RegistrationClient, RpcError};
+use adit_wire::datagram::Version;
+use adit_wire::http2::{UPGRADE_CONFIGURATION, UPGRADE_HEADER};
 use adit_wire::registration::{
     ClientInfo, ConnectionDetails, PresentedSecret, RegisterConnection, RegistrationRefusal,
 };
-use serde_json::json;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
+use crate::flow::{self, Answering, Asking};
+use crate::link::{self, Link, Opened};
+use crate::metrics::{Procedure, QuicMeter};
+use crate::network::Horizon;
+use crate::private::{self, Carried};
 use crate::slot::Shared;
-use crate::{LiveConnection, Shutdown, exchange};
+use crate::vigil::{NetworkChange, Verdict, Vigil};
+use crate::{LiveConnection, Protocol, Shutdown, exchange};
+use features::announced;
+use report::report_changes;
 
 /// An edge answers a registration call by then.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
 /// How often a connection's measurements go to the metrics.
 const MEASURE_INTERVAL: Duration = Duration::from_secs(5);
-/// What this connector can do, in the edge's words. It takes no configuration and no datagrams from the edge.
-const FEATURES: [&str; 2] = ["serialized_headers", "support_quic_eof"];
+/// A connection that another one has replaced serves at least this long: what the edge sent before it knew arrives.
+const LINGER: Duration = Duration::from_secs(1);
+/// Streams kept that the edge opened before the connector has seen the answer to its registration; more are reset.
+const MAX_EARLY: usize = 256;
 
 /// How a connection ended.
 pub(crate) enum SessionEnd {
     /// This side was told to stop.
     Stopped,
+    /// Another connection has taken its place.
+    Retired,
     /// It broke; the reason is for the log.
     Lost(String),
     /// The edge did not take the registration.
     Refused(RegistrationRefusal),
 }
 
+/// Who tells a connection to end.
+pub(crate) struct Orders {
+    /// The whole connector stops.
+    pub(crate) shutdown: Shutdown,
+    /// Another connection of the same slot has taken this one's place.
+    pub(crate) retire: CancellationToken,
+}
+
 /// One connection.
 pub(crate) struct Session {
     index: ConnectionIndex,
     shared: Arc<Shared>,
-    connection: QuicConnection,
+    link: Link,
     previous_attempts: u8,
+    vigil: Vigil,
+    /// From where packets left for the edge when the connection began.
+    source: Option<IpAddr>,
+    horizon: watch::Receiver<Horizon>,
+    seen: Horizon,
     streams: JoinSet<()>,
+    meter: QuicMeter,
+    /// What datagrams carry; there are none over HTTP/2.
+    carrier: Option<Carried>,
+    datagrams: JoinSet<()>,
 }
+
+type Control<'c> = Pin<&'c mut (dyn Future<Output = Result<(), RpcError>> + Send)>;
 
 impl Session {
     pub(crate) fn new(
         index: ConnectionIndex,
         shared: Arc<Shared>,
-        connection: QuicConnection,
+        link: Link,
         previous_attempts: u8,
     ) -> Self {
+        let mut horizon = shared.horizon.subscribe();
+        let seen = *horizon.borrow_and_update();
+        let carrier = link.quic().map(|quic| {
+            let version = Version::of_features(&announced(&shared.config.features));
+            Carried::new(Arc::clone(&shared.proxy.private), quic.clone(), index.0, version)
+        });
         Self {
             index,
-            shared,
-            connection,
+            source: route::source_towards(link.remote()).ok(),
+            link,
             previous_attempts,
+            vigil: Vigil::new(Instant::now()),
+            seen,
+            horizon,
+            shared,
             streams: JoinSet::new(),
+            meter: QuicMeter::new(index),
+            carrier,
+            datagrams: JoinSet::new(),
         }
     }
 
-    /// Registers, then serves until the connection ends or this side is told to stop.
-    pub(crate) async fn run(mut self, shutdown: &Shutdown, registered: impl FnOnce()) -> SessionEnd {
-        let (send, recv) = match self.connection.open_stream().await {
-            Ok(control) => control,
-            Err(cause) => return SessionEnd::Lost(cause.to_string()),
+    /// Registers, then serves until the connection ends or this side is told to end it. `number` goes to `registered`
+    /// once the edge has taken the registration.
+    pub(crate) async fn run(
+        mut self,
+        orders: Orders,
+        number: u64,
+        registered: mpsc::Sender<u64>,
+    ) -> SessionEnd {
+        let control = tokio::select! {
+            control = self.link.control() => control.map_err(SessionEnd::Lost),
+            () = orders.shutdown.drain.cancelled() => Err(SessionEnd::Stopped),
         };
-        let shared = Arc::clone(&self.shared);
-        let (edge, control) = RegistrationClient::start(&shared.lanes, recv, send);
-        let end = {
-            let mut control = pin!(control);
-            let answer = tokio::select! {
-                answer = self.register(&edge) => answer,
-                ended = &mut control => Err(control_ended(ended)),
-                () = shutdown.drain.cancelled() => Err(SessionEnd::Stopped),
-            };
-            match answer {
-                Err(end) => end,
-                Ok(details) => {
-                    registered();
-                    let _live = self.went_live(&details);
-                    let end = self.serve(&edge, &details, control.as_mut(), shutdown).await;
-                    match end {
-                        SessionEnd::Stopped => self.drain(&edge, control.as_mut(), shutdown).await,
-                        SessionEnd::Lost(_) | SessionEnd::Refused(_) => {}
-                    }
-                    end
-                }
+        let end = match control {
+            Ok((recv, send)) => {
+                let shared = Arc::clone(&self.shared);
+                let (edge, control) = RegistrationClient::start(&shared.lanes, recv, send);
+                let control = pin!(control);
+                self.on_control(&edge, control, &orders, number, &registered)
+                    .await
             }
+            Err(end) => end,
         };
-        self.connection.close(0, "");
+        self.streams.shutdown().await;
+        if let Some(stats) = self.link.stats() {
+            self.meter.measure(&stats);
+            self.shared.proxy.metrics.closed.increment(1);
+        }
+        self.datagrams.shutdown().await;
+        drop(self.carrier.take());
+        self.link.close().await;
         end
     }
 
-    async fn register(&self, edge: &RegistrationClient) -> Result<ConnectionDetails, SessionEnd> {
+    async fn on_control(
+        &mut self,
+        edge: &RegistrationClient,
+        mut control: Control<'_>,
+        orders: &Orders,
+        number: u64,
+        registered: &mpsc::Sender<u64>,
+    ) -> SessionEnd {
+        let shared = Arc::clone(&self.shared);
+        let request = self.registration();
+        let mut early = Vec::new();
+        let answer = {
+            let mut registering = pin!(register(&shared, edge, request));
+            loop {
+                tokio::select! {
+                    answer = &mut registering => break answer,
+                    ended = control.as_mut() => break Err(control_ended(ended)),
+                    // What an edge opens at once can overtake its answer to the registration.
+                    opened = self.link.accept() => match opened {
+                        Ok(opened) if early.len() < MAX_EARLY => early.push(opened),
+                        Ok(_too_many) => tracing::debug!("the edge opens streams and does not register"),
+                        Err(reason) => break Err(SessionEnd::Lost(reason)),
+                    },
+                    () = orders.shutdown.drain.cancelled() => break Err(SessionEnd::Stopped),
+                }
+            }
+        };
+        let details = match answer {
+            Ok(details) => details,
+            Err(end) => return end,
+        };
+        // The slot lives as long as its connections.
+        let _ = registered.send(number).await;
+        let _live = self.went_live(&details);
+        if let Some(carrier) = &self.carrier {
+            self.datagrams.spawn(private::carry_datagrams(carrier.share()));
+        }
+        for opened in early {
+            self.take(opened);
+        }
+        let end = self.serve(edge, &details, control.as_mut(), orders).await;
+        match end {
+            SessionEnd::Stopped => self.drain(edge, control, &orders.shutdown).await,
+            SessionEnd::Retired => self.linger(&orders.shutdown).await,
+            SessionEnd::Lost(_) | SessionEnd::Refused(_) => {}
+        }
+        end
+    }
+
+    fn registration(&self) -> RegisterConnection {
+        tracing::debug!(
+            connIndex = self.index.0, event = 0, ip = %self.link.remote().ip(),
+            protocol = %self.link.protocol(), "Registering tunnel connection"
+        );
         let config = &self.shared.config;
-        let request = RegisterConnection {
+        RegisterConnection {
             account_tag: config.token.tunnel.account.to_string(),
             secret: PresentedSecret(config.token.secret.expose().to_vec()),
             tunnel: config.token.tunnel.tunnel,
             index: self.index,
             client: ClientInfo {
                 id: self.shared.status.connector_id(),
-                features: FEATURES.map(str::to_owned).to_vec(),
+                features: announced(&config.features),
                 version: config.version.clone(),
                 arch: platform(),
             },
-            origin_local_ip: self.connection.local_ip(),
+            origin_local_ip: self.link.local_ip(),
             previous_attempts: self.previous_attempts,
-        };
-        let metrics = &self.shared.proxy.metrics;
-        match tokio::time::timeout(CALL_LIMIT, edge.register(request)).await {
-            Ok(Ok(Ok(details))) => {
-                metrics.registered.increment(1);
-                Ok(details)
-            }
-            Ok(Ok(Err(refusal))) => {
-                metrics.register_failed("refused");
-                Err(SessionEnd::Refused(refusal))
-            }
-            Ok(Err(error)) => {
-                metrics.register_failed("rpc");
-                Err(SessionEnd::Lost(format!("the registration failed: {error}")))
-            }
-            Err(_elapsed) => {
-                metrics.register_failed("timeout");
-                Err(SessionEnd::Lost(
-                    "the edge did not answer the registration".to_owned(),
-                ))
-            }
         }
     }
 
     /// The connection counts as ready until the answer is dropped.
     fn went_live(&self, details: &ConnectionDetails) -> Live {
-        let edge = self.connection.remote_address();
+        let (edge, protocol) = (self.link.remote(), self.link.protocol());
         tracing::info!(
             connIndex = self.index.0, connection = %details.connection, event = 0, ip = %edge.ip(),
-            location = details.location, protocol = "quic", "Registered tunnel connection"
+            location = details.location, %protocol, "Registered tunnel connection"
         );
         let connection = LiveConnection {
             connection: details.connection,
             edge,
+            protocol,
             location: details.location.clone(),
             remotely_managed: details.remotely_managed,
+            since: SystemTime::now(),
         };
         self.shared.status.opened(self.index, connection);
         self.shared.proxy.metrics.connections.increment(1.0);
@@ -152,7 +237,7 @@ impl Session {
         Live {
             shared: Arc::clone(&self.shared),
             index: self.index,
-            location: details.location.clone(),
+            details: details.clone(),
         }
     }
 
@@ -160,67 +245,166 @@ impl Session {
         &mut self,
         edge: &RegistrationClient,
         details: &ConnectionDetails,
-        mut control: std::pin::Pin<&mut impl Future<Output = Result<(), RpcError>>>,
-        shutdown: &Shutdown,
+        mut control: Control<'_>,
+        orders: &Orders,
     ) -> SessionEnd {
         let reports = self.index.0 == 0 && !details.remotely_managed;
-        let mut report = pin!(report(&self.shared, edge));
-        let mut reported = !reports;
+        let shared = Arc::clone(&self.shared);
+        let mut report = pin!(report_changes(&shared, edge));
         let mut measure = tokio::time::interval(MEASURE_INTERVAL);
-        // Whatever an edge sends that nobody has asked for.
-        let connection = self.connection.clone();
-        let mut unasked = pin!(connection.discard_datagrams());
+        let mut look = pin!(tokio::time::sleep(Duration::ZERO));
         loop {
             tokio::select! {
-                opened = self.connection.accept_stream() => match opened {
-                    Ok((send, recv)) => {
-                        let proxy = Arc::clone(&self.shared.proxy);
-                        self.streams.spawn(exchange::serve(proxy, send, recv));
-                    }
-                    Err(cause) => return SessionEnd::Lost(cause.to_string()),
+                opened = self.link.accept() => match opened {
+                    Ok(opened) => self.take(opened),
+                    Err(reason) => return SessionEnd::Lost(reason),
                 },
                 Some(done) = self.streams.join_next() => log_panic(done),
-                ended = &mut control => return control_ended(ended),
-                () = &mut report, if !reported => reported = true,
-                never = &mut unasked => match never {},
+                ended = control.as_mut() => return control_ended(ended),
+                never = &mut report, if reports => match never {},
                 _ = measure.tick() => {
-                    self.shared.proxy.metrics.measured(self.index.0, &self.connection.stats());
+                    if let Some(stats) = self.link.stats() {
+                        self.meter.measure(&stats);
+                    }
                 }
-                () = shutdown.drain.cancelled() => return SessionEnd::Stopped,
+                () = &mut look => {
+                    let now = Instant::now();
+                    let moved = self.moved().map(|change| self.vigil.handle_change(change, now));
+                    let verdict = self.vigil.handle_tick(self.link.heard_bytes(), now);
+                    for verdict in moved.into_iter().chain([verdict]) {
+                        if let Some(end) = self.obey(verdict) {
+                            return end;
+                        }
+                    }
+                    let next = now + self.vigil.poll_interval(now);
+                    look.as_mut().reset(next.into());
+                }
+                Ok(()) = self.horizon.changed() => {
+                    if let Some(change) = self.standstill() {
+                        let verdict = self.vigil.handle_change(change, Instant::now());
+                        if let Some(end) = self.obey(verdict) {
+                            return end;
+                        }
+                    }
+                    look.as_mut().reset(tokio::time::Instant::now());
+                }
+                () = orders.retire.cancelled() => return SessionEnd::Retired,
+                () = orders.shutdown.drain.cancelled() => return SessionEnd::Stopped,
+            }
+        }
+    }
+
+    fn obey(&self, verdict: Verdict) -> Option<SessionEnd> {
+        match verdict {
+            Verdict::Well => None,
+            Verdict::Ask => {
+                self.link.ask();
+                None
+            }
+            Verdict::Dead(reason) => Some(SessionEnd::Lost(reason.to_owned())),
+        }
+    }
+
+    /// Whether the machine has stood still since the last time.
+    fn standstill(&mut self) -> Option<NetworkChange> {
+        let horizon = *self.horizon.borrow_and_update();
+        let before = std::mem::replace(&mut self.seen, horizon);
+        (horizon.standstills != before.standstills).then_some(NetworkChange::StoodStill(horizon.stood_still))
+    }
+
+    /// Whether packets to the edge leave from elsewhere since the last time. Where nothing leads to the edge, nothing
+    /// would be won by giving the connection up.
+    fn moved(&mut self) -> Option<NetworkChange> {
+        let is = route::source_towards(self.link.remote()).ok()?;
+        let was = self.source.replace(is).filter(|was| *was != is)?;
+        // QUIC goes on from the new address, if the edge follows.
+        let stays = self.link.protocol() == Protocol::Quic || route::is_local(was);
+        Some(match stays {
+            true => NetworkChange::Rerouted,
+            false => NetworkChange::AddressGone,
+        })
+    }
+
+    /// Serves a stream that the edge opened.
+    fn take(&mut self, opened: Opened) {
+        let proxy = Arc::clone(&self.shared.proxy);
+        match opened {
+            Opened::Quic(send, recv) => {
+                // Every connection over QUIC has one.
+                if let Some(carrier) = &self.carrier {
+                    self.streams
+                        .spawn(exchange::serve(proxy, carrier.share(), send, recv));
+                }
+                self.link.make_room(self.streams.len());
+            }
+            Opened::Http2(head, ..) if link::is_control(&head) => {
+                tracing::debug!("the edge opened a second control stream");
+            }
+            Opened::Http2(head, body, reply) => {
+                let pushes = head.headers.get(UPGRADE_HEADER);
+                let pushes = pushes.is_some_and(|upgrade| upgrade == UPGRADE_CONFIGURATION);
+                if pushes {
+                    self.streams.spawn(exchange::take_push(proxy, body, reply));
+                    return;
+                }
+                let head = flow::request_head(*head);
+                let websocket = head.kind == adit_wire::FlowKind::WebSocket;
+                let answering = Answering::Http2 { reply, websocket };
+                self.streams.spawn(exchange::serve_http2(
+                    proxy,
+                    self.index,
+                    head,
+                    Asking::Http2(body),
+                    answering,
+                ));
             }
         }
     }
 
     /// Unregisters, and lets what runs finish: at most the grace period, and no longer than needed.
-    async fn drain(
-        &mut self,
-        edge: &RegistrationClient,
-        mut control: std::pin::Pin<&mut impl Future<Output = Result<(), RpcError>>>,
-        shutdown: &Shutdown,
-    ) {
+    async fn drain(&mut self, edge: &RegistrationClient, mut control: Control<'_>, shutdown: &Shutdown) {
         let mut grace = pin!(tokio::time::sleep(self.shared.config.grace_period));
+        let began = Instant::now();
         let mut unregister = pin!(edge.unregister());
         let (mut unregistered, mut control_ended) = (false, false);
         while !unregistered || !self.streams.is_empty() {
             tokio::select! {
                 answer = &mut unregister, if !unregistered => {
                     unregistered = true;
+                    let metrics = &self.shared.proxy.metrics;
+                    metrics.called(Procedure::UNREGISTER, began, answer.is_ok());
                     match answer {
                         Ok(()) => tracing::info!(connIndex = self.index.0, event = 0, "Unregistered tunnel connection"),
                         Err(error) => tracing::warn!(connIndex = self.index.0, %error, "the edge did not unregister"),
                     }
                 }
                 // Sent before the edge had the call: it still expects an answer.
-                opened = self.connection.accept_stream() => match opened {
-                    Ok((send, recv)) => {
-                        let proxy = Arc::clone(&self.shared.proxy);
-                        self.streams.spawn(exchange::serve(proxy, send, recv));
-                    }
+                opened = self.link.accept() => match opened {
+                    Ok(opened) => self.take(opened),
                     Err(_gone) => return,
                 },
                 Some(done) = self.streams.join_next() => log_panic(done),
                 // Also how some edges answer.
-                _ = &mut control, if !control_ended => (unregistered, control_ended) = (true, true),
+                _ = control.as_mut(), if !control_ended => (unregistered, control_ended) = (true, true),
+                () = &mut grace => return,
+                () = shutdown.abort.cancelled() => return,
+            }
+        }
+    }
+
+    /// Lets what runs finish while another connection has this one's place already.
+    async fn linger(&mut self, shutdown: &Shutdown) {
+        let mut grace = pin!(tokio::time::sleep(self.shared.config.grace_period));
+        let mut least = pin!(tokio::time::sleep(LINGER));
+        let mut lingered = false;
+        while !lingered || !self.streams.is_empty() {
+            tokio::select! {
+                opened = self.link.accept() => match opened {
+                    Ok(opened) => self.take(opened),
+                    Err(_gone) => return,
+                },
+                Some(done) = self.streams.join_next() => log_panic(done),
+                () = &mut least, if !lingered => lingered = true,
                 () = &mut grace => return,
                 () = shutdown.abort.cancelled() => return,
             }
@@ -228,25 +412,33 @@ impl Session {
     }
 }
 
-/// Tells the edge what this connector serves, as it comes from no one else.
-async fn report(shared: &Shared, edge: &RegistrationClient) {
-    let config = json!({
-        "__configuration_flags": shared.config.reported_flags,
-        "ingress": shared.proxy.ingress.to_json(),
-        "warp-routing": {},
-    });
+async fn register(
+    shared: &Shared,
+    edge: &RegistrationClient,
+    request: RegisterConnection,
+) -> Result<ConnectionDetails, SessionEnd> {
     let metrics = &shared.proxy.metrics;
-    metrics.config_pushes.increment(1);
-    let call = edge.update_local_configuration(config.to_string().into_bytes());
-    match tokio::time::timeout(CALL_LIMIT, call).await {
-        Ok(Ok(())) => {}
+    let began = Instant::now();
+    let answer = tokio::time::timeout(CALL_LIMIT, edge.register(request)).await;
+    metrics.called(Procedure::REGISTER, began, matches!(&answer, Ok(Ok(Ok(_)))));
+    match answer {
+        Ok(Ok(Ok(details))) => {
+            metrics.registered.increment(1);
+            Ok(details)
+        }
+        Ok(Ok(Err(refusal))) => {
+            metrics.register_failed("refused");
+            Err(SessionEnd::Refused(refusal))
+        }
         Ok(Err(error)) => {
-            metrics.config_push_errors.increment(1);
-            tracing::warn!(%error, "the edge did not take the local configuration");
+            metrics.register_failed("rpc");
+            Err(SessionEnd::Lost(format!("the registration failed: {error}")))
         }
         Err(_elapsed) => {
-            metrics.config_push_errors.increment(1);
-            tracing::warn!("the edge did not answer to the local configuration");
+            metrics.register_failed("timeout");
+            Err(SessionEnd::Lost(
+                "the edge did not answer the registration".to_owned(),
+            ))
         }
     }
 }
@@ -285,16 +477,15 @@ fn platform() -> String {
 struct Live {
     shared: Arc<Shared>,
     index: ConnectionIndex,
-    location: String,
+    details: ConnectionDetails,
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
-        self.shared.status.closed(self.index);
-        self.shared.proxy.metrics.connections.decrement(1.0);
-        self.shared
-            .proxy
-            .metrics
-            .located(self.index.0, &self.location, false);
+        let metrics = &self.shared.proxy.metrics;
+        metrics.connections.decrement(1.0);
+        if self.shared.status.closed(self.index, self.details.connection) {
+            metrics.located(self.index.0, &self.details.location, false);
+        }
     }
 }

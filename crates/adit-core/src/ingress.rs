@@ -7,6 +7,7 @@
 
 mod address;
 mod error;
+mod ip_rules;
 mod origin_request;
 mod rule;
 mod service;
@@ -14,7 +15,8 @@ mod wire;
 
 pub use address::HostPort;
 pub use error::{IngressError, UrlFault};
-pub use origin_request::{Access, IpRule, OriginRequest, ProxyType};
+pub use ip_rules::{IpRule, IpRuleFault, may_reach};
+pub use origin_request::{Access, OriginRequest, ProxyProtocol, ProxyType};
 pub use rule::{HostMatch, PathMatch, Rule};
 pub use service::{HttpOrigin, Service};
 
@@ -23,6 +25,7 @@ pub use service::{HttpOrigin, Service};
 pub struct Ingress {
     rules: Vec<Rule>,
     last: Rule,
+    defaults: OriginRequest,
 }
 
 /// The rule that serves a request.
@@ -40,6 +43,7 @@ impl Ingress {
     pub fn single(service: Service, origin_request: OriginRequest) -> Self {
         Self {
             rules: Vec::new(),
+            defaults: origin_request.clone(),
             last: Rule {
                 hostname: HostMatch::Any,
                 path: None,
@@ -74,7 +78,11 @@ impl Ingress {
         if !last.matches_everything() {
             return Err(IngressError::LastIsNoCatchAll);
         }
-        Ok(Self { rules, last })
+        Ok(Self {
+            rules,
+            last,
+            defaults: OriginRequest::default(),
+        })
     }
 
     /// The rule for a request.
@@ -97,6 +105,18 @@ impl Ingress {
                 rule: &self.last,
             },
         }
+    }
+
+    /// With the settings that stand beside the rules, already merged into each of them.
+    #[must_use]
+    fn with_defaults(self, defaults: OriginRequest) -> Self {
+        Self { defaults, ..self }
+    }
+
+    /// The settings that rules have which say nothing else.
+    #[must_use]
+    pub const fn defaults(&self) -> &OriginRequest {
+        &self.defaults
     }
 
     /// The rules in order; never empty.

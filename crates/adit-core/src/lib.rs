@@ -10,7 +10,7 @@
 //! ([`remote_config`]), which connection is offered it next ([`rollout`]), which replica carries a site's traffic ([`ha`]), what may a stranger have ([`quick_tunnel`]),
 //! what may a host name be asked for ([`host_limits`]), what are private networks made of ([`networks`]), who is a client behind proxies ([`client_address`]),
 //! what are the members of a mesh ([`mesh`]), where is a UDP session carried and when does it end ([`sessions`]), how often may one show a bad credential
-//! ([`failure_limit`]).
+//! ([`failure_limit`]), how does a connector reach into private networks ([`warp_routing`]).
 
 pub mod balancing;
 pub mod choice;
@@ -36,4 +36,5 @@ pub mod routes;
 pub mod sessions;
 pub mod status;
 pub mod token_value;
+pub mod warp_routing;
 pub mod zone_names;

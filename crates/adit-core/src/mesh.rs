@@ -1,7 +1,6 @@
-//! What the mesh decides: who its members are and what addresses they have, where their packets go ([`forwarding`]), who is
-//! let in ([`session`]) and which of a site's replicas carries its traffic ([`active`]).
+//! What the mesh decides: who its members are and what addresses they have, where their packets go ([`forwarding`]), and who
+//! is let in ([`session`]).
 
-pub mod active;
 pub mod forwarding;
 pub mod session;
 

@@ -37,7 +37,7 @@ pub use configurations::{
 };
 pub use directory::{
     Change, ChangeNumber, Changes, Directory, HostRoute, HostTarget, NamedNetwork, NetworkToken,
-    PrivateChange, PrivateHostname, PrivateRoute, Snapshot, TunnelEntry,
+    PrivateChange, PrivateHostname, PrivateRoute, SiteEntry, Snapshot, TunnelEntry,
 };
 pub use edge_control::{Answer, Ask, AskError, EdgeControl, LiveConnection, Question};
 pub use host_limits::{LimitedHost, LimitedHostError, LimitedHosts};

@@ -1,5 +1,6 @@
 //! Where connectors dial in.
 
+pub(crate) mod carriers;
 pub(crate) mod http2;
 pub(crate) mod quic;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use adit_core::port::{AccessLog, Presence};
 use adit_model::Location;
-use adit_net::mesh::ControlStreams;
+use adit_net::mesh::{Carriers, ControlStreams};
 use adit_rpc::RpcLanes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -16,6 +16,7 @@ pub(crate) struct Context {
     pub(crate) presence: Arc<dyn Presence>,
     pub(crate) access_log: Arc<dyn AccessLog>,
     pub(crate) mesh: Option<Arc<dyn ControlStreams>>,
+    pub(crate) mesh_carriers: Option<Arc<dyn Carriers>>,
     pub(crate) lanes: RpcLanes,
     pub(crate) location: Location,
     pub(crate) metrics: EdgeMetrics,

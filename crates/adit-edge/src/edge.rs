@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-pub use self::config::{EdgeAddresses, EdgeConfig, EdgeError, reachable_here};
-use self::listeners::{bind_connectors, bind_proxy, bind_public, listen_error};
+pub use self::config::{EdgeAddresses, EdgeConfig, EdgeError};
+use self::listeners::{bind_carriers, bind_connectors, bind_proxy, bind_public, listen_error};
 use crate::{
     accept,
     certificates::CertificateFolder,
@@ -84,11 +84,13 @@ impl Edge {
             https: address_of(|entrance| matches!(entrance, Entrance::Tls(_))),
             private_proxy: proxy.as_ref().and_then(|listener| listener.local_addr().ok()),
         };
+        let carriers = bind_carriers(&config, addresses.https)?;
         let context = Arc::new(Context {
             tunnels: Arc::clone(&tunnels),
             presence,
             access_log: config.access_log,
             mesh: config.mesh,
+            mesh_carriers: config.mesh_carriers,
             lanes: RpcLanes::start(rpc_threads()).map_err(EdgeError::Thread)?,
             location: config.location,
             metrics: EdgeMetrics::new(),
@@ -124,6 +126,11 @@ impl Edge {
         context
             .tasks
             .spawn(accept::http2::accept(Arc::clone(&context), tcp));
+        if let Some(listener) = carriers {
+            context
+                .tasks
+                .spawn(accept::carriers::accept(Arc::clone(&context), listener));
+        }
         let limits = Arc::new(config.limits);
         for entrance in entrances {
             context

@@ -37,7 +37,7 @@ mod tunnels;
 mod upstream;
 mod watch;
 
-pub use edge::{Edge, EdgeAddresses, EdgeConfig, EdgeError, reachable_here};
+pub use edge::{Edge, EdgeAddresses, EdgeConfig, EdgeError};
 pub use management::ManagementConfig;
 pub use private::{PrivateLimits, TunnelDialer};
 pub use public::PublicLimits;

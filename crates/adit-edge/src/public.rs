@@ -40,6 +40,8 @@ pub struct PublicLimits {
     pub idle_timeout: Duration,
     /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default none.
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether `Cf-Access-Jwt-Assertion` of those proxies goes on to origins; of others it never does. Default no.
+    pub pass_access_jwt: bool,
 }
 
 impl Default for PublicLimits {
@@ -50,6 +52,7 @@ impl Default for PublicLimits {
             max_connections: 16_384,
             idle_timeout: Duration::from_secs(120),
             trusted_proxies: Vec::new(),
+            pass_access_jwt: false,
         }
     }
 }

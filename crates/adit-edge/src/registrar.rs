@@ -131,6 +131,7 @@ impl ControlStream {
             version: request.client.version,
             arch: request.client.arch,
             features: request.client.features,
+            hostname: None,
         };
         let now = Timestamp::from(SystemTime::now());
         let grant = self

@@ -315,7 +315,7 @@ impl Tunnels {
                 }
                 Change::Private(change) => table.private.apply(change),
                 // The mesh follows the store by itself.
-                Change::Mesh(_) => {}
+                Change::Mesh(_) | Change::Site(..) => {}
             }
         }
         table.change = upto;

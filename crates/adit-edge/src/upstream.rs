@@ -1,5 +1,6 @@
 //! One exchange with an origin, over whatever carries the connection.
 
+mod framed;
 mod http2;
 mod quic;
 
@@ -13,12 +14,13 @@ use adit_net::{
     h2::{H2Error, H2RecvBody, H2Response, H2SendBody},
     quic::{ReadError, RecvStream, SendStream, WriteError},
 };
-use adit_wire::{ConnectAnswer, MessageError, RequestHead};
+use adit_wire::{ConnectAnswer, Extras, FlowKind, MessageError, RequestHead, features};
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use tokio::io::AsyncWrite;
 
 use crate::connection::{Connection, Transport};
+use framed::Framed;
 
 /// The largest piece of a body that is handed on at once.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -81,8 +83,22 @@ pub(crate) async fn open(
     has_body: bool,
 ) -> Result<(Upload, Answer), UpstreamError> {
     match &connection.transport {
-        Transport::Quic(quic) => quic::open(quic, head, has_body).await,
+        Transport::Quic(quic) => quic::open(quic, head, extras(connection, head), has_body).await,
         Transport::Http2(session) => http2::open(session, head, has_body).await,
+    }
+}
+
+/// What the connector is told beyond what a stock one knows: only what it announced.
+fn extras(connection: &Connection, head: &RequestHead) -> Extras {
+    let announced = &connection.connector.features;
+    if !announced.iter().any(|name| name.starts_with(features::PREFIX)) {
+        return Extras::default();
+    }
+    // Frames cost a little, so only who wants trailers gets them.
+    let wanted = head.kind == FlowKind::Http && head.headers.contains_key(header::TE);
+    Extras {
+        trailers: wanted && announced.iter().any(|name| name == features::TRAILERS),
+        client: head.extras.client,
     }
 }
 
@@ -143,7 +159,7 @@ impl From<UpstreamError> for io::Error {
 
 /// The answer that has not come yet.
 pub(crate) enum Answer {
-    Quic(RecvStream),
+    Quic { stream: RecvStream, framed: bool },
     Http2 { response: H2Response, websocket: bool },
 }
 
@@ -151,7 +167,7 @@ impl Answer {
     /// Waits for the answer's head.
     pub(crate) async fn head(self) -> Result<(ConnectAnswer, Download), UpstreamError> {
         match self {
-            Self::Quic(stream) => quic::read_head(stream).await,
+            Self::Quic { stream, framed } => quic::read_head(stream, framed).await,
             Self::Http2 { response, websocket } => http2::read_head(response, websocket).await,
         }
     }
@@ -160,7 +176,12 @@ impl Answer {
 /// The way from the origin.
 #[derive(Debug)]
 pub(crate) enum Download {
-    Quic { stream: RecvStream, leftover: Bytes },
+    Quic {
+        stream: RecvStream,
+        leftover: Bytes,
+    },
+    /// The same with trailers.
+    Framed(Box<Framed>),
     Http2(H2RecvBody),
 }
 
@@ -172,17 +193,19 @@ impl Download {
                 Poll::Ready(Ok(Some(std::mem::take(leftover))))
             }
             Self::Quic { stream, .. } => stream.poll_chunk(cx, CHUNK_BYTES).map_err(UpstreamError::from),
+            Self::Framed(body) => body.poll_chunk(cx),
             Self::Http2(body) => body.poll_chunk(cx).map_err(UpstreamError::from),
         }
     }
 
-    /// The trailers after the last piece, which QUIC does not carry.
+    /// The trailers after the last piece, which QUIC carries only from a connector that can frame them.
     pub(crate) fn poll_trailers(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<HeaderMap>, UpstreamError>> {
         match self {
             Self::Quic { .. } => Poll::Ready(Ok(None)),
+            Self::Framed(body) => Poll::Ready(Ok(body.trailers())),
             Self::Http2(body) => Poll::Ready(Ok(ready!(body.poll_trailers(cx))?)),
         }
     }

@@ -11,16 +11,21 @@
 //!   sources told that the member is unreachable.
 //! - Whoever is not in the table is dropped before any cryptography but that which tells who it is. How many handshakes
 //!   that may cost is limited; under load their senders have to show that they receive at their addresses.
+//! - What carriers bring, for members whose UDP is blocked, a thread of its own takes; what is for them it and the others
+//!   hand to a [`Board`], which never waits.
+//! - What connectors of `cfd_tunnel`s reach is handed over to [`Intake`], which never makes a thread wait; what comes back
+//!   ([`Answers`]) is encrypted and sent by a thread of its own.
 //! - A packet goes to a member as long as the path to it carries: what the kernel knows of that is looked at when the
 //!   member moves and every 10 s. Below 1280 bytes it is the outer datagram that is fragmented.
 
+mod answers;
 mod bucket;
 mod config;
 mod counts;
 mod dropped;
 mod forwarder;
 mod keeper;
-mod packet;
+pub(crate) mod packet;
 pub(crate) mod path;
 mod scene;
 mod shared;
@@ -31,7 +36,7 @@ use std::{
     io,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     thread::{self, JoinHandle},
     time::Instant,
 };
@@ -40,7 +45,9 @@ use adit_core::mesh::forwarding::Table;
 use adit_model::PeerKey;
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
+use tokio_util::sync::CancellationToken;
 
+pub use answers::{Answer, Answers};
 pub use config::{HubConfig, MTU};
 pub use counts::{Counted, Traffic};
 pub use dropped::Dropped;
@@ -48,7 +55,9 @@ pub use forwarder::{Forwarder, Links};
 
 use self::{counts::Book, path::LEAST_MTU, scene::Scene, shared::Shared, trouble::Troubles};
 use crate::{
+    carrier::Board,
     noise::{Demux, Host},
+    onramp::Intake,
     udp::BatchSocket,
     wait::Stop,
 };
@@ -57,6 +66,8 @@ use crate::{
 pub struct Hub {
     shared: Arc<Shared>,
     address: SocketAddr,
+    answers: Answers,
+    stopping: CancellationToken,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -74,26 +85,42 @@ impl Hub {
             .ok_or(io::ErrorKind::AddrNotAvailable)?;
         let address = first.local_addr()?;
         let began = Instant::now();
+        let (board, inbox) = Board::new();
         let shared = Arc::new(Shared {
             host: Host::new(config.key, config.handshakes, began),
             demux: RwLock::new(Demux::default()),
             scene: ArcSwap::from_pointee(Scene::empty()),
             installing: Mutex::new(()),
+            board,
+            inbox,
+            intake: OnceLock::new(),
             book: Book::new(),
             troubles: Troubles::default(),
             began,
             mtu: config.mtu.max(LEAST_MTU),
             stop: Stop::new()?,
         });
+        let (answers, answered) = Answers::channel();
         let mut hub = Self {
             shared,
             address,
+            answers,
+            stopping: CancellationToken::new(),
             threads: Vec::new(),
         };
         for (number, socket) in sockets.drain(..).enumerate() {
             let shared = Arc::clone(&hub.shared);
             hub.thread(format!("mesh-{number}"), move || worker::run(&shared, &socket))?;
         }
+        let (shared, socket) = (Arc::clone(&hub.shared), Arc::clone(&first));
+        hub.thread("mesh-carried".to_owned(), move || {
+            worker::run_carried(&shared, &socket);
+        })?;
+        let (shared, socket) = (Arc::clone(&hub.shared), Arc::clone(&first));
+        let (answered, stopping) = (Mutex::new(answered), hub.stopping.clone());
+        hub.thread("mesh-answers".to_owned(), move || {
+            answers::run(&shared, &socket, &mut answered.lock(), &stopping);
+        })?;
         let shared = Arc::clone(&hub.shared);
         hub.thread("mesh-time".to_owned(), move || keeper::run(&shared, &first))?;
         Ok(hub)
@@ -139,12 +166,38 @@ impl Hub {
         shared.book.retain(|one| counted.contains(&one));
     }
 
+    /// Takes packets back into the mesh.
+    #[must_use]
+    pub fn answers(&self) -> Answers {
+        self.answers.clone()
+    }
+
+    /// From now on packets that connectors carry on are handed over to this. Only the first call counts.
+    pub fn hand_over_to(&self, intake: Intake) {
+        let _ = self.shared.intake.set(intake);
+    }
+
     /// When a member sent something authentic last, by its key.
     #[must_use]
     pub fn last_heard(&self, key: &PeerKey) -> Option<Instant> {
         let scene = self.shared.scene.load();
         let (_, slot) = scene.find(key)?;
         slot.heard(self.shared.began)
+    }
+
+    /// The next packet of its site that this member brings is its first; see [`Hub::brought`].
+    pub fn begin(&self, key: &PeerKey) {
+        if let Some((_, slot)) = self.shared.scene.load().find(key) {
+            slot.begin();
+        }
+    }
+
+    /// When a member brought packets of its site, other ones than from its own addresses, that were forwarded.
+    #[must_use]
+    pub fn brought(&self, key: &PeerKey) -> Brought {
+        let scene = self.shared.scene.load();
+        let found = scene.find(key);
+        found.map_or_else(Brought::default, |(_, slot)| slot.brought(self.shared.began))
     }
 
     /// Where a member is, by its key; `None` before it has said anything.
@@ -154,6 +207,21 @@ impl Hub {
         let (_, slot) = scene.find(key)?;
         let at = slot.peer.lock().endpoint();
         at.map(|at| at.remote)
+    }
+
+    /// Whether a member comes by a carrier, by its key.
+    #[must_use]
+    pub fn is_carried(&self, key: &PeerKey) -> bool {
+        let scene = self.shared.scene.load();
+        let at = scene.find(key).and_then(|(_, slot)| slot.peer.lock().endpoint());
+        at.is_some_and(|at| at.carrier.is_some())
+    }
+
+    /// Where carriers bring their datagrams and take the hub's. Whoever opens a line lets whoever is at its other end
+    /// reach the hub, as anyone may by UDP.
+    #[must_use]
+    pub fn board(&self) -> Arc<Board> {
+        Arc::clone(&self.shared.board)
     }
 
     /// What was counted for everyone in the table.
@@ -175,6 +243,8 @@ impl Hub {
 
     fn end(&mut self) {
         self.shared.stop.tell();
+        self.shared.board.stop();
+        self.stopping.cancel();
         for thread in self.threads.drain(..) {
             // Its panics were told already.
             let _ = thread.join();
@@ -186,6 +256,15 @@ impl Drop for Hub {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// When a member brought packets of its site.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Brought {
+    /// The first one since [`Hub::begin`].
+    pub first: Option<Instant>,
+    /// The newest.
+    pub last: Option<Instant>,
 }
 
 impl std::fmt::Debug for Hub {

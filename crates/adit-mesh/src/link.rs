@@ -13,24 +13,27 @@
 //! | towards the TUN device's readers | its `txqueuelen`, 500 super-packets unless changed | the newest, by the kernel |
 //! | packets that wait for a handshake | [`WAITING`] a peer | the newest |
 //! | UDP, sending | the socket's buffer; a thread waits up to [`PATIENCE`] for room | what it still holds |
+//! | by a carrier, both ways | as [`carrier`](crate::carrier) says | as said there |
 //! | UDP, receiving | the socket's buffer | the newest, by the kernel |
 //! | in a thread's hands | one read of the socket, or about [`BATCH`] datagrams | nothing |
 //!
-//! While forwarding is off ([`Link::set_forwarding`]) packets are dropped in both directions; handshakes and keep-alives
-//! go on, so that turning it on takes effect with the next packet.
+//! While the [`Gate`] is shut packets of the site are dropped in both directions; the node's own ones, handshakes and
+//! keep-alives go on, so that opening it takes effect with the next packet.
 
 mod drops;
+mod gate;
 mod inbound;
 mod outbound;
 mod routes;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod ways;
 
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -39,7 +42,9 @@ use adit_model::PeerKey;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 pub use drops::Dropped;
+pub use gate::Gate;
 use shared::Shared;
+pub use ways::{LinkWays, Seen};
 
 use crate::{
     noise::{PeerStats, PrivateKey},
@@ -69,8 +74,9 @@ pub struct LinkConfig {
     pub mtu: u16,
     /// Whom it talks to.
     pub peers: Vec<LinkPeer>,
-    /// Whether packets pass from the start, see [`Link::set_forwarding`].
-    pub forwarding: bool,
+    /// What lets packets of the site pass. A thread looks before each batch; what it has in hand, at most 64 datagrams towards
+    /// the hub and one read of the socket towards the site, still passes. What waits for a handshake does not.
+    pub gate: Arc<Gate>,
 }
 
 /// One peer of a link.
@@ -148,7 +154,13 @@ impl Link {
                 .push(thread.spawn(move || outbound::run(&shared, queue))?);
         }
         let thread = thread::Builder::new().name("mesh-in".to_owned());
-        link.threads.push(thread.spawn(move || inbound::run(&shared))?);
+        link.threads.push({
+            let shared = Arc::clone(&shared);
+            thread.spawn(move || inbound::run(&shared))?
+        });
+        let thread = thread::Builder::new().name("mesh-carried".to_owned());
+        link.threads
+            .push(thread.spawn(move || inbound::run_carried(&shared))?);
         Ok(link)
     }
 
@@ -166,19 +178,22 @@ impl Link {
         self.shared.dial(0, endpoint.into());
     }
 
+    /// This node has another key from now on, which its peers know by now. A handshake with each begins at once; packets go
+    /// on under the former key until it is done.
+    pub fn set_key(&self, key: PrivateKey) {
+        self.shared.set_key(key);
+    }
+
     /// A peer is there now, as [`Link::set_hub`]; `false` if there is no such peer.
     pub fn set_endpoint(&self, key: PeerKey, endpoint: SocketAddr) -> bool {
         let peer = self.shared.by_key.get(&key);
         peer.is_some_and(|peer| self.shared.dial(*peer, endpoint.into()))
     }
 
-    /// Whether packets pass, in both directions. A thread looks before each batch; what it has in hand, at most one
-    /// read of the socket or one super-packet, still passes. What waits for a handshake does not.
-    pub fn set_forwarding(&self, on: bool) {
-        self.shared.forwarding.store(on, Ordering::SeqCst);
-        if !on {
-            self.shared.forget_waiting();
-        }
+    /// Which way datagrams to the first peer, which is the hub, take.
+    #[must_use]
+    pub fn ways(&self) -> LinkWays {
+        LinkWays::new(&self.shared)
     }
 
     /// What passed so far.
@@ -202,6 +217,7 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         self.shared.stop.tell();
+        self.shared.board.stop();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a thread of the mesh link panicked");

@@ -11,7 +11,9 @@
 //! Source of the protocol: the WireGuard whitepaper, sections 5 (messages) and 6 (timers).
 
 mod demux;
+mod echo;
 mod engine;
+mod former;
 mod host;
 mod key;
 mod message;
@@ -19,6 +21,8 @@ mod peer;
 #[cfg(test)]
 mod tests;
 mod tunnel;
+#[cfg(test)]
+mod ways_tests;
 
 use std::time::Duration;
 

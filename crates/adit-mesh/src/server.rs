@@ -4,9 +4,11 @@
 //! what the API asks. It moves no packets: whoever does implements [`Forwarding`].
 
 mod arrivals;
+mod carriers;
 mod complaints;
 mod configure;
 mod desk;
+mod elect;
 mod follow;
 mod seat;
 mod site_control;
@@ -22,12 +24,17 @@ use adit_core::{
     port::{Directory, MeshLinks, Presence, SiteControl},
 };
 use adit_model::{Location, PeerKey};
-use adit_net::mesh::ControlStreams;
+use adit_net::mesh::{Carriers, ControlStreams};
 use adit_wire::mesh::HubAddress;
 
+pub use self::carriers::CarrierPlaces;
 use self::{arrivals::Arrivals, follow::Followed};
-use crate::hub::Hub;
+use crate::{
+    carrier::Board,
+    hub::{Brought, Hub},
+};
 
+pub use self::elect::Decisions;
 pub(crate) use self::{
     arrivals::StrangersPlace,
     complaints::Trouble,
@@ -45,6 +52,12 @@ pub trait Forwarding: Send + Sync {
 
     /// When a packet was last taken that was encrypted by the holder of this key.
     fn last_heard(&self, key: &PeerKey) -> Option<Instant>;
+
+    /// The holder of this key begins to carry its site's traffic: the next packet that it brings is its first.
+    fn begin(&self, key: &PeerKey);
+
+    /// When the holder of this key brought packets of its site.
+    fn brought(&self, key: &PeerKey) -> Brought;
 }
 
 impl Forwarding for Hub {
@@ -54,6 +67,14 @@ impl Forwarding for Hub {
 
     fn last_heard(&self, key: &PeerKey) -> Option<Instant> {
         Self::last_heard(self, key)
+    }
+
+    fn begin(&self, key: &PeerKey) {
+        Self::begin(self, key);
+    }
+
+    fn brought(&self, key: &PeerKey) -> Brought {
+        Self::brought(self, key)
     }
 }
 
@@ -84,6 +105,7 @@ impl MeshServer {
         config: MeshServerConfig,
         directory: Arc<dyn Directory>,
         links: Arc<dyn MeshLinks>,
+        decisions: Arc<dyn Decisions>,
         presence: Arc<dyn Presence>,
         forwarding: Arc<dyn Forwarding>,
     ) -> Self {
@@ -95,6 +117,7 @@ impl MeshServer {
         };
         arrivals.keep(followed.follow());
         arrivals.keep(configure::keep_up(Arc::clone(&desk)));
+        arrivals.keep(elect::run(Arc::clone(&desk), decisions));
         Self { desk, arrivals }
     }
 
@@ -102,6 +125,18 @@ impl MeshServer {
     #[must_use]
     pub fn streams(&self) -> Arc<dyn ControlStreams> {
         Arc::clone(&self.arrivals) as _
+    }
+
+    /// Nodes whose UDP is blocked are told to dial there. Only the first call counts.
+    pub fn set_carriers(&self, places: CarrierPlaces) {
+        self.desk.set_carriers(places);
+    }
+
+    /// What takes carriers off the edge and joins them to the hub whose board this is ([`Hub::board`]).
+    #[must_use]
+    pub fn carriers(&self, board: Arc<Board>) -> Arc<dyn Carriers> {
+        let (desk, arrivals) = (Arc::clone(&self.desk), Arc::clone(&self.arrivals));
+        Arc::new(carriers::Reception::new(desk, arrivals, board))
     }
 
     /// What the API asks this server through.

@@ -163,6 +163,34 @@ fn what_a_killed_node_left_behind_is_removed_at_the_next_start() {
 }
 
 #[test]
+fn to_set_up_what_is_set_up_changes_nothing_that_would_be_heard_of() {
+    if let Some(reason) = netns::absent() {
+        return skip(
+            "to_set_up_what_is_set_up_changes_nothing_that_would_be_heard_of",
+            reason,
+        );
+    }
+    let sites = Sites::build();
+    let node = &sites.node_a;
+    in_host(node, async || {
+        let mut host = Host::prepare(HostOptions::default(), None, None).await.unwrap();
+        make_device(node);
+        let wanted = wanted(&["10.20.0.0/24", "100.96.0.0/12"]);
+        let mut changes = host.changes();
+        // The kernel itself needs a moment for addresses of IPv6.
+        for _ in 0..20 {
+            changes.borrow_and_update();
+            host.apply(&wanted).await.unwrap();
+            let heard = tokio::time::timeout(Duration::from_millis(500), changes.changed()).await;
+            if heard.is_err() {
+                return;
+            }
+        }
+        panic!("it hears of its own changes again and again");
+    });
+}
+
+#[test]
 fn somebody_elses_device_is_not_taken() {
     if let Some(reason) = netns::absent() {
         return skip("somebody_elses_device_is_not_taken", reason);

@@ -6,8 +6,9 @@
 //! | | edge | connector |
 //! |---|---|---|
 //! | QUIC | [`quic::QuicListener`] | [`quic::QuicDialer`] |
-//! | HTTP/2 | [`tls::TlsListener`], then [`h2::H2Session`] (the edge is the HTTP/2 *client*) | not built |
+//! | HTTP/2 | [`tls::TlsListener`], then [`h2::H2Session`] (the edge is the HTTP/2 *client*) | [`h2::H2Dialer`], then [`h2::H2Server`] |
 //! | mesh control | [`tls::TlsListener`], then [`mesh::ControlStreams`] | [`mesh::MeshDialer`] |
+//! | mesh packets where UDP is blocked | [`tls::TlsListener`] or [`quic::QuicListener`], then [`mesh::Carriers`] | [`mesh::CarrierDialer`] |
 //!
 //! What dials into private networks is [`private::PrivateDialer`], a port that the edge implements.
 //!
@@ -18,7 +19,9 @@
 pub mod h2;
 pub mod mesh;
 pub mod private;
+pub mod proxy;
 pub mod quic;
+pub mod route;
 mod socket;
 pub mod tls;
 

@@ -2,7 +2,11 @@
 //!
 //! The edge accepts it beside connectors ([`crate::tls::TlsListener::with_mesh`]) and hands it to whoever implements
 //! [`ControlStreams`]; a node dials it with [`MeshDialer`].
+//!
+//! Where UDP to the hub is blocked, a node dials a [`Carrier`] for its packets beside it ([`CarrierDialer`]): QUIC or TLS
+//! to the edge's HTTPS port, ALPN [`adit_wire::mesh::CARRIER_ALPN`], handed to whoever implements [`Carriers`].
 
+mod carrier;
 mod dialer;
 
 use std::io;
@@ -11,7 +15,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use adit_wire::mesh::{EXPORTER_LABEL, Exporter};
+use adit_wire::mesh::{ALPN, CARRIER_ALPN, CARRIER_EXPORTER_LABEL, EXPORTER_LABEL, Exporter};
 use rustls::ConnectionCommon;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -19,10 +23,29 @@ use tokio::net::TcpStream;
 
 use crate::tls::TlsStream;
 
+pub use carrier::{Carrier, CarrierDialer, Carriers};
 pub use dialer::{MeshDialError, MeshDialer};
 
-/// What was sent and not acknowledged for this long ends the connection.
-const USER_TIMEOUT: Duration = Duration::from_secs(2);
+/// What sets the connections of nodes over TLS apart.
+struct Kind {
+    alpn: &'static [u8],
+    label: &'static [u8],
+    /// What was sent and not acknowledged for this long ends the connection.
+    user_timeout: Duration,
+}
+
+const CONTROL: Kind = Kind {
+    alpn: ALPN,
+    label: EXPORTER_LABEL,
+    user_timeout: Duration::from_secs(2),
+};
+
+/// Packets may fill the path, so that acknowledgements come late.
+const CARRIER: Kind = Kind {
+    alpn: CARRIER_ALPN,
+    label: CARRIER_EXPORTER_LABEL,
+    user_timeout: Duration::from_secs(10),
+};
 
 /// Takes control connections off whoever accepts them.
 pub trait ControlStreams: Send + Sync {
@@ -30,7 +53,7 @@ pub trait ControlStreams: Send + Sync {
     fn accept(&self, stream: ControlStream);
 }
 
-/// One control connection after its handshake, at either end.
+/// One control connection, or one [`Carrier`] over TLS, after its handshake, at either end.
 pub struct ControlStream {
     tls: tokio_rustls::TlsStream<TcpStream>,
     exporter: Exporter,
@@ -43,10 +66,14 @@ impl ControlStream {
     /// # Errors
     /// If the peer is gone already.
     pub fn accepted(stream: TlsStream) -> io::Result<Self> {
+        Self::accepted_as(stream, &CONTROL)
+    }
+
+    fn accepted_as(stream: TlsStream, kind: &Kind) -> io::Result<Self> {
         let (tls, remote) = stream.into_parts();
         let (tcp, session) = tls.get_ref();
-        prepare(tcp)?;
-        let exporter = export(session)?;
+        prepare(tcp, kind)?;
+        let exporter = export(session, kind)?;
         Ok(Self {
             tls: tls.into(),
             exporter,
@@ -68,13 +95,13 @@ impl ControlStream {
 }
 
 /// Small messages leave at once; a peer whose machine vanished is noticed as soon as something is not acknowledged.
-fn prepare(tcp: &TcpStream) -> io::Result<()> {
+fn prepare(tcp: &TcpStream, kind: &Kind) -> io::Result<()> {
     tcp.set_nodelay(true)?;
-    SockRef::from(tcp).set_tcp_user_timeout(Some(USER_TIMEOUT))
+    SockRef::from(tcp).set_tcp_user_timeout(Some(kind.user_timeout))
 }
 
-fn export<Side>(session: &ConnectionCommon<Side>) -> io::Result<Exporter> {
-    let bytes = session.export_keying_material([0; 32], EXPORTER_LABEL, None);
+fn export<Side>(session: &ConnectionCommon<Side>, kind: &Kind) -> io::Result<Exporter> {
+    let bytes = session.export_keying_material([0; 32], kind.label, None);
     bytes.map(Exporter::from_bytes).map_err(io::Error::other)
 }
 

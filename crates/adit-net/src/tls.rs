@@ -106,6 +106,29 @@ pub fn edge_mesh_config(
     Ok(Arc::new(config))
 }
 
+/// The edge's TLS for [`crate::mesh::Carrier`]s, over TCP and in QUIC alike: TLS 1.3, ALPN
+/// [`adit_wire::mesh::CARRIER_ALPN`].
+///
+/// # Errors
+/// Only if the crypto provider cannot serve TLS 1.3.
+pub fn edge_carrier_config(
+    certificates: Arc<dyn ResolvesServerCert>,
+) -> Result<Arc<ServerConfig>, TlsConfigError> {
+    let mut config = ServerConfig::clone(edge_quic_config(certificates)?.as_ref());
+    config.alpn_protocols = vec![adit_wire::mesh::CARRIER_ALPN.to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// A mesh node's TLS for its [`crate::mesh::Carrier`]s: as [`mesh_node_config`] but for the ALPN.
+///
+/// # Errors
+/// As [`connector_config`].
+pub(crate) fn carrier_config(anchors: &TrustAnchors) -> Result<Arc<ClientConfig>, TlsConfigError> {
+    let mut config = ClientConfig::clone(connector_config(anchors)?.as_ref());
+    config.alpn_protocols = vec![adit_wire::mesh::CARRIER_ALPN.to_vec()];
+    Ok(Arc::new(config))
+}
+
 /// A mesh node's TLS towards the edge: TLS 1.3, ALPN [`adit_wire::mesh::ALPN`], no client certificate, no tickets.
 ///
 /// # Errors
@@ -127,6 +150,56 @@ pub fn connector_config(anchors: &TrustAnchors) -> Result<Arc<ClientConfig>, Tls
     Ok(Arc::new(config))
 }
 
+/// Which key exchanges a connector offers to its edge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyExchange {
+    /// X25519MLKEM768 first, then the classic ones.
+    #[default]
+    PostQuantumPreferred,
+    /// X25519MLKEM768 and nothing else, as `--post-quantum` wants it.
+    PostQuantumOnly,
+}
+
+/// A connector's TLS towards the edge, for each transport.
+#[derive(Clone, Debug)]
+pub struct ConnectorTls {
+    /// As [`connector_config`].
+    pub quic: Arc<ClientConfig>,
+    /// TLS 1.2 (not with [`KeyExchange::PostQuantumOnly`]) and 1.3, no ALPN: a stock connector offers none, either.
+    pub tcp: Arc<ClientConfig>,
+}
+
+impl ConnectorTls {
+    /// Makes both.
+    ///
+    /// # Errors
+    /// As [`connector_config`].
+    pub fn new(anchors: &TrustAnchors, exchange: KeyExchange) -> Result<Self, TlsConfigError> {
+        let mut provider = CryptoProvider::clone(&crypto_provider());
+        let (tls13, both) = (
+            &[&rustls::version::TLS13],
+            &[&rustls::version::TLS13, &rustls::version::TLS12],
+        );
+        let tcp_versions: &[_] = match exchange {
+            KeyExchange::PostQuantumPreferred => both,
+            KeyExchange::PostQuantumOnly => {
+                provider.kx_groups = vec![kx_group::X25519MLKEM768];
+                tls13
+            }
+        };
+        let provider = Arc::new(provider);
+        let mut quic = client_config_with(anchors, tls13, Arc::clone(&provider))?;
+        quic.alpn_protocols = vec![TUNNEL_ALPN.to_vec()];
+        quic.resumption = rustls::client::Resumption::disabled();
+        let mut tcp = client_config_with(anchors, tcp_versions, provider)?;
+        tcp.resumption = rustls::client::Resumption::disabled();
+        Ok(Self {
+            quic: Arc::new(quic),
+            tcp: Arc::new(tcp),
+        })
+    }
+}
+
 /// A TLS client for any other peer (origins, the API): TLS 1.2 and 1.3, ALPN left to the caller.
 ///
 /// # Errors
@@ -139,7 +212,14 @@ fn client_config(
     anchors: &TrustAnchors,
     versions: &[&'static rustls::SupportedProtocolVersion],
 ) -> Result<ClientConfig, TlsConfigError> {
-    let provider = crypto_provider();
+    client_config_with(anchors, versions, crypto_provider())
+}
+
+fn client_config_with(
+    anchors: &TrustAnchors,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+    provider: Arc<CryptoProvider>,
+) -> Result<ClientConfig, TlsConfigError> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
         .map_err(TlsConfigError::Rustls)?;

@@ -18,7 +18,7 @@ use crate::{
 const AT_ONCE: usize = 16;
 
 /// SQLite reads the tables of a CROSS JOIN in this order, and so nothing of connections that ended.
-const LIVE: &str = "SELECT c.tunnel_id, c.connector_id, k.version, k.arch, k.features, k.run_at,
+const LIVE: &str = "SELECT c.tunnel_id, c.connector_id, k.version, k.arch, k.features, k.hostname, k.run_at,
         k.applied_version, k.applied_at, k.refused_version, k.refused_text, k.refused_at,
         c.connection_id, c.connection_index, c.location, c.origin_ip, c.opened_at
     FROM connections c
@@ -63,6 +63,7 @@ pub(crate) fn connector_record(row: &Row, id: ConnectorId) -> Result<ConnectorRe
         version: column(row, "version")?,
         arch: column(row, "arch")?,
         features: serde_json::from_str(column(row, "features")?).map_err(|_| Cause::BadColumn("features"))?,
+        hostname: column(row, "hostname")?,
         run_at: time(row, "run_at")?,
         configuration: configuration(row)?,
         connections: Vec::new(),

@@ -10,6 +10,7 @@ use crate::{
     host_limits, hosts, mesh, networks,
     row::{column, number, optional_parsed, parsed, tunnel_key},
     seal::Sealer,
+    sites,
     sql::query,
     tx::{Object, counter, kind},
 };
@@ -46,7 +47,8 @@ pub(crate) async fn snapshot(
             hosts: hosts::all(&mut *connection).await?,
             limits: host_limits::all(&mut *connection).await?,
             private,
-            mesh: mesh::directory::all(connection).await?,
+            mesh: mesh::directory::all(&mut *connection).await?,
+            sites: sites::directory::all(connection).await?,
         },
         upto,
     ))
@@ -129,6 +131,7 @@ fn object(row: &Row) -> Result<Object, Cause> {
         Some(kind::HOSTNAME_ROUTE) => Ok(Object::HostnameRoute(account()?, parsed(row, "object_id")?)),
         Some(kind::VIRTUAL_NETWORK) => Ok(Object::VirtualNetwork(account()?, parsed(row, "object_id")?)),
         Some(kind::TOKEN) => Ok(Object::Token(parsed(row, "object_id")?)),
+        Some(kind::SITE) => Ok(Object::Site(tunnel_key(row)?)),
         Some(kind::REPLICA) => Ok(Object::Replica(tunnel_key(row)?, parsed(row, "object_id")?)),
         Some(kind::DEVICE) => Ok(Object::Device(account()?, parsed(row, "object_id")?)),
         Some(kind::MESH_RANGES) => Ok(Object::MeshRanges(account()?)),
@@ -176,6 +179,10 @@ async fn present(connection: &mut Connection, sealer: &Sealer, object: Object) -
         Object::MeshRanges(account) => {
             let change = mesh::directory::ranges(connection, account).await?;
             Ok(Change::Mesh(change))
+        }
+        Object::Site(key) => {
+            let entry = sites::directory::one(connection, key).await?;
+            Ok(Change::Site(key, entry))
         }
         Object::Tunnel(key) => {
             let one = concat!(

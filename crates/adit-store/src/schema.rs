@@ -20,6 +20,7 @@ macro_rules! steps {
             9, "0009_connector_configurations", "what connectors run";
             10, "0010_private_changes", "changes of private networks";
             11, "0011_mesh", "members of meshes and their addresses";
+            12, "0012_failover", "how sites fail over, and when they did";
         )
     };
     ($engine:literal: $($version:literal, $file:literal, $says:literal;)+) => {

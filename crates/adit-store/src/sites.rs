@@ -1,13 +1,18 @@
 //! Sites: their configuration, their replicas and who of them is active.
 
 mod configure;
+pub(crate) mod directory;
+mod events;
 mod replicas;
+mod settings;
+
+use std::time::Duration;
 
 use adit_core::{
-    ha::{Epoch, HaSetting, HaState},
+    ha::{Epoch, HaCause, HaEvent, HaSetting, HaSettings, HaState},
     port::{
-        Actor, CatalogError, ChangeNumber, ConnectorRecord, DecideError, LinkedReplica, NewTunnel, Site,
-        SiteConfiguration, Sites, StoreError, Tunnel, Unlinked,
+        Actor, CatalogError, ChangeNumber, ConnectorRecord, DecideError, LinkedReplica, NewTunnel, Page,
+        PageRequest, Site, SiteConfiguration, Sites, StoreError, Tunnel, Unlinked,
     },
 };
 use adit_model::{
@@ -104,18 +109,51 @@ impl Sites for Store {
         self.unlink_of_site(tunnel, which, actor).await
     }
 
+    async fn ha_settings(&self, tunnel: TunnelKey) -> Result<Option<HaSettings>, StoreError> {
+        Ok(read!(self, "look up how a site fails over", |reader| {
+            settings::find(reader, tunnel)
+        }))
+    }
+
+    async fn set_ha_settings(
+        &self,
+        tunnel: TunnelKey,
+        settings: HaSettings,
+        actor: &Actor,
+    ) -> Result<ChangeNumber, CatalogError> {
+        let actor = actor.clone();
+        let work = self.writer.write("set how a site fails over", move |mut tx| {
+            Box::pin(async move { settings::set(&mut tx, tunnel, settings, &actor).await })
+        });
+        work.await
+    }
+
     async fn decide(
         &self,
         tunnel: TunnelKey,
         seen: Epoch,
         active: Option<ConnectorId>,
+        cause: HaCause,
     ) -> Result<HaState, DecideError> {
         let work = self
             .writer
             .write("decide who is active in a site", move |mut tx| {
-                Box::pin(async move { decide(&mut tx, tunnel, seen, active).await })
+                Box::pin(async move { decide(&mut tx, tunnel, seen, active, cause).await })
             });
         work.await
+    }
+
+    async fn note_gap(&self, tunnel: TunnelKey, epoch: Epoch, gap: Duration) -> Result<(), StoreError> {
+        let work = self.writer.write("note what a failover cost", move |mut tx| {
+            Box::pin(async move { Ok(events::note_gap(&mut tx, tunnel, epoch, gap).await?) })
+        });
+        work.await
+    }
+
+    async fn ha_events(&self, tunnel: TunnelKey, page: PageRequest) -> Result<Page<HaEvent>, StoreError> {
+        Ok(read!(self, "list the failovers of a site", |reader| {
+            events::list(reader, tunnel, page)
+        }))
     }
 }
 
@@ -128,8 +166,9 @@ pub(crate) async fn insert(
     setting: &HaSetting,
     actor: &Actor,
 ) -> Result<(Tunnel, ChangeNumber), Failure<CatalogError>> {
-    let (tunnel, change) = tunnels::insert_row(tx, sealer, id, new, actor).await?;
+    let (tunnel, _) = tunnels::insert_row(tx, sealer, id, new, actor).await?;
     configure::insert_first(tx, tunnel.key, setting, actor).await?;
+    let change = tx.changed(Object::Site(tunnel.key)).await?;
     Ok((tunnel, change))
 }
 
@@ -183,6 +222,7 @@ async fn decide(
     key: TunnelKey,
     seen: Epoch,
     active: Option<ConnectorId>,
+    cause: HaCause,
 ) -> Result<HaState, Failure<DecideError>> {
     let row = live(tx.connection, key).await?;
     let before = state(&row.ok_or(Failure::Refused(DecideError::NoSite))?, key)?;
@@ -199,6 +239,15 @@ async fn decide(
         .bind(after.active.map(|connector| connector.uuid()))
         .execute(&mut *tx.connection)
         .await?;
+    let event = HaEvent {
+        epoch: after.epoch,
+        at: tx.now,
+        cause,
+        from: before.active,
+        to: after.active,
+        gap: None,
+    };
+    events::insert(tx, key, event).await?;
     let whom = after
         .active
         .map_or_else(|| "nobody".to_owned(), |connector| connector.to_string());
@@ -206,10 +255,10 @@ async fn decide(
         account: Some(key.account),
         actor: &system(),
         action: "site.activate",
-        object: format!("{} epoch {}: {whom}", key.tunnel, after.epoch),
+        object: format!("{} epoch {}, {cause}: {whom}", key.tunnel, after.epoch),
     };
     let shown = |state: &HaState| Some(json!({"epoch": state.epoch.0, "client_id": state.active}));
     tx.audit(entry.with(shown(&before), shown(&after))).await?;
-    tx.changed(Object::Tunnel(key)).await?;
+    tx.changed(Object::Site(key)).await?;
     Ok(after)
 }

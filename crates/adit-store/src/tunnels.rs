@@ -201,7 +201,10 @@ pub(crate) async fn delete(
     let found = find(tx.connection, key, tx.now).await?;
     let tunnel = found.ok_or(Failure::Refused(CatalogError::NoTunnel))?;
     audit(tx, actor, "tunnel.delete", Some(&before), None).await?;
-    let change = tx.changed(Object::Tunnel(key)).await?;
+    let change = match before.kind {
+        TunnelKind::CfdTunnel => tx.changed(Object::Tunnel(key)).await?,
+        TunnelKind::WarpConnector => tx.changed_all(&[Object::Tunnel(key), Object::Site(key)]).await?,
+    };
     Ok((tunnel, change))
 }
 

@@ -43,6 +43,8 @@ pub(crate) enum Object {
     VirtualNetwork(AccountId, VirtualNetworkId),
     /// An API token.
     Token(ApiTokenId),
+    /// A site: its configuration, settings and decision.
+    Site(TunnelKey),
     /// A replica of a site.
     Replica(TunnelKey, ConnectorId),
     /// A device of a mesh.
@@ -130,6 +132,7 @@ pub(crate) mod kind {
     pub(crate) const HOSTNAME_ROUTE: &str = "hostname_route";
     pub(crate) const VIRTUAL_NETWORK: &str = "virtual_network";
     pub(crate) const TOKEN: &str = "api_token";
+    pub(crate) const SITE: &str = "site";
     pub(crate) const REPLICA: &str = "replica";
     pub(crate) const DEVICE: &str = "device";
     pub(crate) const MESH_RANGES: &str = "mesh_ranges";
@@ -174,6 +177,12 @@ impl Written {
             Object::Token(id) => Self {
                 kind: Some(kind::TOKEN),
                 object: Some(id.to_string()),
+                ..Self::default()
+            },
+            Object::Site(key) => Self {
+                account: Some(key.account),
+                tunnel: Some(*key),
+                kind: Some(kind::SITE),
                 ..Self::default()
             },
             Object::Replica(key, id) => Self {

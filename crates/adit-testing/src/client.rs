@@ -75,7 +75,20 @@ pub async fn send<B>(
 where
     B: Body<Data: Send, Error: Into<ClientError>> + Send + 'static,
 {
-    let stream = TcpStream::connect(listener).await?;
+    send_on(TcpStream::connect(listener).await?, request).await
+}
+
+/// As [`send`], on a connection that is there.
+///
+/// # Errors
+/// When no head comes back.
+pub async fn send_on<B>(
+    stream: TcpStream,
+    request: Request<B>,
+) -> Result<(Response<()>, AnswerBody), ClientError>
+where
+    B: Body<Data: Send, Error: Into<ClientError>> + Send + 'static,
+{
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let mut connection_task = JoinSet::new();
     connection_task.spawn(async move {

@@ -16,6 +16,8 @@
 
 pub mod client;
 pub mod cloudflared;
+pub mod dns;
+pub mod mesh;
 pub mod misbehaviour;
 pub mod netns;
 pub mod origin;

@@ -1,20 +1,30 @@
 //! Network namespaces: hosts, routers and networks of a test's own, on this machine and invisible to it.
 //!
 //! They take root and the program `ip`: [`absent`] says what is missing, for [`skip`](crate::skip()). [`Namespace`] is a
-//! host, [`Switch`] the wires between hosts, [`sites::Sites`] two sites with a node each.
+//! host, [`Switch`] the wires between hosts, [`sites::Sites`] two sites with a node each, [`pairs::Pairs`] with two.
 
+pub mod meter;
+pub mod pairs;
+mod resolv_conf;
 pub mod sites;
+mod switch;
 
 use std::{
     fmt,
     fs::File,
+    net::SocketAddr,
     path::Path,
     process::{Command, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     thread,
 };
 
+pub use resolv_conf::ResolvConf;
+pub use switch::Switch;
+
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::process;
 
@@ -170,6 +180,21 @@ impl Namespace {
         })
     }
 
+    /// Connects to a listener from inside it.
+    ///
+    /// # Errors
+    /// When nobody answers there.
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    pub async fn connect(&self, listener: SocketAddr) -> std::io::Result<TcpStream> {
+        let socket = self.inside(|| match listener {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        });
+        socket?.connect(listener).await
+    }
+
     /// Whether a ping is answered within a second.
     ///
     /// # Panics
@@ -184,64 +209,6 @@ impl Namespace {
 impl Drop for Namespace {
     fn drop(&mut self) {
         quietly(&["netns", "delete", &self.name]);
-    }
-}
-
-/// A namespace that is nothing but wires: each of its bridges is a network.
-#[derive(Debug)]
-pub struct Switch {
-    namespace: Namespace,
-    ports: AtomicU32,
-}
-
-impl Switch {
-    /// A switch with these networks.
-    ///
-    /// # Panics
-    /// As [`Namespace::new`].
-    #[must_use]
-    pub fn new(networks: &[&str]) -> Self {
-        let namespace = Namespace::new("net");
-        for network in networks {
-            namespace.ip(&format!("link add {network} type bridge"));
-            namespace.ip(&format!("link set {network} up"));
-        }
-        Self {
-            namespace,
-            ports: AtomicU32::new(0),
-        }
-    }
-
-    /// Makes a network's ports carry packets of at most so many bytes.
-    ///
-    /// # Panics
-    /// When `ip` fails.
-    pub fn set_mtu(&self, network: &str, mtu: u16) {
-        let shown = self.namespace.ip(&format!("-o link show master {network}"));
-        // `7: port0@if2: <…>`
-        let ports = shown.lines().filter_map(|line| line.split([' ', '@']).nth(1));
-        for port in ports {
-            self.namespace.ip(&format!("link set {port} mtu {mtu}"));
-        }
-    }
-
-    /// Connects a host to a network by an interface of its own with these addresses.
-    ///
-    /// # Panics
-    /// When `ip` fails.
-    pub fn connect(&self, host: &Namespace, interface: &str, network: &str, addresses: &[&str]) {
-        let port = format!("port{}", self.ports.fetch_add(1, Ordering::Relaxed));
-        let here = &self.namespace;
-        here.ip(&format!(
-            "link add {port} type veth peer name {interface} netns {host}"
-        ));
-        here.ip(&format!("link set {port} master {network} up"));
-        for address in addresses {
-            // Nobody else has it: to ask the network first would only take time.
-            let known = if address.contains(':') { " nodad" } else { "" };
-            host.ip(&format!("addr add {address} dev {interface}{known}"));
-        }
-        host.ip(&format!("link set {interface} up"));
     }
 }
 

@@ -11,6 +11,6 @@ pub use connector::{
     AnswerBody, Asked, AskedBody, AskedSession, Called, Offer, ScriptedConnector, Waiting, registration,
     speaking_v3,
 };
-pub use edge::{Answer, EdgeConnection, Exchange, Script, ScriptedEdge};
+pub use edge::{Answer, EdgeConnection, Exchange, Script, ScriptedEdge, Transports};
 pub use identity::TestIdentity;
 pub use origin::{ScriptedBody, ScriptedOrigin, full};

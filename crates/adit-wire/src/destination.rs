@@ -1,5 +1,6 @@
 //! Where a client of a proxy wants to go.
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
@@ -59,6 +60,15 @@ pub struct ProxyLogin {
     pub user: String,
     /// The password.
     pub password: String,
+}
+
+impl ProxyLogin {
+    /// What a proxy that speaks HTTP is shown: RFC 7617. A credential.
+    #[must_use]
+    pub fn basic(&self) -> String {
+        let shown = format!("{}:{}", self.user, self.password);
+        format!("Basic {}", BASE64_STANDARD.encode(shown))
+    }
 }
 
 impl fmt::Debug for ProxyLogin {

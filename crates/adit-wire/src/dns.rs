@@ -1,13 +1,16 @@
-//! Questions for the addresses of a name, and their answers: RFC 1035, RFC 3596. Over TCP each message follows its
+//! Questions for the addresses of a name or the servers of a service, and their answers: RFC 1035, RFC 3596, RFC 2782. Over TCP each message follows its
 //! length in two bytes, which is the caller's business.
 
 mod name;
+mod service;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use adit_model::Hostname;
 
 use self::name::{Reader, write_name};
+
+pub use self::service::{Server, decode_service_answer, encode_service_question};
 
 const CLASS_INTERNET: u16 = 1;
 const CNAME: u16 = 5;

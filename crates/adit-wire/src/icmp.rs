@@ -3,6 +3,7 @@
 //! Everything else is refused: fragments, IPv6 extension headers, other kinds.
 //! Source: RFC 791, RFC 792, RFC 4443 and RFC 8200.
 
+mod bare;
 mod checksum;
 mod packet;
 

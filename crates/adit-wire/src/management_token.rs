@@ -8,8 +8,10 @@
 
 mod claims;
 mod keys;
+mod presented;
 mod verify;
 
 pub use claims::{LIFETIME, ManagementActor, ManagementClaims, ManagementResource, UnknownResource};
 pub use keys::{KeyFileError, ManagementKey, ManagementKeys, RetiredManagementKey};
+pub use presented::PresentedClaims;
 pub use verify::{ManagementTokenError, ManagementVerifier};

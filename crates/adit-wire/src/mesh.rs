@@ -8,12 +8,16 @@
 //! 3. The edge refuses ([`Refused`]) or sends the first [`NodeConfig`], which is the acceptance. Each later one replaces the
 //!    one before as a whole; the node tells by [`ConfigAck`] how it went.
 //! 4. The node beats ([`Beat`]); the edge answers each ([`BeatAck`]), so that both notice a silent link.
+//! 5. Whether the node carries its site's traffic, and for how long, is told by a [`Lease`]: after each beat and whenever it
+//!    changes. The node tells by [`RoleAck`] when it has become that.
 //!
 //! Fields that a side does not know are skipped. So is a message of a type that it does not know, unless the message has
 //! `"critical": true`: then it is an error, because its sender needs it to be understood.
 //!
-//! Start with [`ToEdge`] and [`ToNode`], [`encode`] and [`Decoder`].
+//! Start with [`ToEdge`] and [`ToNode`], [`encode`] and [`Decoder`]. Where UDP is blocked, packets travel as
+//! [`CarrierClaim`] and what follows it tell.
 
+mod carrier;
 mod endpoint;
 mod field;
 mod framing;
@@ -22,14 +26,21 @@ mod proof;
 mod to_edge;
 mod to_node;
 
+pub use carrier::{
+    CARRIER_ALPN, CARRIER_EXPORTER_LABEL, CarrierAnswer, CarrierClaim, FrameError, MAX_CLAIM_BYTES,
+    MAX_FRAME_BYTES, put_first, put_frame, take_first, take_frame,
+};
 pub use endpoint::{Endpoint, EndpointError};
 pub use framing::{Decoder, MAX_MESSAGE_BYTES, MeshError, Message, encode};
 pub use identity::{IdentityPair, IdentitySignature};
 pub use proof::{Challenge, EnrolProof, Exporter, NoRandomness};
-pub use to_edge::{Beat, ConfigAck, Drain, Enrol, Hello, HostInfo, KeyUpdate, Report, ToEdge};
+pub use to_edge::{
+    Beat, ConfigAck, Drain, Enrol, Hello, HostInfo, KeyUpdate, LanHealth, Report, Resume, RoleAck, ToEdge,
+    USUAL_PRIORITY,
+};
 pub use to_node::{
-    BeatAck, Closing, ClosingReason, HubAddress, MAX_PREFIXES, NodeConfig, Nonce, RefusalCode, Refused,
-    Revoke, Role, ToNode,
+    BeatAck, Closing, ClosingReason, HubAddress, Lease, MAX_PREFIXES, NodeConfig, Nonce, RefusalCode,
+    Refused, Revoke, Role, ToNode,
 };
 
 /// What both sides agree on in the TLS handshake.

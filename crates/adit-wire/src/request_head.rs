@@ -1,5 +1,7 @@
 //! The head of a data stream from edge to connector.
 
+use std::net::SocketAddr;
+
 use adit_wire_capnp::stream_capnp::{ConnectionType, connect_request};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
@@ -9,6 +11,8 @@ const METHOD: &str = "HttpMethod";
 const HOST: &str = "HttpHost";
 const HEADER: &str = "HttpHeader:";
 const FLOW_ID: &str = "FlowID";
+const TRAILERS: &str = "AditTrailers";
+const CLIENT: &str = "AditClientAddr";
 
 /// What the edge wants done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,17 +41,38 @@ pub struct RequestHead {
     pub headers: HeaderMap,
     /// For TCP: opaque text for logs.
     pub flow_id: Option<String>,
+    /// What only Adit's own peers understand.
+    pub extras: Extras,
+}
+
+/// What an edge adds for a connector that announced one of [`crate::features`]; stock connectors never see it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// The answer's body comes in frames and ends with trailers: see [`crate::FramedBody`]. Metadata `AditTrailers=1`.
+    pub trailers: bool,
+    /// Whose request or flow it is. Metadata `AditClientAddr=ip:port`.
+    pub client: Option<SocketAddr>,
 }
 
 impl RequestHead {
     /// The preamble and the head, in one piece: cloudflared reads the version with a single call.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
+        self.encode_with(self.extras)
+    }
+
+    /// The same with other extras than the head has: those that the peer understands.
+    #[must_use]
+    pub fn encode_with(&self, extras: Extras) -> Vec<u8> {
+        let client = extras.client.map(|client| client.to_string());
         let texts = texts_of(&self.headers)
             + self.dest.len()
             + self.host.len()
-            + self.flow_id.as_ref().map_or(0, String::len);
-        let mut message = framing::builder(self.headers.len() + 2, texts + 32);
+            + self.flow_id.as_ref().map_or(0, String::len)
+            + client.as_ref().map_or(0, |client| CLIENT.len() + client.len())
+            + if extras.trailers { TRAILERS.len() + 1 } else { 0 };
+        let more = usize::from(extras.trailers) + usize::from(client.is_some());
+        let mut message = framing::builder(self.headers.len() + 2 + more, texts + 32);
         let mut root = message.init_root::<connect_request::Builder<'_>>();
         root.set_dest(&self.dest[..]);
         root.set_type(match self.kind {
@@ -61,7 +86,7 @@ impl RequestHead {
         } else {
             usize::from(self.flow_id.is_some())
         };
-        let count = u32::try_from(fixed + self.headers.len()).unwrap_or(u32::MAX);
+        let count = u32::try_from(fixed + more + self.headers.len()).unwrap_or(u32::MAX);
         let mut metadata = root.init_metadata(count);
         let mut next = 0;
         let mut add = |key: &str, value: &[u8]| {
@@ -75,6 +100,12 @@ impl RequestHead {
             add(HOST, self.host.as_bytes());
         } else if let Some(flow_id) = &self.flow_id {
             add(FLOW_ID, flow_id.as_bytes());
+        }
+        if extras.trailers {
+            add(TRAILERS, b"1");
+        }
+        if let Some(client) = &client {
+            add(CLIENT, client.as_bytes());
         }
         each_header(&self.headers, add);
         framing::opened_by(StreamKind::Data, &message)
@@ -98,6 +129,7 @@ impl RequestHead {
             host: String::new(),
             headers: HeaderMap::new(),
             flow_id: None,
+            extras: Extras::default(),
         };
         for item in root.get_metadata()? {
             let (key, value) = (item.get_key()?.0, item.get_val()?.0);
@@ -109,6 +141,14 @@ impl RequestHead {
                 head.host = text(capnp::text::Reader(value), "host")?;
             } else if key == FLOW_ID.as_bytes() {
                 head.flow_id = Some(text(capnp::text::Reader(value), "flow id")?);
+            } else if key == TRAILERS.as_bytes() {
+                head.extras.trailers = value == b"1";
+            } else if key == CLIENT.as_bytes() {
+                let client = text(capnp::text::Reader(value), "client address")?;
+                let client = client
+                    .parse()
+                    .map_err(|_| MessageError::BadField("client address"))?;
+                head.extras.client = Some(client);
             }
         }
         Ok(head)
@@ -181,6 +221,14 @@ pub(crate) mod tests {
         })
     }
 
+    fn any_extras() -> impl Strategy<Value = Extras> {
+        (any::<bool>(), any::<Option<SocketAddr>>()).prop_map(|(trailers, client)| {
+            // A scope has no place in the text form that both sides read alike.
+            let client = client.map(|client| SocketAddr::new(client.ip(), client.port()));
+            Extras { trailers, client }
+        })
+    }
+
     fn any_head() -> impl Strategy<Value = RequestHead> {
         let kind = prop_oneof![Just(FlowKind::Http), Just(FlowKind::WebSocket)];
         (
@@ -189,14 +237,16 @@ pub(crate) mod tests {
             "(GET|POST|PURGE)",
             "[a-z.]{0,30}",
             any_headers(),
+            any_extras(),
         )
-            .prop_map(|(kind, dest, method, host, headers)| RequestHead {
+            .prop_map(|(kind, dest, method, host, headers, extras)| RequestHead {
                 kind,
                 dest,
                 method: method.parse().unwrap(),
                 host,
                 headers,
                 flow_id: None,
+                extras,
             })
     }
 
@@ -214,6 +264,7 @@ pub(crate) mod tests {
             prop_assert_eq!(back.method, head.method);
             prop_assert_eq!(back.host, head.host);
             prop_assert_eq!(back.headers, head.headers);
+            prop_assert_eq!(back.extras, head.extras);
         }
 
         #[test]

@@ -14,12 +14,15 @@ use crate::destination::{Destination, ProxyLogin};
 /// The first byte of every message but those of the login.
 pub const VERSION: u8 = 5;
 const LOGIN_VERSION: u8 = 1;
+const NO_LOGIN: u8 = 0;
 const USER_PASSWORD: u8 = 2;
 /// The longest message: a login of two texts of 255 bytes.
 pub const MAX_MESSAGE_BYTES: usize = 513;
 
 /// Chooses user name and password.
 pub const CHOOSE_LOGIN: [u8; 2] = [VERSION, USER_PASSWORD];
+/// Chooses that nobody logs in.
+pub const CHOOSE_NO_LOGIN: [u8; 2] = [VERSION, NO_LOGIN];
 /// Nothing that the client offers will do.
 pub const NOTHING_ACCEPTABLE: [u8; 2] = [VERSION, 0xff];
 /// The login was good.
@@ -109,6 +112,18 @@ pub fn decode_greeting(bytes: &[u8]) -> Read<bool> {
     };
     let methods = rest.get(..usize::from(count));
     Ok(methods.map(|methods| (methods.contains(&USER_PASSWORD), 2 + methods.len())))
+}
+
+/// Reads the greeting for a server that asks nobody to log in; true if the client offers that.
+///
+/// # Errors
+/// [`SocksError`]
+pub fn decode_open_greeting(bytes: &[u8]) -> Read<bool> {
+    let Some((_, length)) = decode_greeting(bytes)? else {
+        return Ok(None);
+    };
+    let methods = bytes.get(2..length).unwrap_or_default();
+    Ok(Some((methods.contains(&NO_LOGIN), length)))
 }
 
 /// Reads a login.

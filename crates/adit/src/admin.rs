@@ -4,13 +4,11 @@ pub(crate) mod account;
 pub(crate) mod token;
 pub(crate) mod zone;
 
-use adit_edge::reachable_here;
 use adit_model::AccountId;
 use serde::Deserialize;
 
 use crate::{
-    data_dir::run_file::RunFile,
-    environment::{Place, Running},
+    environment::{Place, Running, reachable_here},
     failure::Failure,
     output,
     rest::{Rest, Target},
@@ -42,7 +40,8 @@ impl Admin {
     }
 
     /// What the running process says of itself.
-    pub(crate) const fn run_file(&self) -> &RunFile {
+    #[cfg(feature = "server")]
+    pub(crate) const fn run_file(&self) -> &crate::data_dir::run_file::RunFile {
         &self.running.run
     }
 

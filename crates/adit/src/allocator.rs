@@ -1,13 +1,77 @@
-//! Gives memory back that nobody uses any more.
+//! Where memory comes from, and how what nobody uses any more is given back.
 //!
 //! A thread's free memory can be given back by that thread alone. So the runtime's threads are asked to, and do it when
 //! they next have nothing else to do.
 
+mod large;
+
 use std::{
+    alloc::{GlobalAlloc, Layout},
     cell::Cell,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
+
+use mimalloc::MiMalloc;
+
+/// mimalloc: requests allocate small things in one thread and free them in another, which it is made for. What is large
+/// comes from the system itself: such buffers are often larger than what is ever written to them, mimalloc may clear
+/// those that come from memory it had lent before, and cleared memory is taken. See docs/performance.md.
+pub(crate) struct Allocator;
+
+#[expect(unsafe_code, reason = "an allocator is given and gives raw memory")]
+// SAFETY: memory goes back to where it came from, since that follows from its layout alone, which callers must tell
+// again; both allocators keep the rest of the contract.
+unsafe impl GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if large::is_large(layout) {
+            return large::take(layout.size());
+        }
+        // SAFETY: as promised to this method.
+        unsafe { MiMalloc.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if large::is_large(layout) {
+            // The system's memory is zero.
+            return large::take(layout.size());
+        }
+        // SAFETY: as promised to this method.
+        unsafe { MiMalloc.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if large::is_large(layout) {
+            // SAFETY: a block of this layout came from `large`.
+            return unsafe { large::give_back(block, layout.size()) };
+        }
+        // SAFETY: a block of this layout came from mimalloc.
+        unsafe { MiMalloc.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: callers promise that the new size, rounded up to the alignment, is a size.
+        let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
+        match (large::is_large(layout), large::is_large(new_layout)) {
+            // SAFETY: a block of this layout came from mimalloc, and the new one would.
+            (false, false) => unsafe { MiMalloc.realloc(block, layout, new_size) },
+            // SAFETY: a block of this layout came from `large`, and the new one would.
+            (true, true) => unsafe { large::resize(block, layout.size(), new_size) },
+            (true, false) | (false, true) => {
+                // SAFETY: as promised to this method.
+                let moved = unsafe { self.alloc(new_layout) };
+                if !moved.is_null() {
+                    // SAFETY: both are that long, and a new block overlaps no other; the old one is given back once.
+                    unsafe {
+                        std::ptr::copy_nonoverlapping(block, moved, layout.size().min(new_size));
+                        self.dealloc(block, layout);
+                    }
+                }
+                moved
+            }
+        }
+    }
+}
 
 /// How often the allocator is asked.
 const EACH: Duration = Duration::from_secs(3);

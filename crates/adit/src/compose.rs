@@ -15,7 +15,7 @@ mod progress;
 mod reread;
 mod run;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use crate::{
     config::{Bootstrap, Role, Settings},
@@ -23,6 +23,7 @@ use crate::{
     failure::Failure,
     logging::{self, Logging},
     open_files, output,
+    runtime::on_all_cores,
     signals::{Hangups, StopSignals},
 };
 use parts::Parts;
@@ -50,22 +51,6 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     let logging = logging::start(&plan.settings.log_level.0, plan.settings.log_format);
     open_files::raise_limit();
     on_all_cores(supervise(&plan, bootstrap, &logging))
-}
-
-/// Runs work that has traffic to carry.
-///
-/// # Errors
-/// As the work itself, or if the system gives no threads.
-pub(crate) fn on_all_cores(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .on_thread_park(crate::allocator::give_back_if_asked)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(anyhow::Error::new(error).context("cannot start threads")))?;
-    let outcome = runtime.block_on(work);
-    // What still runs now has been told to stop and was waited for.
-    runtime.shutdown_timeout(Duration::from_millis(100));
-    outcome
 }
 
 async fn supervise(plan: &Plan, bootstrap: Bootstrap, logging: &Arc<Logging>) -> Result<(), Failure> {

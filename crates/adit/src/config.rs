@@ -4,20 +4,35 @@
 //! The flag wins over the variable, the variable over the file, the file over the default. All keys are declared
 //! once, in [`keys`]; flags, variables, file keys, help texts and the struct [`Settings`] follow from there.
 
+#[cfg(feature = "server")]
 mod bootstrap;
 mod duration;
+#[cfg(feature = "server")]
 mod file;
+#[cfg(feature = "server")]
 mod flags;
+#[cfg(feature = "server")]
 mod keys;
+#[cfg(feature = "server")]
 mod layers;
+#[cfg(feature = "server")]
+mod store_url;
 mod value;
 
+#[cfg(feature = "server")]
 pub(crate) use bootstrap::Bootstrap;
 pub(crate) use duration::GoDuration;
+#[cfg(feature = "server")]
 pub(crate) use flags::{ServerFlags, StateFlags, UpFlags};
+#[cfg(feature = "server")]
 pub(crate) use keys::Settings;
-pub(crate) use value::{Directives, GracePeriod, LogFormat, StoreUrl};
+#[cfg(feature = "server")]
+pub(crate) use store_url::StoreUrl;
+#[cfg(feature = "server")]
+pub(crate) use value::Directives;
+pub(crate) use value::{GracePeriod, LogFormat};
 
+#[cfg(feature = "server")]
 use std::path::PathBuf;
 
 /// Which command runs; some defaults differ.
@@ -30,6 +45,7 @@ pub(crate) enum Role {
 }
 
 /// Why the configuration cannot be used.
+#[cfg(feature = "server")]
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     /// The file could not be read.
@@ -75,6 +91,7 @@ pub(crate) enum ConfigError {
     },
 }
 
+#[cfg(feature = "server")]
 impl ConfigError {
     /// 1 if the machine is at fault, 2 if the one who wrote the configuration.
     pub(crate) const fn exit_code(&self) -> u8 {

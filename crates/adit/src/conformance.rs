@@ -17,12 +17,12 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    compose::on_all_cores,
     config::{Role, Settings},
     data_dir::DataDir,
     failure::Failure,
     logging::{self, Logging},
     output,
+    runtime::on_all_cores,
     signals::StopSignals,
 };
 use worlds::SuiteWorlds;

@@ -3,10 +3,13 @@
 //! It is 0700; one process at a time holds its lock. [`DataDir`] knows the places in it, [`DataDir::claim`] makes it
 //! and takes the lock, [`mod@file`] writes files whole or not at all.
 
+#[cfg(feature = "server")]
 pub(crate) mod ca_bundle;
 pub(crate) mod file;
+#[cfg(feature = "server")]
 pub(crate) mod key;
 mod lock;
+#[cfg(feature = "server")]
 pub(crate) mod management_key;
 pub(crate) mod run_file;
 

@@ -1,8 +1,11 @@
 //! `adit env`: what makes official tools talk to this Adit.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+};
 
-use adit_edge::reachable_here;
 use adit_wire::OriginCertificate;
 
 use crate::{
@@ -131,6 +134,19 @@ impl Running {
             ("SSL_CERT_FILE", file(self.dir.ca_bundle())),
             ("ADIT_QUICK_SERVICE", self.run.api_url()),
         ]
+    }
+}
+
+/// The loopback address of a listener that may listen on all addresses: what a process on this machine dials.
+pub(crate) const fn reachable_here(listener: SocketAddr) -> SocketAddr {
+    match listener.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => {
+            SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), listener.port())
+        }
+        IpAddr::V6(ip) if ip.is_unspecified() => {
+            SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), listener.port())
+        }
+        IpAddr::V4(_) | IpAddr::V6(_) => listener,
     }
 }
 

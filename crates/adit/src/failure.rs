@@ -18,6 +18,12 @@ enum Kind {
     Failed,
     /// Exit code 2 (255 as `cloudflared`): the command makes no sense as it was given.
     Usage,
+    /// Exit code 2 (3 as `cloudflared`): there is no such command.
+    NoCommand,
+    /// Exit code 2 (1 as `cloudflared`): as [`Kind::Usage`], where the stock client ends as if it had tried.
+    Misuse,
+    /// Exit code 0: a failure that the stock client, whose name we have, only tells of.
+    Told,
 }
 
 impl Failure {
@@ -44,9 +50,30 @@ impl Failure {
         }
     }
 
-    /// Something that a later version will have.
-    pub(crate) fn not_in_this_version(what: impl fmt::Display) -> Self {
-        Self::usage(format!("{what} is not in this version"))
+    /// The command was used wrongly, in a way that the stock client's exit code does not tell from any other failure.
+    pub(crate) fn misuse(sentence: impl fmt::Display) -> Self {
+        Self {
+            kind: Kind::Misuse,
+            ..Self::usage(sentence)
+        }
+    }
+
+    /// A group of commands was asked for one that it does not have.
+    pub(crate) fn no_command(sentence: impl fmt::Display) -> Self {
+        Self {
+            kind: Kind::NoCommand,
+            ..Self::usage(sentence)
+        }
+    }
+
+    /// Exit code 0 under the stock client's name, which only tells of such failures; else as it was.
+    #[must_use]
+    pub(crate) const fn only_told_by_stock(mut self, personality: Personality) -> Self {
+        match personality {
+            Personality::Adit => {}
+            Personality::Cloudflared => self.kind = Kind::Told,
+        }
+        self
     }
 
     /// Adds what to try.
@@ -56,16 +83,19 @@ impl Failure {
         self
     }
 
-    /// The exit code: 1 or 2; the stock client's is 255 where ours is 2.
+    /// The exit code: 1 or 2; under the stock client's name it is that of the stock client.
     pub(crate) fn exit_code(&self, personality: Personality) -> ExitCode {
         match (self.kind, personality) {
-            (Kind::Failed, _) => ExitCode::from(1),
-            (Kind::Usage, Personality::Adit) => ExitCode::from(2),
+            (Kind::Failed, _) | (Kind::Misuse, Personality::Cloudflared) => ExitCode::from(1),
+            (Kind::Told, _) => ExitCode::SUCCESS,
+            (Kind::Usage | Kind::Misuse | Kind::NoCommand, Personality::Adit) => ExitCode::from(2),
+            (Kind::NoCommand, Personality::Cloudflared) => ExitCode::from(3),
             (Kind::Usage, Personality::Cloudflared) => ExitCode::from(255),
         }
     }
 }
 
+#[cfg(feature = "server")]
 impl From<crate::config::ConfigError> for Failure {
     fn from(error: crate::config::ConfigError) -> Self {
         let kind = if error.exit_code() == 2 {

@@ -1,10 +1,9 @@
 //! `adit hosts`: lines for /etc/hosts, for programs that do not map `*.localhost` by themselves.
 
-use adit_edge::reachable_here;
 use serde::Deserialize;
 
 use crate::{
-    environment::Place,
+    environment::{Place, reachable_here},
     failure::Failure,
     output,
     rest::{Rest, Target},

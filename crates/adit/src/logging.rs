@@ -1,86 +1,98 @@
-//! Log lines go to stderr. What is logged can be changed while the process runs.
+//! Log lines go to stderr, and to files where somebody wants them there.
 
+#[cfg(feature = "server")]
 mod access;
 mod batch;
+mod files;
+mod lines;
+#[cfg(feature = "server")]
+mod server;
 
 use std::{
     io::{self, IsTerminal},
-    sync::{Arc, OnceLock},
+    path::Path,
+    sync::OnceLock,
 };
 
-use adit_core::port::{AccessLog, BadLogLevel, LogControl};
-use parking_lot::Mutex;
-use tracing_subscriber::{EnvFilter, Registry, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt};
+use adit_connector::LogTap;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-use self::{access::AccessLines, batch::Batch};
-use crate::config::{Directives, LogFormat};
+#[cfg(feature = "server")]
+pub(crate) use self::server::{Logging, start};
+use self::{batch::Batch, files::Rolling, lines::Lines};
+use crate::config::LogFormat;
 
 /// Where lines wait to be written.
 static BATCH: OnceLock<Batch> = OnceLock::new();
+/// Where those for a file do.
+static FILE: OnceLock<Batch> = OnceLock::new();
 
-/// The log of this process.
-pub(crate) struct Logging {
-    filter: reload::Handle<EnvFilter, Registry>,
-    directives: Mutex<String>,
-    access: Arc<AccessLines>,
+/// Where a connector's lines go beside stderr.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum LogTarget<'a> {
+    /// One file that grows.
+    File(&'a Path),
+    /// A directory that keeps the newest lines, in files of that name.
+    Directory(&'a Path, &'static str),
 }
 
-/// Starts logging. `directives` were checked when the configuration was read; the first call of a process counts.
-/// Call [`flush`] before it ends.
-pub(crate) fn start(directives: &str, format: LogFormat) -> Arc<Logging> {
-    let (filter, handle) = reload::Layer::new(filter(directives));
-    // A line that cannot be written is lost: to complain about it would need the same stderr.
-    let batch = BATCH.get_or_init(|| Batch::start(io::stderr())).clone();
-    let access = Arc::new(AccessLines::new(batch.clone(), format));
-    let lines = fmt::layer().with_writer(batch).log_internal_errors(false);
-    let registry = tracing_subscriber::registry().with(filter);
-    let _ = match format {
-        LogFormat::Text => registry
-            .with(lines.with_ansi(io::stderr().is_terminal()))
-            .try_init(),
-        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
+/// Starts the log of a connector, in the shapes of the stock client's: to stderr unless that is somebody else's (`None`), and as
+/// JSON to `target`. Viewers may follow
+/// it from afar: [`tap`].
+///
+/// # Errors
+/// If the file cannot be opened; then lines go to stderr alone, or nowhere.
+pub(crate) fn start_connector(
+    directives: &str,
+    format: Option<LogFormat>,
+    target: Option<LogTarget<'_>>,
+) -> io::Result<()> {
+    let file: io::Result<Option<Batch>> = target
+        .map(|target| match target {
+            LogTarget::File(path) => files::growing(path).map(Batch::start),
+            LogTarget::Directory(path, name) => Rolling::open(path, name).map(Batch::start),
+        })
+        .transpose();
+    let (file, outcome) = match file {
+        Ok(file) => (file, Ok(())),
+        Err(error) => (None, Err(error)),
     };
-    Arc::new(Logging {
-        filter: handle,
-        directives: Mutex::new(directives.to_owned()),
-        access,
-    })
+    let file = file.map(|file| FILE.get_or_init(|| file).clone());
+    let shape = format.map(|format| match format {
+        LogFormat::Text => Lines::Text {
+            colours: io::stderr().is_terminal(),
+        },
+        LogFormat::Json => Lines::Json,
+    });
+    let layer = |batch: Batch, shape: Lines| {
+        fmt::layer()
+            .event_format(shape)
+            .with_writer(batch)
+            .log_internal_errors(false)
+            .with_filter(filter(directives))
+            .boxed()
+    };
+    let stderr = || BATCH.get_or_init(|| Batch::start(io::stderr())).clone();
+    let mut layers: Vec<_> = shape.map(|shape| layer(stderr(), shape)).into_iter().collect();
+    layers.extend(file.map(|file| layer(file, Lines::Json)));
+    layers.push(tap().layer().boxed());
+    let _ = tracing_subscriber::registry().with(layers).try_init();
+    outcome
+}
+
+/// Where a connector's viewers get its lines from, whatever level is logged.
+pub(crate) fn tap() -> LogTap {
+    static TAP: OnceLock<LogTap> = OnceLock::new();
+    TAP.get_or_init(LogTap::new).clone()
 }
 
 fn filter(directives: &str) -> EnvFilter {
     EnvFilter::builder().parse_lossy(directives)
 }
 
-impl Logging {
-    /// Where the edge's access log goes: with the other lines.
-    pub(crate) fn access(&self) -> Arc<dyn AccessLog> {
-        Arc::<AccessLines>::clone(&self.access)
-    }
-
-    /// Logs this from now on; what was logged before.
-    pub(crate) fn set(&self, directives: &Directives) -> String {
-        let mut current = self.directives.lock();
-        // Fails only when nobody logs any more.
-        let _ = self.filter.reload(filter(&directives.0));
-        std::mem::replace(&mut *current, directives.0.clone())
-    }
-}
-
-impl LogControl for Logging {
-    fn log_level(&self) -> String {
-        self.directives.lock().clone()
-    }
-
-    fn set_log_level(&self, directives: &str) -> Result<String, BadLogLevel> {
-        let directives = Directives::read(directives).map_err(BadLogLevel)?;
-        tracing::info!(log_level = directives.0, "log level set");
-        Ok(self.set(&directives))
-    }
-}
-
 /// Returns when everything that was logged before has been written, after two seconds at the latest.
 pub(crate) fn flush() {
-    if let Some(batch) = BATCH.get() {
+    for batch in [&BATCH, &FILE].into_iter().filter_map(OnceLock::get) {
         batch.flush();
     }
 }

@@ -2,29 +2,50 @@
 //!
 //! Start with [`Command`], the commands. What they are told is in [`config`]; where they keep state in [`data_dir`].
 
+mod access;
 mod admin;
 mod allocator;
+#[cfg(feature = "server")]
 mod backup;
+mod command_line;
+#[cfg(feature = "server")]
 mod compose;
+#[cfg_attr(
+    not(feature = "server"),
+    allow(dead_code, reason = "a connector has fewer settings")
+)]
 mod config;
+#[cfg(feature = "server")]
 mod conformance;
+#[cfg_attr(
+    not(feature = "server"),
+    allow(dead_code, reason = "a server writes what others only read")
+)]
 mod data_dir;
 mod environment;
 mod failure;
 mod hosts;
 mod local_http;
 mod logging;
+mod login;
 mod management;
+#[cfg(feature = "server")]
 mod management_key;
+#[cfg(feature = "server")]
 mod mesh;
 mod open_files;
 mod output;
 mod personality;
 mod recorder;
 mod rest;
+mod runtime;
+mod server;
+mod service;
 mod signals;
+mod systemd;
 mod tail;
 mod tunnel;
+mod update;
 mod version;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -32,18 +53,16 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use crate::{
-    config::{Role, ServerFlags, UpFlags},
     environment::Place,
     failure::Failure,
-    management_key::ManagementKeyArgs,
     personality::Personality,
+    runtime::{on_all_cores, one_shot},
+    server::{BackupArgs, ManagementKeyArgs, MeshArgs, RestoreArgs, ServerFlags, UpFlags},
     tunnel::TunnelArgs,
 };
 
-/// Requests allocate small things in one thread and free them in another, which this one is made for: see
-/// docs/performance.md.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 /// Self-hosted Cloudflare Tunnel: API, edge and connector in one binary.
 #[derive(Debug, Parser)]
@@ -66,12 +85,17 @@ enum Command {
     Server(Box<ServerFlags>),
     /// Make, list, run and delete tunnels, as `cloudflared tunnel` does
     Tunnel(Box<TunnelArgs>),
+    /// Reach TCP services behind tunnels from this machine
+    #[command(alias = "forward")]
+    Access(Box<access::AccessArgs>),
+    /// Ask for an API and a token, and write the login certificate that commands go by
+    Login(login::LoginArgs),
     /// Print the log lines of a connector as it writes them
     Tail(Box<tail::Tail>),
     /// Get a token for a tunnel's management service
     Management(management::ManagementArgs),
     /// Join sites by packets: a node, its state, devices
-    Mesh(mesh::MeshArgs),
+    Mesh(MeshArgs),
     /// Lead private host names to tunnels
     Route(tunnel::hostname_routes::RouteArgs),
     /// Make, list and delete accounts
@@ -81,15 +105,24 @@ enum Command {
     /// Make, list, roll and delete API tokens
     Token(admin::token::TokenArgs),
     /// Copy everything durable into one file, while Adit runs or not
-    Backup(backup::BackupArgs),
+    Backup(BackupArgs),
     /// Make a data directory from a file of `adit backup`
-    Restore(backup::RestoreArgs),
+    Restore(RestoreArgs),
     /// Print the `export` lines that point official tools here
     Env(Place),
     /// Print lines for /etc/hosts
     Hosts(Place),
     /// Rotate the key that signs management tokens
     ManagementKey(ManagementKeyArgs),
+    /// Run a connector as a system service
+    Service(service::ServiceArgs),
+    /// Say how this program is updated
+    #[command(hide = true)]
+    Update(update::Update),
+    #[command(hide = true)]
+    ProxyDns(update::AnyWords),
+    #[command(hide = true)]
+    DbConnect(update::AnyWords),
     /// Print the version
     Version(version::Version),
 }
@@ -109,10 +142,23 @@ struct Cloudflared {
 enum CloudflaredCommand {
     /// Make, list, run and delete tunnels
     Tunnel(Box<TunnelArgs>),
+    /// Reach TCP services behind tunnels from this machine
+    #[command(alias = "forward")]
+    Access(Box<access::AccessArgs>),
+    /// Ask for an API and a token, and write the login certificate that commands go by
+    Login(login::LoginArgs),
     /// Print the log lines of a connector as it writes them
     Tail(Box<tail::Tail>),
     /// Get a token for a tunnel's management service
     Management(management::ManagementArgs),
+    /// Run a connector as a system service
+    Service(service::ServiceArgs),
+    /// Say how this program is updated
+    Update(update::Update),
+    #[command(hide = true)]
+    ProxyDns(update::AnyWords),
+    #[command(hide = true)]
+    DbConnect(update::AnyWords),
     /// Print the version
     Version(version::Version),
 }
@@ -122,11 +168,7 @@ fn main() -> ExitCode {
     let personality = Personality::of(arguments.first());
     let command = match parse(arguments, personality) {
         Ok(command) => command,
-        Err(error) => {
-            // A reader that went away is no failure, even of a help text.
-            let _ = error.print();
-            return ExitCode::from(personality.exit_code(&error));
-        }
+        Err(code) => return code,
     };
     // Only fails if a provider is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -141,16 +183,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn parse(arguments: Vec<OsString>, personality: Personality) -> Result<Command, clap::Error> {
-    let arguments = personality.habits(arguments);
+fn parse(arguments: Vec<OsString>, personality: Personality) -> Result<Command, ExitCode> {
     match personality {
-        Personality::Adit => Adit::try_parse_from(arguments).map(|adit| adit.command),
+        Personality::Adit => command_line::parse(arguments, personality).map(|adit: Adit| adit.command),
         Personality::Cloudflared => {
-            let parsed = Cloudflared::try_parse_from(arguments)?;
+            let parsed: Cloudflared = command_line::parse(arguments, personality)?;
             Ok(match parsed.command {
                 CloudflaredCommand::Tunnel(args) => Command::Tunnel(args),
+                CloudflaredCommand::Access(args) => Command::Access(args),
+                CloudflaredCommand::Login(args) => Command::Login(args),
                 CloudflaredCommand::Tail(tail) => Command::Tail(tail),
                 CloudflaredCommand::Management(args) => Command::Management(args),
+                CloudflaredCommand::Service(args) => Command::Service(args),
+                CloudflaredCommand::Update(update) => Command::Update(update),
+                CloudflaredCommand::ProxyDns(words) => Command::ProxyDns(words),
+                CloudflaredCommand::DbConnect(words) => Command::DbConnect(words),
                 CloudflaredCommand::Version(version) => Command::Version(version),
             })
         }
@@ -159,53 +206,32 @@ fn parse(arguments: Vec<OsString>, personality: Personality) -> Result<Command, 
 
 fn run(command: Command, personality: Personality) -> Result<(), Failure> {
     match command {
-        Command::Up(flags) => {
-            let settings = flags.settings()?;
-            compose::run(compose::Plan {
-                role: Role::Up,
-                settings,
-                demo: !flags.no_demo,
-                reread: flags
-                    .has_file()
-                    .then(|| -> compose::Reread { Box::new(move || flags.settings()) }),
-            })
-        }
-        Command::Server(flags) => {
-            let settings = flags.settings()?;
-            if flags.conformance {
-                return conformance::run(&settings);
-            }
-            compose::run(compose::Plan {
-                role: Role::Server,
-                settings,
-                demo: false,
-                reread: Some(Box::new(move || flags.settings())),
-            })
-        }
-        Command::Tunnel(args) if args.serves() => compose::on_all_cores(tunnel::run(*args, personality)),
+        Command::Up(flags) => server::up(*flags),
+        Command::Server(flags) => server::server(*flags),
+        Command::Tunnel(args) if args.serves() => on_all_cores(tunnel::run(*args, personality)),
         Command::Tunnel(args) => one_shot(tunnel::run(*args, personality)),
+        Command::Access(args) if args.serves() => on_all_cores(args.run(personality)),
+        Command::Access(args) => one_shot(args.run(personality)),
+        Command::Login(args) => one_shot(args.run(personality)),
         Command::Tail(tail) => one_shot(tail.run(personality)),
         Command::Management(args) => one_shot(args.run(personality)),
-        Command::Mesh(args) if args.serves() => compose::on_all_cores(args.run()),
-        Command::Mesh(args) => one_shot(args.run()),
+        Command::Mesh(args) => server::mesh(args),
         Command::Route(args) => one_shot(args.run(personality)),
         Command::Account(args) => one_shot(admin::account::run(&args)),
         Command::Zone(args) => one_shot(admin::zone::run(&args)),
         Command::Token(args) => one_shot(admin::token::run(&args)),
-        Command::Backup(args) => one_shot(args.run()),
-        Command::Restore(args) => one_shot(args.run()),
+        Command::Backup(args) => server::backup(&args),
+        Command::Restore(args) => server::restore(&args),
         Command::Env(place) => environment::print(&place),
         Command::Hosts(place) => one_shot(hosts::print(&place)),
-        Command::ManagementKey(args) => management_key::run(&args),
+        Command::ManagementKey(args) => server::management_key(&args),
+        Command::Service(args) => service::run(&args, personality),
+        Command::Update(update) => {
+            update.run(personality);
+            Ok(())
+        }
+        Command::ProxyDns(words) => words.no_proxy_dns(),
+        Command::DbConnect(words) => words.no_db_connect(),
         Command::Version(version) => version.print(personality),
     }
-}
-
-/// Runs a command that makes a few requests and ends.
-fn one_shot(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(anyhow::Error::new(error).context("cannot start")))?;
-    runtime.block_on(command)
 }

@@ -29,10 +29,10 @@ enum ManagementCommand {
 struct Token {
     /// What it opens: logs, admin or host_details
     #[arg(long, value_name = "RESOURCE")]
-    resource: ManagementResource,
+    resource: Option<String>,
     /// The tunnel's id or name
     #[arg(value_name = "TUNNEL")]
-    tunnel: String,
+    words: Vec<String>,
     #[command(flatten)]
     access: AccessOptions,
 }
@@ -44,9 +44,22 @@ impl ManagementArgs {
     /// If the API gives no token.
     pub(crate) async fn run(self, personality: Personality) -> Result<(), Failure> {
         let ManagementCommand::Token(command) = self.command;
+        let Some(resource) = command.resource else {
+            // The stock client prints its help instead, and is content.
+            let failure = Failure::usage("`management token` needs --resource logs, admin or host_details");
+            return Err(failure.only_told_by_stock(personality));
+        };
+        let resource: ManagementResource = resource
+            .parse()
+            .map_err(|_| Failure::misuse("--resource is none of logs, admin, host_details"))?;
+        let [word, ..] = &command.words[..] else {
+            return Err(Failure::misuse(
+                "`management token` needs a tunnel: its id or its name",
+            ));
+        };
         let access = Access::from(&command.access, personality)?;
-        let tunnel = access.find(&command.tunnel).await?;
-        print_token(&access, tunnel, command.resource).await
+        let tunnel = access.find(word).await?;
+        print_token(&access, tunnel, resource).await
     }
 }
 

@@ -1,22 +1,25 @@
-//! `adit mesh`: the node that joins a site to the mesh, and devices.
+//! `adit mesh`: the node that joins a site to the mesh, its replicas and how they fail over, and devices.
 
 mod device;
+mod failover;
 mod render;
 mod service;
+mod site;
 mod up;
 
 use std::{
     io::{self, ErrorKind},
     net::IpAddr,
     path::PathBuf,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
-use adit_mesh::node::{Ask, NodeStatus, StateDir, ask, walk};
+use adit_mesh::node::{Ask, NodeStatus, StateDir, ask, walk, watchdog::guard};
+use adit_wire::mesh::Role;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::{failure::Failure, output};
+use crate::{config::LogFormat, failure::Failure, logging, output};
 
 /// Join sites by packets: source addresses kept, any side may start
 #[derive(Debug, Args)]
@@ -47,6 +50,19 @@ enum MeshCommand {
         #[arg(long, short, value_name = "FORMAT")]
         output: Option<String>,
     },
+    /// Have another replica carry this site's traffic, and stand by: for work on this host
+    Drain {
+        #[command(flatten)]
+        state: StatePlace,
+        /// Let this node carry its site's traffic again when its turn comes
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Change the WireGuard key of the node on this host now; it does so by itself each month
+    RotateKey {
+        #[command(flatten)]
+        state: StatePlace,
+    },
     /// Stop the node on this host
     Down {
         #[command(flatten)]
@@ -54,6 +70,19 @@ enum MeshCommand {
     },
     /// Print a unit file for systemd
     Service,
+    /// Take the device of a stopped node down; the node starts it
+    #[command(hide = true)]
+    Watchdog {
+        /// Write log lines as JSON
+        #[arg(long)]
+        log_json: bool,
+    },
+    /// List the replicas of a site: who carries its traffic, who stands by, who is offline
+    Replicas(failover::Replicas),
+    /// Make a replica of a site active; done when it carries the traffic
+    Failover(failover::Failover),
+    /// List the failovers of a site, newest first: when, why, from where to where, and how long no packet passed
+    Events(failover::Events),
     /// Let WireGuard clients join, list and remove them
     Device(device::DeviceArgs),
 }
@@ -97,6 +126,10 @@ fn unanswered(directory: &StateDir, error: io::Error) -> Failure {
     }
 }
 
+/// How long another replica may take to take over.
+const HAND_OVER: Duration = Duration::from_secs(5);
+/// How long a node may take to change its key: edges take no two within ten seconds.
+const KEY: Duration = Duration::from_secs(20);
 /// How long a node may take to stop.
 const STOP: Duration = Duration::from_secs(15);
 
@@ -119,7 +152,7 @@ impl MeshArgs {
                 if json {
                     print_json(&status)
                 } else {
-                    output::result(&render::status(&status))
+                    output::result(&render::status(&status, SystemTime::now().into()))
                 }
             }
             MeshCommand::Check {
@@ -127,8 +160,14 @@ impl MeshArgs {
                 state,
                 output,
             } => check(address, &state, output.as_deref()).await,
+            MeshCommand::Drain { state, undo } => drain(&state, undo).await,
+            MeshCommand::Watchdog { log_json } => watchdog(log_json).await,
+            MeshCommand::RotateKey { state } => rotate_key(&state).await,
             MeshCommand::Down { state } => down(&state).await,
             MeshCommand::Service => service::print(),
+            MeshCommand::Replicas(command) => failover::replicas(&command).await,
+            MeshCommand::Failover(command) => failover::failover(&command).await,
+            MeshCommand::Events(command) => failover::events(&command).await,
             MeshCommand::Device(args) => device::run(&args).await,
         }
     }
@@ -150,6 +189,73 @@ async fn check(address: IpAddr, state: &StatePlace, format: Option<&str>) -> Res
         ))),
         None => Ok(()),
     }
+}
+
+/// Asks the node to have itself replaced, and waits until it is.
+async fn drain(state: &StatePlace, undo: bool) -> Result<(), Failure> {
+    if undo {
+        state.ask(Ask::Resume).await?;
+        return Ok(());
+    }
+    state.ask(Ask::Drain).await?;
+    let asked = Instant::now();
+    loop {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let status = state.ask(Ask::Status).await?;
+        if status.role != Some(Role::Active) {
+            return output::result(
+                "drained: this node stands by, also after a restart, until `adit mesh drain --undo`\n",
+            );
+        }
+        if asked.elapsed() > HAND_OVER {
+            return Err(Failure::because(
+                "no other replica has taken over: this node still carries its site's traffic",
+            )
+            .hint("see why with `adit mesh replicas TUNNEL`; it moves as soon as one can"));
+        }
+    }
+}
+
+/// Asks the node to change its key, and waits until it has.
+async fn rotate_key(state: &StatePlace) -> Result<(), Failure> {
+    let before = state.ask(Ask::RotateKey).await?.key.map(|key| key.public);
+    let asked = Instant::now();
+    loop {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let status = state.ask(Ask::Status).await?;
+        let now = status.key.as_ref().map(|key| &key.public);
+        if let (Some(before), Some(now)) = (&before, now)
+            && before != now
+        {
+            return output::result(&format!("the node's key is {now} now; before, it was {before}\n"));
+        }
+        if asked.elapsed() < KEY {
+            continue;
+        }
+        let is_kept = status.key.is_some_and(|key| key.next.is_some());
+        return Err(match (is_kept, status.session.connected) {
+            (true, false) => {
+                Failure::because("the node has no session with the edge now, and keeps its key until it has")
+                    .hint("see why with `adit mesh status`; nothing more is to be done")
+            }
+            (true, true) => Failure::because("the edge has not taken the node's new key yet")
+                .hint("the node asks again each minute; the server's log says why"),
+            (false, _) => Failure::because("the node keeps its key").hint("its log says why"),
+        });
+    }
+}
+
+/// The process that a node starts beside itself.
+async fn watchdog(log_json: bool) -> Result<(), Failure> {
+    let format = if log_json {
+        LogFormat::Json
+    } else {
+        LogFormat::Text
+    };
+    logging::start("info", format);
+    guard().await.map_err(|error| {
+        Failure::failed(anyhow::Error::new(error).context("this command is for `adit mesh up` to start"))
+    })
 }
 
 /// Asks the node to stop, and waits until it has.

@@ -29,6 +29,11 @@ pub(crate) fn note(text: &str) {
     let _ = write_all(io::stderr().lock(), &format!("{text}\n"));
 }
 
+/// Asks the user something: as [`note`], and the line goes on.
+pub(crate) fn prompt(text: &str) {
+    let _ = write_all(io::stderr().lock(), text);
+}
+
 fn write_all(mut stream: impl Write, text: &str) -> io::Result<()> {
     stream.write_all(text.as_bytes())?;
     stream.flush()

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use adit_connector::HISTOGRAMS;
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -18,10 +19,14 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// # Errors
 /// If the process counts elsewhere already.
 pub(crate) fn install() -> anyhow::Result<PrometheusHandle> {
-    PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
-        .and_then(PrometheusBuilder::install_recorder)
-        .context("cannot count metrics")
+    let seconds = (Matcher::Suffix("_seconds".to_owned()), &SECONDS[..]);
+    let named = HISTOGRAMS.map(|(name, bounds)| (Matcher::Full(name.to_owned()), bounds));
+    let mut all = std::iter::once(seconds).chain(named);
+    all.try_fold(PrometheusBuilder::new(), |builder, (matcher, bounds)| {
+        builder.set_buckets_for_metric(matcher, bounds)
+    })
+    .and_then(PrometheusBuilder::install_recorder)
+    .context("cannot count metrics")
 }
 
 /// Folds old samples together, so that memory stays bounded without a scraper. Never ends.

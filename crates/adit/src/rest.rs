@@ -17,10 +17,16 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 pub(crate) use error::RestError;
 
+use crate::tunnel::render::plain;
+
 /// How long one request may take, its answer included; as the stock client's.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// Far above any page of a list.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// Far above any list; an API that never comes to its end is left here.
+const MAX_PAGES: u32 = 10_000;
+/// How much of another place's address is told.
+const MAX_PLACE_CHARS: usize = 200;
 
 /// The API at one base URL, with one API token.
 pub(crate) struct Rest {
@@ -61,7 +67,7 @@ struct PageInfo {
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     path: String,
-    query: String,
+    query: Vec<(String, String)>,
 }
 
 impl Target {
@@ -69,25 +75,38 @@ impl Target {
     pub(crate) fn new(path: impl Into<String>) -> Self {
         Self {
             path: path.into(),
-            query: String::new(),
+            query: Vec::new(),
         }
     }
 
     /// Adds a query parameter; its value may be any text.
     #[must_use]
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
-        let separator = if self.query.is_empty() { '?' } else { '&' };
-        self.query.push(separator);
-        self.query.push_str(name);
-        self.query.push('=');
-        for byte in value.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                self.query.push(char::from(byte));
-            } else {
-                self.query.push_str(&format!("%{byte:02X}"));
+        self.query.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Path and query. Parameters stand in the order of their names, as in the stock client's requests; those of one
+    /// name in the order in which they were added.
+    fn encoded(&self) -> String {
+        let mut parameters: Vec<_> = self.query.iter().collect();
+        parameters.sort_by_key(|(name, _)| name);
+        let mut text = self.path.clone();
+        for (place, (name, value)) in parameters.into_iter().enumerate() {
+            text.push(if place == 0 { '?' } else { '&' });
+            text.push_str(name);
+            text.push('=');
+            for byte in value.bytes() {
+                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                    text.push(char::from(byte));
+                } else if byte == b' ' {
+                    text.push('+');
+                } else {
+                    text.push_str(&format!("%{byte:02X}"));
+                }
             }
         }
-        self
+        text
     }
 }
 
@@ -148,7 +167,7 @@ impl Rest {
         page_size: Option<u32>,
     ) -> Result<Vec<T>, RestError> {
         let mut items = Vec::new();
-        for page in 1_u32.. {
+        for page in 1..=MAX_PAGES {
             let mut target = target.clone().with("page", &page.to_string());
             if let Some(size) = page_size {
                 target = target.with("per_page", &size.to_string());
@@ -212,7 +231,7 @@ impl Rest {
         };
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("{}{}{}", self.base, target.path, target.query))
+            .uri(format!("{}{}", self.base, target.encoded()))
             .header(header::AUTHORIZATION, self.authorization.clone())
             .header(header::ACCEPT, "application/json;version=1")
             .header(header::USER_AGENT, concat!("adit/", env!("CARGO_PKG_VERSION")));
@@ -230,10 +249,21 @@ impl Rest {
             .await
             .map_err(|error| unreachable(error.into()))?;
         let status = response.status();
+        if let (true, Some(to)) = (status.is_redirection(), response.headers().get(header::LOCATION)) {
+            let to = String::from_utf8_lossy(to.as_bytes());
+            return Err(RestError::Elsewhere {
+                base: self.base.clone(),
+                to: plain(&to).chars().take(MAX_PLACE_CHARS).collect(),
+            });
+        }
+        let cut = |cause: Box<dyn std::error::Error + Send + Sync>| RestError::Cut {
+            base: self.base.clone(),
+            cause: innermost(cause.as_ref()),
+        };
         let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES)
             .collect()
             .await
-            .map_err(unreachable)?;
+            .map_err(cut)?;
         Ok((status, body.to_bytes()))
     }
 }
@@ -274,9 +304,11 @@ mod tests {
     #[test]
     fn a_query_value_may_be_any_text() {
         let target = Target::new("/a").with("name", "my tunnel&x=ü").with("page", "1");
+        assert_eq!(target.encoded(), "/a?name=my+tunnel%26x%3D%C3%BC&page=1");
+        let target = target.with("exclude_prefix", "a").with("name", "b");
         assert_eq!(
-            target.path + &target.query,
-            "/a?name=my%20tunnel%26x%3D%C3%BC&page=1"
+            target.encoded(),
+            "/a?exclude_prefix=a&name=my+tunnel%26x%3D%C3%BC&name=b&page=1"
         );
     }
 

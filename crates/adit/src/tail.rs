@@ -2,7 +2,7 @@
 //!
 //! It gets a management token from the API unless it is given one, opens the stream at the management host, and says
 //! which lines it wants ([`filters`]). What comes is printed by [`lines`]. Like the stock client it ends when the stream
-//! does; unlike it, it then says why and exits 1.
+//! does and says why; unlike it, it then exits 1, unless it is called by its name.
 
 mod filters;
 mod lines;
@@ -31,7 +31,7 @@ const STOCK_HOST: &str = "management.argotunnel.com";
 #[derive(Debug, Args)]
 pub(crate) struct Tail {
     /// The tunnel's id or name; `token` before it prints the token instead of using it
-    #[arg(value_name = "TUNNEL", num_args = 0..=2)]
+    #[arg(value_name = "TUNNEL", num_args = 0..)]
     words: Vec<String>,
     /// The connector, if the tunnel has several; any of them if none is named
     #[arg(
@@ -94,13 +94,23 @@ impl Tail {
     /// # Errors
     /// Says why there is no stream, or why it ended.
     pub(crate) async fn run(self, personality: Personality) -> Result<(), Failure> {
-        if let [token, tunnel] = &self.words[..]
-            && token == "token"
-        {
-            let access = Access::from(&self.access, personality)?;
-            let tunnel = access.find(tunnel).await?;
-            return management::print_token(&access, tunnel, ManagementResource::Logs).await;
-        }
+        let rest = match &self.words[..] {
+            [first, rest @ ..] if first == "token" => rest,
+            _ => {
+                let outcome = self.stream(personality).await;
+                return outcome.map_err(|failure| failure.only_told_by_stock(personality));
+            }
+        };
+        let [word, ..] = rest else {
+            return Err(Failure::misuse("`tail token` needs a tunnel: its id or its name"));
+        };
+        let access = Access::from(&self.access, personality)?;
+        let tunnel = access.find(word).await?;
+        management::print_token(&access, tunnel, ManagementResource::Logs).await
+    }
+
+    /// Prints lines until there are no more.
+    async fn stream(&self, personality: Personality) -> Result<(), Failure> {
         let output = self.output.as_deref().or(self.log_output.as_deref());
         let format: Format = output.unwrap_or_default().parse()?;
         let start = self.filters.start_message()?;
@@ -145,7 +155,7 @@ impl Tail {
         if let Some(token) = self.token.clone().filter(|token| !token.is_empty()) {
             return Ok(token);
         }
-        let [word] = &self.words[..] else {
+        let [word, ..] = &self.words[..] else {
             return Err(Failure::usage("`tail` needs a tunnel: its id or its name").hint("`tunnel list`"));
         };
         let access = Access::from(&self.access, personality)?;

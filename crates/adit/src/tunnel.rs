@@ -4,58 +4,68 @@
 //! each sub-command has a module of its own.
 
 pub(crate) mod access;
+mod ad_hoc;
 mod cleanup;
+pub(crate) mod config_file;
+pub(crate) mod config_flags;
 mod connect;
 mod create;
 mod delete;
+mod diag;
+mod edge_flags;
+mod format;
 pub(crate) mod hostname_routes;
 mod info;
 mod ingress;
 mod list;
+mod log_flags;
+mod management_flags;
 mod networks;
 mod objects;
 pub(crate) mod options;
 mod origin_flags;
+mod plan;
+mod prechecks;
+mod private_flags;
+mod quick;
 mod ready;
-mod render;
+pub(crate) mod render;
 mod route;
+mod rules_file;
 mod run;
+mod stdin_control;
 mod stock_flags;
 mod token;
 mod vnet;
+mod yaml;
 
 use std::ffi::OsString;
 
 use clap::{Args, Subcommand};
 
-use crate::{failure::Failure, personality::Personality};
+use crate::{failure::Failure, login::Login, personality::Personality};
+use ad_hoc::AdHocFlags;
 use options::TunnelOptions;
 use stock_flags::StockFlags;
 
-/// Makes, lists, runs and deletes tunnels, as `cloudflared tunnel` does.
+/// Makes, lists, runs and deletes tunnels, as `cloudflared tunnel` does. Of a flag that is given twice the last one counts.
 #[derive(Debug, Args)]
-#[command(disable_help_subcommand = true)]
+#[command(disable_help_subcommand = true, args_override_self = true)]
 pub(crate) struct TunnelArgs {
     #[command(flatten)]
     options: TunnelOptions,
     #[command(flatten)]
-    stock: StockFlags,
-    /// Without a command: make, route and run the tunnel of that name
-    #[arg(
-        long,
-        short,
-        hide = true,
-        value_name = "NAME",
-        env = "TUNNEL_NAME",
-        hide_env_values = true
-    )]
-    name: Option<String>,
+    _stock: StockFlags,
+    #[command(flatten)]
+    ad_hoc: AdHocFlags,
     #[command(subcommand)]
     command: Option<TunnelCommand>,
 }
 
 #[derive(Debug, Subcommand)]
 enum TunnelCommand {
+    /// Write the login certificate that the other commands go by
+    Login(Login),
     /// Make a tunnel and write its credentials file
     Create(create::Create),
     /// List tunnels
@@ -75,6 +85,8 @@ enum TunnelCommand {
     Run(run::Run),
     /// Tell whether a connector on this machine is connected
     Ready,
+    /// Collect what explains a connector on this machine
+    Diag(diag::Diag),
     /// Delete tunnels
     Delete(delete::Delete),
     /// Close the connections of tunnels
@@ -85,18 +97,17 @@ enum TunnelCommand {
 
 impl TunnelArgs {
     /// Whether this goes on until it is stopped, and has traffic to carry.
-    pub(crate) const fn serves(&self) -> bool {
-        matches!(self.command, Some(TunnelCommand::Run(_)))
+    pub(crate) fn serves(&self) -> bool {
+        match &self.command {
+            Some(command) => matches!(command, TunnelCommand::Run(_)),
+            None => self.ad_hoc.serves(&self.options),
+        }
     }
 }
 
 /// Runs one sub-command.
 pub(crate) async fn run(args: TunnelArgs, personality: Personality) -> Result<(), Failure> {
-    args.stock.refuse_what_is_not_built()?;
     let options = args.options;
-    if !matches!(args.command, Some(TunnelCommand::Ingress(_))) {
-        options.refuse_config()?;
-    }
     match args.command {
         Some(TunnelCommand::Create(command)) => create::run(&command, &options, personality).await,
         Some(TunnelCommand::List(command)) => list::run(&command, &options, personality).await,
@@ -105,7 +116,12 @@ pub(crate) async fn run(args: TunnelArgs, personality: Personality) -> Result<()
         Some(TunnelCommand::Route(command)) => route::run(&command, &options, personality).await,
         Some(TunnelCommand::Ingress(command)) => ingress::run(&command, &options),
         Some(TunnelCommand::Vnet(command)) => vnet::run(&command, &options, personality).await,
-        Some(TunnelCommand::Run(command)) => run::run(&command, &options, personality).await,
+        Some(TunnelCommand::Run(command)) => run::run(&command, &options, &args.ad_hoc, personality).await,
+        Some(TunnelCommand::Login(command)) => {
+            let (url, ca) = (options.api_url.as_deref(), options.cacert.as_ref());
+            command.run(url, ca, personality).await
+        }
+        Some(TunnelCommand::Diag(command)) => diag::run(&command, &options, personality).await,
         Some(TunnelCommand::Ready) => ready::run(&options).await,
         Some(TunnelCommand::Delete(command)) => delete::run(&command, &options, personality).await,
         Some(TunnelCommand::Cleanup(command)) => cleanup::run(&command, &options, personality).await,
@@ -116,21 +132,20 @@ pub(crate) async fn run(args: TunnelArgs, personality: Personality) -> Result<()
                 .unwrap_or_default();
             Err(not_known(&word))
         }
-        None if args.name.is_some_and(|name| !name.is_empty()) => {
-            Err(Failure::not_in_this_version("`tunnel --name` without a command")
-                .hint("`tunnel create NAME`, `tunnel route dns NAME HOSTNAME`, then `tunnel run NAME`"))
-        }
-        None if options.origin.names_an_origin() => Err(Failure::not_in_this_version(
-            "a quick tunnel (`tunnel --url` without `run`)",
-        )
-        .hint("make a tunnel with `tunnel create`, then `tunnel run --url …`")),
-        None => Err(Failure::usage("`tunnel` needs a command").hint("`tunnel --help` lists them")),
+        None => ad_hoc::run(&args.ad_hoc, &options, personality).await,
     }
 }
 
 fn not_known(word: &str) -> Failure {
     match word {
-        "login" | "diag" => Failure::not_in_this_version(format!("`tunnel {word}`")),
-        _ => Failure::usage(format!("`tunnel` has no command {word:?}")).hint("`tunnel --help` lists them"),
+        "proxy-dns" => Failure::because(NO_PROXY_DNS),
+        "db-connect" => Failure::usage(NO_DB_CONNECT),
+        _ => Failure::misuse(format!("`tunnel` has no command {word:?}")).hint("`tunnel --help` lists them"),
     }
 }
+
+/// What is said of a part that the stock client has lost.
+pub(crate) const NO_DB_CONNECT: &str = "`db-connect` is no more: the stock client lost it, too";
+/// As [`NO_DB_CONNECT`].
+pub(crate) const NO_PROXY_DNS: &str =
+    "`proxy-dns` is no more: the stock client lost it with 2026.2.0, and this one never had it";

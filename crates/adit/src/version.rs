@@ -10,6 +10,9 @@ pub(crate) struct Version {
     /// Only the number
     #[arg(long, short)]
     short: bool,
+    /// Ignored, as by the stock client
+    #[arg(hide = true)]
+    rest: Vec<String>,
 }
 
 impl Version {

@@ -77,18 +77,23 @@ targets! {
     datagram_v2 at "../../../fuzz/fuzz_targets/datagram_v2.rs",
     datagram_v3 at "../../../fuzz/fuzz_targets/datagram_v3.rs",
     dns at "../../../fuzz/fuzz_targets/dns.rs",
+    framed_body at "../../../fuzz/fuzz_targets/framed_body.rs",
     hostname at "../../../fuzz/fuzz_targets/hostname.rs",
     http_connect at "../../../fuzz/fuzz_targets/http_connect.rs",
     http_head at "../../../fuzz/fuzz_targets/http_head.rs",
     icmp at "../../../fuzz/fuzz_targets/icmp.rs",
     ingress at "../../../fuzz/fuzz_targets/ingress.rs",
     management_token at "../../../fuzz/fuzz_targets/management_token.rs",
+    mesh_carrier at "../../../fuzz/fuzz_targets/mesh_carrier.rs",
     mesh_control at "../../../fuzz/fuzz_targets/mesh_control.rs",
+    mesh_onramp at "../../../fuzz/fuzz_targets/mesh_onramp.rs",
     mesh_packet at "../../../fuzz/fuzz_targets/mesh_packet.rs",
     preamble at "../../../fuzz/fuzz_targets/preamble.rs",
+    proxy_protocol at "../../../fuzz/fuzz_targets/proxy_protocol.rs",
     request_head at "../../../fuzz/fuzz_targets/request_head.rs",
     response_headers at "../../../fuzz/fuzz_targets/response_headers.rs",
     socks at "../../../fuzz/fuzz_targets/socks.rs",
+    websocket at "../../../fuzz/fuzz_targets/websocket.rs",
 }
 
 fn folder(name: &str) -> PathBuf {

@@ -1,4 +1,4 @@
-//! Private networks through `adit server` and a stock connector: with curl, by addresses and by names.
+//! Private networks through `adit server` and a connector, stock or ours: with curl, by addresses and by names.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -14,7 +14,17 @@ use adit_testing::{
     skip, wait_for,
 };
 use serde_json::json;
-use support::{Server, TOKEN};
+use support::{ADIT, Server, TOKEN};
+use tempfile::TempDir;
+
+/// Whose connector.
+#[derive(Clone, Copy)]
+enum Client {
+    /// cloudflared, where it is present.
+    Stock,
+    /// This binary, called by that name.
+    Ours,
+}
 
 struct Scene {
     server: Server,
@@ -22,13 +32,25 @@ struct Scene {
     tunnel: String,
     _connector: Cloudflared,
     _resolver: Resolver,
+    _link: TempDir,
 }
 
-/// A virtual network whose loopback is that of the connector; `None` without a stock one.
-async fn scene(test: &str, protocol: Protocol) -> Option<Scene> {
-    let Some(binary) = cloudflared::binary() else {
-        skip(test, cloudflared::ABSENT);
-        return None;
+/// A virtual network whose loopback is that of the connector; `None` without the one that is asked for.
+async fn scene(test: &str, client: Client, protocol: Protocol) -> Option<Scene> {
+    let link = TempDir::new().unwrap();
+    let binary = match client {
+        Client::Ours => {
+            let binary = link.path().join("cloudflared");
+            std::os::unix::fs::symlink(ADIT, &binary).unwrap();
+            binary
+        }
+        Client::Stock => match cloudflared::binary() {
+            Some(binary) => binary,
+            None => {
+                skip(test, cloudflared::ABSENT);
+                return None;
+            }
+        },
     };
     let server = Server::start_with(&[
         "--no-demo",
@@ -55,6 +77,7 @@ async fn scene(test: &str, protocol: Protocol) -> Option<Scene> {
         tunnel: tunnel.id,
         _connector: connector,
         _resolver: resolver,
+        _link: link,
     })
 }
 
@@ -85,8 +108,8 @@ impl Scene {
     }
 }
 
-async fn curl_reaches_what_the_connector_sees(test: &str, protocol: Protocol) {
-    let Some(scene) = scene(test, protocol).await else {
+async fn curl_reaches_what_the_connector_sees(test: &str, client: Client, protocol: Protocol) {
+    let Some(scene) = scene(test, client, protocol).await else {
         return;
     };
     let port = scene.origin.addr().port();
@@ -114,12 +137,22 @@ async fn curl_reaches_what_the_connector_sees(test: &str, protocol: Protocol) {
 
 #[tokio::test]
 async fn curl_reaches_what_the_connector_sees_over_quic() {
-    curl_reaches_what_the_connector_sees("curl_reaches_what_the_connector_sees_over_quic", Protocol::Quic)
-        .await;
+    let test = "curl_reaches_what_the_connector_sees_over_quic";
+    curl_reaches_what_the_connector_sees(test, Client::Stock, Protocol::Quic).await;
 }
 
 #[tokio::test]
 async fn curl_reaches_what_the_connector_sees_over_http2() {
-    curl_reaches_what_the_connector_sees("curl_reaches_what_the_connector_sees_over_http2", Protocol::Http2)
-        .await;
+    let test = "curl_reaches_what_the_connector_sees_over_http2";
+    curl_reaches_what_the_connector_sees(test, Client::Stock, Protocol::Http2).await;
+}
+
+#[tokio::test]
+async fn curl_reaches_what_our_connector_sees_over_quic() {
+    curl_reaches_what_the_connector_sees("", Client::Ours, Protocol::Quic).await;
+}
+
+#[tokio::test]
+async fn curl_reaches_what_our_connector_sees_over_http2() {
+    curl_reaches_what_the_connector_sees("", Client::Ours, Protocol::Http2).await;
 }

@@ -11,7 +11,7 @@ use adit_testing::{
     skip, wait_for, within,
 };
 use serde_json::json;
-use support::Server;
+use support::{Connector, Server, Tunnel};
 use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,6 +39,33 @@ async fn put_while_it_runs(test: &str, protocol: Protocol) {
     let _connector = server
         .connect_stock(&binary, protocol, &tunnel, &before.url())
         .await;
+    put(&server, &tunnel, &before, &after).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_connector_serves_by_what_was_put_while_it_runs_over_quic() {
+    put_while_ours_runs("quic").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_connector_serves_by_what_was_put_while_it_runs_over_http2() {
+    put_while_ours_runs("http2").await;
+}
+
+async fn put_while_ours_runs(protocol: &str) {
+    let (server, before, after) = (
+        Server::start().await,
+        Origin::start().await,
+        Origin::saying("after").await,
+    );
+    let tunnel = server.tunnel("shop").await;
+    let _connector = Connector::start_over(&server, &tunnel.token, &before.url(), protocol).await;
+    server.connected(&tunnel, 4).await;
+    put(&server, &tunnel, &before, &after).await;
+}
+
+/// What is put is served by the next request, and a request that runs ends at the origin that it began with.
+async fn put(server: &Server, tunnel: &Tunnel, before: &Origin, after: &Origin) {
     let configurations = format!("/cfd_tunnel/{}/configurations", tunnel.id);
     wait_for("what the connector tells of itself", async || {
         !server.api("GET", &configurations, json!({})).await["config"].is_null()

@@ -86,7 +86,7 @@ const KEPT: &[Kept] = &[
         reason: "everyone else uses their types, which are Send and checked",
     },
     Kept {
-        names: &["gotatun", "nftables", "rtnetlink"],
+        names: &["gotatun", "nftables", "rtnetlink", "smoltcp"],
         keepers: &["adit-mesh"],
         reason: "packets, routes and filters of the host are the mesh's business",
     },

@@ -74,13 +74,21 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RequestError> {
     }
     let deserializer = &mut serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut *deserializer)
-        .map_err(|error| describe(error.path(), error.inner()))?;
+        .map_err(|error| describe(error.path(), error.inner(), bytes))?;
     deserializer.end().map_err(|error| describe_syntax(&error))?;
     Ok(value)
 }
 
-fn describe(path: &Path, error: &serde_json::Error) -> RequestError {
+fn describe(path: &Path, error: &serde_json::Error, bytes: &[u8]) -> RequestError {
     match error.classify() {
+        // To serde, what is neither a text nor an object where one of a few words belongs is no JSON.
+        Category::Syntax if serde_json::from_slice::<serde_json::Value>(bytes).is_ok() => {
+            RequestError::BodyField {
+                pointer: pointer(path),
+                path: path.to_string(),
+                reason: "expected a text".to_owned(),
+            }
+        }
         Category::Data => {
             let field = if path.iter().next().is_none() {
                 "body".to_owned()
@@ -171,6 +179,27 @@ mod tests {
             matches!(&nested, RequestError::BodyField { pointer, .. } if pointer == "/nested/1/1"),
             "{nested:?}"
         );
+    }
+
+    #[test]
+    fn what_is_no_word_where_one_belongs_is_reported_with_its_path() {
+        #[derive(Debug, Deserialize)]
+        enum Word {}
+        #[derive(Debug, Deserialize)]
+        struct Words {
+            #[expect(dead_code, reason = "nothing is one of no words")]
+            word: Word,
+        }
+        for value in ["null", "5", "true", "[]"] {
+            let body = format!("{{\"word\": {value}}}");
+            let refused = parse::<Words>(body.as_bytes()).unwrap_err();
+            assert!(
+                matches!(&refused, RequestError::BodyField { pointer, .. } if pointer == "/word"),
+                "{refused:?}"
+            );
+            let broken = parse::<Words>(format!("{body},").as_bytes()).unwrap_err();
+            assert!(matches!(broken, RequestError::BodySyntax { .. }), "{broken:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use http::StatusCode;
 
 use super::{Problem, code};
 use crate::{
-    sites::{CloseSessionsError, FailoverCallError, ReplicasError, SiteConfigurationError},
+    sites::{CloseSessionsError, FailoverCallError, HaSettingsError, ReplicasError, SiteConfigurationError},
     tunnels::{
         CloseConnectionsError, ConfigurationError, CreateTunnelError, DeleteTunnelError, FindTunnelError,
         UpdateTunnelError,
@@ -102,6 +102,18 @@ impl From<SiteConfigurationError> for Problem {
     }
 }
 
+impl From<HaSettingsError> for Problem {
+    fn from(error: HaSettingsError) -> Self {
+        match error {
+            HaSettingsError::PreemptAfter(reason) => {
+                Self::invalid(reason.to_string()).at("/preempt_after_s".to_owned())
+            }
+            HaSettingsError::Find(error) => error.into(),
+            HaSettingsError::Catalog(error) => error.into(),
+        }
+    }
+}
+
 impl From<CloseSessionsError> for Problem {
     fn from(error: CloseSessionsError) -> Self {
         match error {
@@ -147,12 +159,18 @@ impl From<FailoverError> for Problem {
     fn from(error: FailoverError) -> Self {
         let text = error.to_string();
         match error {
-            FailoverError::NotElectable => Self::new(StatusCode::CONFLICT, code::REPLICA_NOT_ELECTABLE, text),
+            FailoverError::Offline
+            | FailoverError::Outdated
+            | FailoverError::Unwell
+            | FailoverError::Draining => Self::new(StatusCode::CONFLICT, code::REPLICA_NOT_ELECTABLE, text),
             FailoverError::Busy => {
                 Self::new(StatusCode::CONFLICT, code::FAILOVER_RUNNING, text).retry_after(1)
             }
             FailoverError::NotAcknowledged => {
                 Self::new(StatusCode::GATEWAY_TIMEOUT, code::FAILOVER_NOT_ACKNOWLEDGED, text)
+            }
+            FailoverError::NotStored => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code::EDGE_BUSY, text).retry_after(1)
             }
             FailoverError::Edge(error) => error.into(),
         }

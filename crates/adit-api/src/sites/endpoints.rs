@@ -7,17 +7,25 @@ use super::{
     configuration::{SiteConfigurationRequest, SiteConfigurationView, configuration, configure},
     create::{CreatedSite, SiteRequest, create},
     delete,
+    events::{HaEventView, events},
     failover::{FailedOver, FailoverTarget, failover},
     get, list,
     replicas::{connections, connector},
+    settings::{HaSettingsRequest, HaSettingsView, set_settings, settings},
     token, update,
     view::ReplicaView,
 };
 use crate::{
-    endpoint::{Access::Groups, Endpoint},
+    endpoint::{Access::Groups, Endpoint, Parameter},
     problem::failures::{EDGE, FAILOVER, TUNNEL, TUNNEL_NAME},
     tunnels::{changes, closes, deletes, lists, shows},
 };
+
+/// Whether a replica becomes active whose own network is unwell.
+const FORCE: &[Parameter] = &[Parameter::flag(
+    "force",
+    "also if the replica reports that its own network is unwell",
+)];
 
 /// The calls on sites.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
@@ -79,6 +87,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             write,
             failover,
         )
+        .query(FORCE)
         .takes::<FailoverTarget>()
         .gives::<FailedOver>()
         .fails(TUNNEL)
@@ -100,6 +109,39 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         )
         .takes::<SiteConfigurationRequest>()
         .gives::<SiteConfigurationView>()
+        .fails(TUNNEL),
+    ]
+}
+
+/// The calls on sites that the vendor has not.
+pub(crate) fn own_endpoints() -> Vec<Endpoint> {
+    let (read, write) = (Groups(WARP_READ), Groups(WARP_WRITE));
+    let ha_settings = "/accounts/{account_id}/adit/warp_connector/{tunnel_id}/ha_settings";
+    vec![
+        Endpoint::get(
+            ha_settings,
+            "Show how eagerly the site fails over",
+            read,
+            settings,
+        )
+        .gives::<HaSettingsView>()
+        .fails(TUNNEL),
+        Endpoint::put(
+            ha_settings,
+            "Set how eagerly the site fails over",
+            write,
+            set_settings,
+        )
+        .takes::<HaSettingsRequest>()
+        .gives::<HaSettingsView>()
+        .fails(TUNNEL),
+        Endpoint::get(
+            "/accounts/{account_id}/adit/warp_connector/{tunnel_id}/ha_events",
+            "List the failovers of the site, newest first: causes, from where to where, and gaps",
+            read,
+            events,
+        )
+        .gives_page::<HaEventView>()
         .fails(TUNNEL),
     ]
 }

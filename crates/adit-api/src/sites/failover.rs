@@ -1,20 +1,26 @@
 //! Making a replica active because somebody asks for it.
 
 use adit_core::{
-    ha::{FailoverPlan, FailoverRefusal},
-    port::{CatalogError, FailoverError, FailoverRequest},
+    ha::{Epoch, FailoverPlan, FailoverRefusal, HaState},
+    port::{AuditedAct, CatalogError, FailoverError, FailoverRequest},
 };
 use adit_model::ConnectorId;
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{
     ReplicasError, find_site,
     replicas::{all, as_held},
 };
 use crate::{
-    envelope::Success, extract::JsonBody, scope::TunnelScope, state::ApiState, tunnels::FindTunnelError,
+    envelope::Success,
+    extract::{JsonBody, QueryParams},
+    problem::Problem,
+    scope::TunnelScope,
+    state::ApiState,
+    tunnels::FindTunnelError,
 };
 
 /// Why a replica was not made active.
@@ -46,13 +52,25 @@ pub(super) struct FailedOver {}
 pub(super) async fn failover(
     State(state): State<ApiState>,
     scope: TunnelScope,
+    query: QueryParams,
     JsonBody(body): JsonBody<FailoverTarget>,
-) -> Result<Success<FailedOver>, FailoverCallError> {
-    let site = find_site(&state, scope.tunnel).await?;
-    let replicas = all(&state, scope.tunnel).await?;
-    let now = as_held(&state, &site).await?;
-    let (target, seen) = match now.plan_failover(&replicas, body.client_id)? {
-        FailoverPlan::AlreadyActive => return Ok(Success::of(FailedOver {})),
+) -> Result<Success<FailedOver>, Problem> {
+    let force = query.flag("force")?.unwrap_or(false);
+    fail_over(&state, &scope, body.client_id, force).await?;
+    Ok(Success::of(FailedOver {}))
+}
+
+async fn fail_over(
+    state: &ApiState,
+    scope: &TunnelScope,
+    target: ConnectorId,
+    force: bool,
+) -> Result<(), FailoverCallError> {
+    let site = find_site(state, scope.tunnel).await?;
+    let replicas = all(state, scope.tunnel).await?;
+    let now = as_held(state, &site).await?;
+    let (target, seen) = match now.plan_failover(&replicas, target)? {
+        FailoverPlan::AlreadyActive => return Ok(()),
         FailoverPlan::Act { target, seen } => (target, seen),
     };
     let after = state.catalog.change_number().await.map_err(CatalogError::from)?;
@@ -60,8 +78,25 @@ pub(super) async fn failover(
         tunnel: scope.tunnel,
         target,
         seen,
+        force,
         after,
     };
-    state.sites.fail_over(request, state.limits.edge_time).await?;
-    Ok(Success::of(FailedOver {}))
+    let epoch = state.sites.fail_over(request, state.limits.edge_time).await?;
+    state
+        .catalog
+        .audit(act(&now, target, epoch, force), &scope.actor)
+        .await
+        .map_err(CatalogError::from)?;
+    Ok(())
+}
+
+/// Who asked for what; that it was decided is on record by itself.
+fn act(before: &HaState, target: ConnectorId, epoch: Epoch, force: bool) -> AuditedAct {
+    AuditedAct {
+        account: Some(before.tunnel.account),
+        action: "site.failover",
+        object: format!("{} {target}", before.tunnel.tunnel),
+        before: Some(json!({"epoch": before.epoch.0, "client_id": before.active})),
+        after: Some(json!({"epoch": epoch.0, "client_id": target, "force": force})),
+    }
 }

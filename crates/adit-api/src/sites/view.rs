@@ -16,6 +16,8 @@ pub(super) struct ReplicaView {
     version: String,
     features: Vec<String>,
     run_at: Timestamp,
+    /// The name of its host, as it says; null if it has not said so. Adit's own field.
+    hostname: Option<String>,
     conns: Vec<ReplicaConnectionView>,
     #[schemars(with = "HaStatusSchema")]
     ha_status: &'static str,
@@ -65,6 +67,7 @@ impl ReplicaView {
             version: record.version.clone(),
             features: record.features.clone(),
             run_at: record.run_at,
+            hostname: record.hostname.clone(),
             conns: record.connections.iter().map(connection).collect(),
             ha_status: state.status(record.id, replica(record)).as_str(),
         }

@@ -1,8 +1,10 @@
 //! Sites through their whole life.
 
+mod failover;
+
 use adit_core::{
-    ha::Epoch,
-    port::{AskError, Catalog as _, FailoverError, MeshLinks as _, NewLink, Sites as _},
+    ha::{Epoch, HaCause},
+    port::{AskError, Catalog as _, MeshLinks as _, NewLink, Sites as _},
 };
 use adit_model::{ConnectorId, IdentityKey, PeerKey, TunnelKind::WarpConnector};
 use insta::assert_json_snapshot;
@@ -27,7 +29,8 @@ async fn join(api: &Api, site: &str) -> ConnectorId {
 
 async fn activate(api: &Api, site: &str, seen: u64, replica: ConnectorId) {
     let key = api.key(site);
-    api.store.decide(key, Epoch(seen), Some(replica)).await.unwrap();
+    let decided = api.store.decide(key, Epoch(seen), Some(replica), HaCause::First);
+    decided.await.unwrap();
     api.sites.activate(key, replica);
 }
 
@@ -224,67 +227,6 @@ async fn one_replica_is_healthy_where_no_standby_is_expected() {
 }
 
 #[tokio::test]
-async fn a_failover_asks_who_holds_the_replicas_and_says_what_they_say() {
-    let api = Api::new().await;
-    let id = site(&api, "office", true).await;
-    let (first, second) = (join(&api, &id).await, join(&api, &id).await);
-    activate(&api, &id, 0, first).await;
-    let to = |replica: ConnectorId| json!({"client_id": replica.to_string()});
-    let failover = of(&id, "/failover");
-
-    assert_json_snapshot!(
-        "failover_already_active",
-        api.put(&failover, to(first)).await.whole()
-    );
-    assert!(api.sites.asked.lock().is_empty(), "nothing to do");
-    assert_json_snapshot!("failover", api.put(&failover, to(second)).await.whole());
-    let asked = api.sites.asked.lock()[0];
-    assert_eq!((asked.target, asked.seen), (second, Epoch(1)));
-
-    for (name, error) in [
-        ("failover_not_electable", FailoverError::NotElectable),
-        ("failover_busy", FailoverError::Busy),
-        ("failover_not_acknowledged", FailoverError::NotAcknowledged),
-        ("failover_queue_full", FailoverError::Edge(AskError::QueueFull)),
-    ] {
-        api.sites.fail(error);
-        assert_json_snapshot!(name, api.put(&failover, to(second)).await.whole());
-    }
-}
-
-#[tokio::test]
-async fn a_failover_that_makes_no_sense_asks_nobody() {
-    let api = Api::new().await;
-    let id = site(&api, "office", false).await;
-    let replica = join(&api, &id).await;
-    let failover = of(&id, "/failover");
-    let unknown = api.put(&failover, json!({"client_id": NOBODY})).await;
-    assert_json_snapshot!("failover_not_linked", unknown.whole());
-    let not_ha = api
-        .put(&failover, json!({"client_id": replica.to_string()}))
-        .await;
-    assert_json_snapshot!("failover_not_ha", not_ha.whole());
-    assert_json_snapshot!(
-        "failover_bad_client",
-        api.put(&failover, json!({"client_id": "x"})).await.whole()
-    );
-    assert_eq!(api.put(&failover, json!({})).await.failure(), (400, 1001));
-    let nowhere = of(NOBODY, "/failover");
-    assert_eq!(
-        api.put(&nowhere, json!({"client_id": NOBODY})).await.failure(),
-        (404, 1003)
-    );
-    assert!(api.sites.asked.lock().is_empty());
-
-    api.put(&of(&id, "/configurations"), json!({"ha_mode": "none"}))
-        .await
-        .result();
-    api.put(&failover, json!({"client_id": replica.to_string()}))
-        .await
-        .result();
-}
-
-#[tokio::test]
 async fn a_site_is_configured_by_mode() {
     let api = Api::new().await;
     let (plain, ha) = (site(&api, "plain", false).await, site(&api, "ha", true).await);
@@ -309,6 +251,7 @@ async fn a_site_is_configured_by_mode() {
     );
     for wrong in [
         json!({}),
+        json!({"ha_mode": null}),
         json!({"ha_mode": "vrrp"}),
         json!({"ha_mode": "local", "config": {"vips": []}}),
         json!({"ha_mode": "local", "config": {"vips": [{"address": "10.0.0.1/24"}]}}),

@@ -45,7 +45,7 @@ impl SiteControl for IdleEdge {
     }
 
     async fn fail_over(&self, _request: FailoverRequest, _within: Duration) -> Result<Epoch, FailoverError> {
-        Err(FailoverError::NotElectable)
+        Err(FailoverError::Offline)
     }
 }
 

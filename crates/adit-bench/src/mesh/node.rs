@@ -1,9 +1,9 @@
 //! One end of our link, as a process of its own.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use adit_mesh::{
-    link::{Link, LinkConfig, LinkPeer},
+    link::{Gate, Link, LinkConfig, LinkPeer},
     noise::PrivateKey,
     tun::Tun,
 };
@@ -65,7 +65,7 @@ pub(crate) async fn node(node: Node) -> anyhow::Result<()> {
         mark: None,
         mtu: 1_420,
         peers: vec![peer],
-        forwarding: true,
+        gate: Arc::new(Gate::open()),
     })?;
     say(RUNS);
     end.recv().await;

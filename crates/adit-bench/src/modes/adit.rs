@@ -27,6 +27,16 @@ pub(crate) async fn with_own_connector(parts: &Parts) -> anyhow::Result<Way> {
 
 /// Starts `adit tunnel run`.
 pub(crate) fn own_connector(parts: &Parts, edge: &Edge, tunnel: &PublicTunnel) -> anyhow::Result<Process> {
+    own_connector_with(parts, edge, tunnel, &[])
+}
+
+/// Starts `adit tunnel run` with these flags of `tunnel` beside its own.
+pub(crate) fn own_connector_with(
+    parts: &Parts,
+    edge: &Edge,
+    tunnel: &PublicTunnel,
+    flags: &[&str],
+) -> anyhow::Result<Process> {
     let mut command = Command::new(&parts.adit);
     // In the environment, since arguments are there for every user to read.
     clean(&mut command).env("TUNNEL_TOKEN", &tunnel.token);
@@ -35,14 +45,8 @@ pub(crate) fn own_connector(parts: &Parts, edge: &Edge, tunnel: &PublicTunnel) -
         vec![edge.listener("edge")?.to_string(); CONNECTIONS].join(","),
     );
     command.env("TUNNEL_CACERT", edge.ca()).env("HOME", edge.home());
-    command.args([
-        "tunnel",
-        "--metrics",
-        "127.0.0.1:0",
-        "run",
-        "--url",
-        &format!("http://{}", parts.origin),
-    ]);
+    command.args(["tunnel", "--metrics", "127.0.0.1:0"]).args(flags);
+    command.args(["run", "--url", &format!("http://{}", parts.origin)]);
     Ok(Process::spawn("adit tunnel run", command))
 }
 

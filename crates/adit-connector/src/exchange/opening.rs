@@ -13,8 +13,8 @@ pub(super) enum Opening {
     Request(Box<RequestHead>, Bytes),
     /// A request whose head makes no sense, and why.
     Malformed(String),
-    /// A procedure call.
-    Rpc,
+    /// Procedure calls, with what came of them along.
+    Rpc(Bytes),
 }
 
 /// Why a stream did not open.
@@ -47,7 +47,7 @@ fn decode(seen: &mut BytesMut) -> Result<Option<Opening>, OpeningError> {
         return Ok(None);
     };
     if kind == StreamKind::Rpc {
-        return Ok(Some(Opening::Rpc));
+        return Ok(Some(Opening::Rpc(seen.split_off(preamble).freeze())));
     }
     let after = seen.get(preamble..).unwrap_or_default();
     let Some(length) = message_length(after)? else {
@@ -80,6 +80,7 @@ mod tests {
             host: "shop.example".to_owned(),
             headers: HeaderMap::new(),
             flow_id: None,
+            extras: adit_wire::Extras::default(),
         };
         [&head.encode()[..], body].concat()
     }

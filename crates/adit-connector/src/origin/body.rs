@@ -4,12 +4,13 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use adit_net::quic::RecvStream;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 
-/// The most bytes taken from the edge at once.
-const CHUNK: usize = 64 * 1024;
+use crate::exchange::Upload;
+
+/// The largest body of unknown length that is measured for an origin that takes no chunked coding, bytes.
+const MAX_MEASURED: usize = 1 << 20;
 
 /// Nothing, or what follows the request head on its stream. The origin's pace is the edge's.
 ///
@@ -19,13 +20,40 @@ pub(crate) enum RequestBody {
     Empty,
     /// The rest of the stream.
     Stream {
-        /// Bytes that came with the head.
-        first: Bytes,
-        /// What follows them.
-        recv: RecvStream,
+        /// What follows the head.
+        upload: Upload,
         /// The length, where the head tells.
         length: Option<u64>,
     },
+    /// All of it.
+    Whole(Bytes),
+}
+
+impl RequestBody {
+    /// Reads a body of unknown length, so that it has one.
+    ///
+    /// # Errors
+    /// Why it cannot be sent without chunked coding.
+    pub(crate) async fn measured(self) -> Result<Self, String> {
+        let Self::Stream {
+            mut upload,
+            length: None,
+        } = self
+        else {
+            return Ok(self);
+        };
+        let mut whole = BytesMut::new();
+        while let Some(chunk) = upload.chunk().await.map_err(|error| error.to_string())? {
+            if whole.len() + chunk.len() > MAX_MEASURED {
+                return Err(format!(
+                    "the request's body has no length, and more than {MAX_MEASURED} bytes are not measured for an \
+                     origin that takes no chunked coding"
+                ));
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(Self::Whole(whole.freeze()))
+    }
 }
 
 impl Body for RequestBody {
@@ -38,25 +66,27 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
-            Self::Stream { first, recv, .. } => {
-                if !first.is_empty() {
-                    return Poll::Ready(Some(Ok(Frame::data(std::mem::take(first)))));
-                }
-                match ready!(recv.poll_chunk(cx, CHUNK)) {
-                    Ok(chunk) => Poll::Ready(chunk.map(|bytes| Ok(Frame::data(bytes)))),
-                    Err(error) => Poll::Ready(Some(Err(error.into()))),
-                }
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Stream { upload, .. } => {
+                let chunk = ready!(upload.poll_chunk(cx)).transpose();
+                Poll::Ready(chunk.map(|chunk| chunk.map(Frame::data)))
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Empty)
+        match self {
+            Self::Empty => true,
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Stream { .. } => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Stream {
                 length: Some(length), ..
             } => SizeHint::with_exact(*length),

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
+use adit_core::ingress::HostPort;
+use adit_net::proxy::OutboundProxy;
+use adit_wire::Destination;
 use http::Uri;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,23 +18,36 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tower::Service;
 
+use super::dial::{Dialer, Limit};
 use super::io::OriginIo;
 use crate::hello::HelloSite;
 
 /// Where an origin is.
 pub(super) enum Target {
-    /// Over TCP, at the URI's authority.
-    Tcp { connector: HttpConnector, uri: Uri },
+    /// Over TCP.
+    Tcp {
+        dialer: Dialer,
+        at: HostPort,
+        proxy: Option<Proxied>,
+    },
     /// Behind a Unix socket.
     Unix(PathBuf),
     /// Within this process.
     Hello(HelloSite),
 }
 
+/// A proxy before an origin.
+#[derive(Clone)]
+pub(super) struct Proxied {
+    pub(super) proxy: OutboundProxy,
+    /// It is asked for what the origin is asked for, instead of a way there.
+    pub(super) asks: bool,
+}
+
 /// How to speak TLS with it.
 pub(super) struct Tls {
     pub(super) connector: TlsConnector,
-    pub(super) timeout: Duration,
+    pub(super) limit: Limit,
     /// The name to ask for and to verify; `None` takes the request's host.
     pub(super) name: Option<String>,
 }
@@ -45,16 +59,12 @@ pub(super) struct OriginConnector(Arc<Inner>);
 struct Inner {
     target: Target,
     tls: Option<Tls>,
-    connect_timeout: Duration,
+    limit: Limit,
 }
 
 impl OriginConnector {
-    pub(super) fn new(target: Target, tls: Option<Tls>, connect_timeout: Duration) -> Self {
-        Self(Arc::new(Inner {
-            target,
-            tls,
-            connect_timeout,
-        }))
+    pub(super) fn new(target: Target, tls: Option<Tls>, limit: Limit) -> Self {
+        Self(Arc::new(Inner { target, tls, limit }))
     }
 }
 
@@ -76,19 +86,26 @@ impl Service<Uri> for OriginConnector {
 impl Inner {
     async fn open(&self, host: Option<&str>) -> io::Result<OriginIo> {
         match &self.target {
-            Target::Tcp { connector, uri } => {
-                let mut connector = connector.clone();
-                let dialling = connector.call(uri.clone());
-                let tcp = within(self.connect_timeout, "connecting", dialling)
-                    .await?
-                    .into_inner();
+            Target::Tcp { dialer, at, proxy } => {
+                let tcp = match proxy {
+                    None => dialer.dial(at).await?,
+                    Some(Proxied { proxy, asks: true }) => {
+                        return Ok(OriginIo::Proxy(dialer.dial(&place(proxy)?).await?));
+                    }
+                    Some(Proxied { proxy, asks: false }) => {
+                        let tcp = dialer.dial(&place(proxy)?).await?;
+                        let to = Destination::host(&at.host, at.port);
+                        let to = to.ok_or_else(|| io::Error::other(format!("{at} is no address")))?;
+                        self.limit.of("the proxy", proxy.connect(tcp, &to)).await?
+                    }
+                };
                 match &self.tls {
                     Some(tls) => Ok(OriginIo::TlsTcp(Box::new(tls.shake(tcp, host).await?))),
                     None => Ok(OriginIo::Tcp(tcp)),
                 }
             }
             Target::Unix(path) => {
-                let unix = within(self.connect_timeout, "connecting", UnixStream::connect(path)).await?;
+                let unix = self.limit.of("connecting", UnixStream::connect(path)).await?;
                 match &self.tls {
                     Some(tls) => Ok(OriginIo::TlsUnix(Box::new(tls.shake(unix, host).await?))),
                     None => Ok(OriginIo::Unix(unix)),
@@ -99,6 +116,10 @@ impl Inner {
     }
 }
 
+fn place(proxy: &OutboundProxy) -> io::Result<HostPort> {
+    HostPort::from_client(proxy.address()).ok_or_else(|| io::Error::other(format!("{proxy} is no address")))
+}
+
 impl Tls {
     async fn shake<T>(&self, io: T, host: Option<&str>) -> io::Result<TlsStream<T>>
     where
@@ -107,24 +128,7 @@ impl Tls {
         let name = self.name.as_deref().or(host).unwrap_or_default();
         let name = name.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
-        within(
-            self.timeout,
-            "the TLS handshake",
-            self.connector.connect(name, io),
-        )
-        .await
-    }
-}
-
-async fn within<T, E>(limit: Duration, what: &str, work: impl Future<Output = Result<T, E>>) -> io::Result<T>
-where
-    E: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    match tokio::time::timeout(limit, work).await {
-        Ok(done) => done.map_err(io::Error::other),
-        Err(_elapsed) => {
-            let text = format!("{what} took longer than {limit:?}");
-            Err(io::Error::new(io::ErrorKind::TimedOut, text))
-        }
+        let shaking = self.connector.connect(name, io);
+        self.limit.of("the TLS handshake", shaking).await
     }
 }

@@ -18,6 +18,11 @@ const TAG_PREFIX: &str = "cf-warp-tag-";
 pub(crate) struct Tags(Vec<(HeaderName, HeaderValue)>);
 
 impl Tags {
+    /// Nothing: for requests of the connector's own.
+    pub(crate) const fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// The connector's id, and the operator's `--tag`s; `None` if one of these cannot be a header.
     pub(crate) fn new(connector: ConnectorId, tags: &[(String, String)]) -> Option<Self> {
         let own = HeaderValue::from_str(&connector.to_string()).ok()?;

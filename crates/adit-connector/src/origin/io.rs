@@ -12,6 +12,8 @@ use tokio_rustls::client::TlsStream;
 /// A byte stream to an origin.
 pub(super) enum OriginIo {
     Tcp(TcpStream),
+    /// A proxy that is asked for what the origin is asked for.
+    Proxy(TcpStream),
     Unix(UnixStream),
     TlsTcp(Box<TlsStream<TcpStream>>),
     TlsUnix(Box<TlsStream<UnixStream>>),
@@ -22,7 +24,7 @@ pub(super) enum OriginIo {
 macro_rules! each {
     ($self:ident, $io:ident => $call:expr) => {
         match $self.get_mut() {
-            OriginIo::Tcp($io) => $call,
+            OriginIo::Tcp($io) | OriginIo::Proxy($io) => $call,
             OriginIo::Unix($io) => $call,
             OriginIo::TlsTcp($io) => $call,
             OriginIo::TlsUnix($io) => $call,
@@ -52,7 +54,7 @@ impl AsyncWrite for OriginIo {
 
     fn is_write_vectored(&self) -> bool {
         match self {
-            Self::Tcp(io) => io.is_write_vectored(),
+            Self::Tcp(io) | Self::Proxy(io) => io.is_write_vectored(),
             Self::Unix(io) => io.is_write_vectored(),
             Self::TlsTcp(io) => io.is_write_vectored(),
             Self::TlsUnix(io) => io.is_write_vectored(),
@@ -71,6 +73,15 @@ impl AsyncWrite for OriginIo {
 
 impl Connection for OriginIo {
     fn connected(&self) -> Connected {
-        Connected::new()
+        let session = match self {
+            Self::TlsTcp(io) => io.get_ref().1,
+            Self::TlsUnix(io) => io.get_ref().1,
+            Self::Proxy(_) => return Connected::new().proxy(true),
+            Self::Tcp(_) | Self::Unix(_) | Self::Local(_) => return Connected::new(),
+        };
+        match session.alpn_protocol() {
+            Some(b"h2") => Connected::new().negotiated_h2(),
+            _ => Connected::new(),
+        }
     }
 }

@@ -32,7 +32,7 @@ fn run_until(redial: &mut Redial, now: &mut Instant, end: Instant) -> Vec<(Insta
 
 /// A slot that is up after its first dial at `start`.
 fn up(edges: usize, start: Instant) -> Redial {
-    let mut redial = Redial::new(edges, 0, 7, start);
+    let mut redial = Redial::new(edges, 0, Patience::Follower, 7, start);
     redial.handle_timeout(start);
     let won = dials(&drain(&mut redial))[0].0;
     assert!(redial.handle_dialled(won));
@@ -46,7 +46,7 @@ fn a_lost_connection_is_redialled_at_once_at_the_same_edge() {
     let mut redial = up(3, start);
     assert_eq!(redial.poll_timeout(), None, "nothing to do while up");
     let lost = start + 60 * SECOND;
-    redial.handle_lost(lost);
+    redial.handle_lost(false, lost);
     assert_eq!(redial.poll_timeout(), Some(lost));
     redial.handle_timeout(lost);
     assert_eq!(
@@ -59,24 +59,36 @@ fn a_lost_connection_is_redialled_at_once_at_the_same_edge() {
 }
 
 #[test]
-fn an_edge_that_closes_each_connection_at_once_is_dialled_once_a_second() {
+fn an_edge_that_never_takes_the_registration_is_passed_over() {
     let start = Instant::now();
-    let mut redial = up(1, start);
-    redial.handle_lost(start);
-    let wake = redial.poll_timeout().unwrap();
-    assert!((start + SECOND.mul_f64(0.8)..=start + SECOND).contains(&wake));
+    let mut redial = up(2, start);
+    redial.handle_lost(true, start + SECOND);
+    redial.handle_timeout(start + SECOND);
+    assert_eq!(dials(&drain(&mut redial))[0].1, 1);
 }
 
 #[test]
-fn during_an_outage_of_a_minute_there_is_a_fresh_dial_each_second() {
+fn an_edge_that_closes_each_connection_at_once_is_not_dialled_at_once() {
+    let start = Instant::now();
+    let mut redial = up(1, start);
+    redial.handle_lost(false, start);
+    let wake = redial.poll_timeout().unwrap();
+    assert!((start + SECOND.mul_f64(0.6)..=start + SECOND.mul_f64(0.75)).contains(&wake));
+}
+
+#[test]
+fn during_an_outage_of_a_minute_there_is_more_than_a_fresh_dial_each_second() {
     let start = Instant::now();
     let mut redial = up(2, start);
     let mut now = start + 10 * SECOND;
-    redial.handle_lost(now);
+    redial.handle_lost(false, now);
     let end = now + 60 * SECOND;
     let seen = run_until(&mut redial, &mut now, end);
-    assert!(seen.windows(2).all(|pair| pair[1].0 - pair[0].0 <= SECOND));
-    assert!(seen.len() >= 60 && seen.len() <= 76, "{}", seen.len());
+    assert!(
+        seen.windows(2)
+            .all(|pair| pair[1].0 - pair[0].0 <= SECOND.mul_f64(0.75))
+    );
+    assert!(seen.len() >= 80 && seen.len() <= 101, "{}", seen.len());
     let edges: Vec<usize> = seen.iter().map(|(_, edge)| *edge).take(4).collect();
     assert_eq!(
         edges,
@@ -90,7 +102,7 @@ fn a_long_outage_is_dialled_ever_less_but_every_fifteen_seconds() {
     let start = Instant::now();
     let mut redial = up(1, start);
     let mut now = start;
-    redial.handle_lost(now);
+    redial.handle_lost(false, now);
     let seen = run_until(&mut redial, &mut now, start + 600 * SECOND);
     let last = seen.windows(2).last().unwrap();
     let gap = last[1].0 - last[0].0;
@@ -98,9 +110,39 @@ fn a_long_outage_is_dialled_ever_less_but_every_fifteen_seconds() {
 }
 
 #[test]
+fn the_scout_dials_every_two_seconds_however_long_it_takes() {
+    let start = Instant::now();
+    let (mut now, mut redial) = (start, Redial::new(1, 0, Patience::Scout, 7, start));
+    let seen = run_until(&mut redial, &mut now, start + 3_600 * SECOND);
+    assert!(seen.windows(2).all(|pair| pair[1].0 - pair[0].0 <= 2 * SECOND));
+}
+
+#[test]
+fn a_hint_ends_a_long_wait_but_not_one_that_an_edge_asked_for() {
+    let start = Instant::now();
+    let mut redial = up(1, start);
+    let mut now = start;
+    redial.handle_lost(false, now);
+    run_until(&mut redial, &mut now, start + 600 * SECOND);
+    // After the last dial, so that only the hint is near.
+    now = redial.poll_timeout().unwrap();
+    redial.handle_timeout(now);
+    drain(&mut redial);
+    redial.handle_hint(now);
+    let wake = redial.next_dial;
+    assert!(wake <= now + SECOND.mul_f64(0.35), "{:?}", wake - now);
+    redial.handle_timeout(wake);
+    let attempt = dials(&drain(&mut redial)).last().unwrap().0;
+    assert!(redial.handle_dialled(attempt));
+    redial.handle_refused(20 * SECOND, false, wake);
+    redial.handle_hint(wake);
+    assert!(redial.poll_timeout().unwrap() >= wake + 20 * SECOND);
+}
+
+#[test]
 fn the_first_dial_to_succeed_wins_and_the_others_are_given_up() {
     let start = Instant::now();
-    let mut redial = Redial::new(1, 0, 1, start);
+    let mut redial = Redial::new(1, 0, Patience::Follower, 1, start);
     let mut now = start;
     let mut begun = Vec::new();
     while begun.len() < 3 {
@@ -157,6 +199,7 @@ enum Event {
     Succeed(prop::sample::Index),
     Lose,
     Refuse(u64, bool),
+    Hint,
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
@@ -165,6 +208,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         2 => any::<prop::sample::Index>().prop_map(Event::Fail),
         2 => any::<prop::sample::Index>().prop_map(Event::Succeed),
         1 => Just(Event::Lose),
+        2 => Just(Event::Hint),
         1 => (0_u64..30, any::<bool>()).prop_map(|(wait, elsewhere)| Event::Refuse(wait, elsewhere)),
     ]
 }
@@ -175,7 +219,7 @@ proptest! {
         events in proptest::collection::vec(any_event(), 0..80), edges in 1_usize..4, seed: u64,
     ) {
         let start = Instant::now();
-        let (mut now, mut redial) = (start, Redial::new(edges, 2, seed, start));
+        let (mut now, mut redial) = (start, Redial::new(edges, 2, Patience::Scout, seed, start));
         let (mut flying, mut is_up, mut last): (Vec<Attempt>, bool, Option<Instant>) = (Vec::new(), false, None);
         for event in events {
             match event {
@@ -189,11 +233,12 @@ proptest! {
                     is_up = redial.handle_dialled(attempt);
                     prop_assert!(is_up);
                 }
-                Event::Lose if is_up => { is_up = false; redial.handle_lost(now); }
+                Event::Lose if is_up => { is_up = false; redial.handle_lost(false, now); }
                 Event::Refuse(wait, elsewhere) if is_up => {
                     is_up = false;
                     redial.handle_refused(Duration::from_secs(wait), elsewhere, now);
                 }
+                Event::Hint => redial.handle_hint(now),
                 Event::Fail(_) | Event::Succeed(_) | Event::Lose | Event::Refuse(..) => {}
             }
             redial.handle_timeout(now);

@@ -47,6 +47,7 @@ fn head(method: Method, path: &str, length: u64) -> RequestHead {
         host: "h".to_owned(),
         headers,
         flow_id: None,
+        extras: adit_wire::Extras::default(),
     }
 }
 

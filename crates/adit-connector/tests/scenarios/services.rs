@@ -7,16 +7,13 @@ use http::Method;
 use crate::support::{Tunnel, head};
 
 #[tokio::test]
-async fn fixed_statuses_and_services_of_later_versions_answer_for_themselves() {
+async fn fixed_statuses_answer_for_themselves_and_private_flows_need_an_address() {
     let tunnel = Tunnel::to("http_status:418").await;
     assert_eq!(tunnel.at.get("any.example", "/").await.status, 418);
-    let tunnel = Tunnel::to("socks-proxy").await;
-    let failure = tunnel.at.open(&head(Method::GET, &[]), b"").await.failure().await;
-    assert_eq!(failure, "the service socks-proxy is not in this version");
     let mut tcp = head(Method::GET, &[]);
     tcp.kind = FlowKind::Tcp;
     let failure = tunnel.at.open(&tcp, b"").await.failure().await;
-    assert_eq!(failure, "private networks are not in this version");
+    assert_eq!(failure, "not an ip:port");
 }
 
 #[tokio::test]

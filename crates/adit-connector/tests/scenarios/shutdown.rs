@@ -27,6 +27,7 @@ async fn a_draining_connector_unregisters_finishes_what_runs_and_leaves_at_once(
 
     wait_for("readiness", async || connector.status.ready_connections() == 2).await;
     connector.shutdown.drain();
+    assert_eq!(connector.status.ready_connections(), 0, "no balancer sends more");
     wait_for("unregistration", async || {
         at.iter().all(|connection| connection.is_unregistered())
     })
@@ -40,7 +41,6 @@ async fn a_draining_connector_unregisters_finishes_what_runs_and_leaves_at_once(
         finished.elapsed() < Duration::from_secs(2),
         "the grace period is not sat out"
     );
-    assert_eq!(connector.status.ready_connections(), 0);
 }
 
 #[tokio::test]
@@ -91,5 +91,6 @@ fn head() -> adit_wire::RequestHead {
         host: "h".to_owned(),
         headers: http::HeaderMap::new(),
         flow_id: None,
+        extras: adit_wire::Extras::default(),
     }
 }

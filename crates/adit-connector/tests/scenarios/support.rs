@@ -1,8 +1,12 @@
 //! A connector that runs beside the test.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use adit_connector::{Connector, ConnectorConfig, ConnectorError, EdgeAddress, Shutdown, Status};
+use adit_connector::{
+    Configurations, Connector, ConnectorConfig, ConnectorError, EdgeAddress, LocalView, RenderMetrics,
+    Shutdown, Status,
+};
 use adit_core::ingress::{Ingress, OriginRequest, Service};
 use adit_model::{AccountId, TunnelId, TunnelKey, TunnelSecret};
 use adit_net::tls::TrustAnchors;
@@ -15,7 +19,9 @@ use tokio::task::JoinSet;
 /// A running connector; dropping it ends it at once.
 pub(crate) struct Running {
     pub(crate) status: Status,
+    pub(crate) configurations: Configurations,
     pub(crate) shutdown: Shutdown,
+    view: LocalView,
     task: JoinSet<Result<(), ConnectorError>>,
 }
 
@@ -23,12 +29,24 @@ impl Running {
     pub(crate) fn start(config: ConnectorConfig) -> Self {
         let connector = Connector::new(config).unwrap();
         let (status, shutdown) = (connector.status(), Shutdown::new());
+        let configurations = connector.configurations();
+        let view = connector.local_view(Arc::new(String::new));
         let mut task = JoinSet::new();
         task.spawn(connector.run(shutdown.clone()));
         Self {
             status,
+            configurations,
             shutdown,
+            view,
             task,
+        }
+    }
+
+    /// What its local endpoint tells.
+    pub(crate) fn view(&self, metrics: RenderMetrics) -> LocalView {
+        LocalView {
+            metrics,
+            ..self.view.clone()
         }
     }
 
@@ -107,5 +125,6 @@ pub(crate) fn head(method: Method, headers: &[(&'static str, &str)]) -> RequestH
         host: "shop.example".to_owned(),
         headers: headers.iter().map(header).collect::<HeaderMap>(),
         flow_id: None,
+        extras: adit_wire::Extras::default(),
     }
 }

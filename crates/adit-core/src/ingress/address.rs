@@ -25,6 +25,15 @@ pub(super) enum AddressError {
 }
 
 impl HostPort {
+    /// Reads where the client of a bastion wants to go: `host:port`, or a URL that holds one.
+    #[must_use]
+    pub fn from_client(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        Self::parse(authority, None).ok()
+    }
+
     /// Reads `host[:port]`; user info is ignored, as an origin URL may carry it.
     pub(super) fn parse(text: &str, default_port: Option<u16>) -> Result<Self, AddressError> {
         let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
@@ -124,6 +133,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_client_of_a_bastion_names_a_url_or_an_address() {
+        let read = |text| HostPort::from_client(text).map(|at| at.to_string());
+        for text in [
+            "box:22",
+            "ssh://box:22",
+            "tcp://user@box:22/path?query",
+            " box:22 ",
+        ] {
+            assert_eq!(read(text).unwrap(), "box:22", "{text}");
+        }
+        assert_eq!(read("[::1]:22").unwrap(), "[::1]:22");
+        for text in ["", "box", "https://box", ":22", "box:0"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_read_is_written_alike(host in "[a-z0-9.-]{1,20}", port in 1_u16..) {
@@ -134,6 +160,7 @@ mod tests {
         #[test]
         fn no_input_panics(text in ".{0,40}") {
             let _ = HostPort::parse(&text, Some(1));
+            let _ = HostPort::from_client(&text);
         }
     }
 }

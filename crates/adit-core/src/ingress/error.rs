@@ -1,5 +1,7 @@
 //! What is wrong with ingress rules.
 
+use super::ip_rules::IpRuleFault;
+
 /// Why rules are refused. What an operator may know from `cloudflared` reads as there.
 /// Source: the output of `cloudflared tunnel ingress validate`, 2026.8.2.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,9 +66,12 @@ pub enum IngressError {
     /// Access is asked for without the team that grants it.
     #[error("access.TeamName cannot be blank when access.audTags are present")]
     AccessWithoutTeam,
-    /// `proxyType` is neither empty nor `socks`.
-    #[error("proxyType must be empty or \"socks\", not {0:?}")]
-    BadProxyType(String),
+    /// A rule of a SOCKS5 service makes no sense.
+    #[error("unable to create ip rule for socks-proxy: {0}")]
+    BadIpRule(IpRuleFault),
+    /// `proxyProtocol` is neither empty nor `v1` nor `v2`.
+    #[error("proxyProtocol must be empty, \"v1\" or \"v2\", not {0:?}")]
+    BadProxyProtocol(String),
     /// The JSON does not have the shape of a configuration.
     #[error("{0}")]
     Json(String),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ipnet::IpNet;
+use super::IpRule;
 
 /// Settings of a rule towards its origin, all filled in.
 /// Source: cloudflare/cloudflared: config/configuration.go, ingress/config.go.
@@ -38,6 +38,8 @@ pub struct OriginRequest {
     pub proxy_type: ProxyType,
     /// Whom a SOCKS5 client may reach; first match wins, the rest is denied. Default empty.
     pub ip_rules: Vec<IpRule>,
+    /// What a TCP service is told of the client. Default none. Adit's own.
+    pub proxy_protocol: ProxyProtocol,
     /// Try HTTP/2 with a TLS origin. Default false.
     pub http2_origin: bool,
     /// Whether clients need a token of an access team. Default none.
@@ -62,6 +64,7 @@ impl Default for OriginRequest {
             bastion_mode: false,
             proxy_type: ProxyType::None,
             ip_rules: Vec::new(),
+            proxy_protocol: ProxyProtocol::None,
             http2_origin: false,
             access: None,
         }
@@ -78,15 +81,17 @@ pub enum ProxyType {
     Socks,
 }
 
-/// Whether a SOCKS5 client may reach some addresses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IpRule {
-    /// The addresses.
-    pub prefix: IpNet,
-    /// Their ports; empty for all.
-    pub ports: Vec<u16>,
-    /// The answer.
-    pub allow: bool,
+/// Whether a TCP service is told whose connection it serves, by a line or a header before the first byte.
+/// Source: the PROXY protocol, versions 1 and 2, of HAProxy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// No.
+    #[default]
+    None,
+    /// In text.
+    V1,
+    /// In binary.
+    V2,
 }
 
 /// Clients need a token of an access team.

@@ -8,7 +8,7 @@ use super::error::{IngressError, UrlFault};
 /// An origin, or something built in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Service {
-    /// An HTTP origin: `http://`, `https://`, `ws://` (as http), `wss://` (as https).
+    /// An HTTP origin: `http://`, `https://`, `ws://` (as http), `wss://` (as https), and Adit's own `h2c://`.
     Http(HttpOrigin),
     /// An HTTP origin behind a Unix socket: `unix:/path`, `unix+tls:/path`.
     Unix {
@@ -40,6 +40,8 @@ pub enum Service {
 pub struct HttpOrigin {
     /// Whether it speaks TLS.
     pub tls: bool,
+    /// Whether it is known to speak HTTP/2 without TLS. To a stock connector `h2c://host:port` is a TCP service.
+    pub h2c: bool,
     /// Where it listens.
     pub at: HostPort,
     /// The URL as written.
@@ -88,6 +90,14 @@ impl Service {
         Self::parse(&format!("{scheme}://{authority}"))
     }
 
+    /// The service of a rule in bastion mode: where a URL would stand, the client says where it wants to go.
+    ///
+    /// # Errors
+    /// As [`Service::parse`], for what is no URL.
+    pub(super) fn in_bastion_mode(text: &str) -> Result<Self, IngressError> {
+        Ok(Self::named(text)?.unwrap_or(Self::Bastion))
+    }
+
     /// What a connector without configuration serves.
     #[must_use]
     pub fn unavailable() -> Self {
@@ -131,11 +141,11 @@ impl Service {
         };
         let http = |tls, port| {
             let at = address(Some(port))?;
-            let text = text.to_owned();
-            Ok(Self::Http(HttpOrigin { tls, at, text }))
+            let (text, h2c) = (text.to_owned(), lower == "h2c");
+            Ok(Self::Http(HttpOrigin { tls, h2c, at, text }))
         };
         let default_port = match lower.as_str() {
-            "http" | "ws" => return http(false, 80),
+            "http" | "ws" | "h2c" => return http(false, 80),
             "https" | "wss" => return http(true, 443),
             "tcp" => Some(7864),
             "ssh" => Some(22),

@@ -45,7 +45,10 @@ impl Ingress {
         let rules = (1..)
             .zip(rules)
             .map(|(number, rule)| rule.read(number, &defaults, &mut patterns));
-        Self::new(rules.collect::<Result<_, _>>()?)
+        let ingress = Self::new(rules.collect::<Result<_, _>>()?)?;
+        let mut beside = OriginRequest::default();
+        defaults.apply(&mut beside)?;
+        Ok(ingress.with_defaults(beside))
     }
 
     /// The `ingress` array of a configuration: only settings that differ from the defaults appear.
@@ -94,10 +97,18 @@ impl WireRule {
         own.apply(&mut origin_request)?;
         let path = self.path.filter(|path| !path.is_empty());
         let service = self.service.unwrap_or_default();
-        let service = match service.as_str() {
-            "" if origin_request.bastion_mode => Service::Bastion,
-            text => Service::parse(text)?,
+        let service = match origin_request.bastion_mode {
+            true => Service::in_bastion_mode(&service)?,
+            false => Service::parse(&service)?,
         };
+        // What no service looks at may be anything.
+        if let Some(rules) = own.ip_rules().or_else(|| defaults.ip_rules()) {
+            match (rules, &service) {
+                (Ok(rules), _) => origin_request.ip_rules = rules,
+                (Err(fault), Service::SocksProxy) => return Err(IngressError::BadIpRule(fault)),
+                (Err(_), _) => {}
+            }
+        }
         Ok(Rule {
             hostname: HostMatch::parse(self.hostname.as_deref().unwrap_or_default())?,
             path: path
@@ -116,6 +127,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ingress::ProxyProtocol;
 
     fn read(json: &Value) -> Result<Ingress, IngressError> {
         Ingress::from_json(json.to_string().as_bytes())
@@ -133,6 +145,7 @@ mod tests {
         assert_eq!(settings.connect_timeout, Duration::from_secs(7));
         assert!(settings.no_tls_verify && settings.match_sni_to_host);
         assert_eq!(settings.access, None, "only a rule's own access block counts");
+        assert_eq!(ingress.defaults().connect_timeout, Duration::from_secs(5));
     }
 
     #[test]
@@ -180,6 +193,52 @@ mod tests {
         let config = json!({"ingress": [{"service": "http://a",
             "originRequest": {"access": {"required": true, "audTag": ["x"]}}}]});
         assert_eq!(read(&config).unwrap_err(), IngressError::AccessWithoutTeam);
+    }
+
+    #[test]
+    fn in_bastion_mode_every_url_is_the_bastion() {
+        let mode = json!({"bastionMode": true});
+        for (service, is) in [
+            (json!("http://a:1"), Service::Bastion),
+            (json!("nonsense"), Service::Bastion),
+            (json!(null), Service::Bastion),
+            (json!("http_status:200"), Service::Status(200)),
+            (json!("socks-proxy"), Service::SocksProxy),
+        ] {
+            let ingress = read(&json!({"ingress": [{"service": service, "originRequest": mode}]})).unwrap();
+            assert_eq!(ingress.find("a", "/").rule.service, is);
+        }
+    }
+
+    #[test]
+    fn rules_for_addresses_count_where_a_socks_server_looks_at_them() {
+        let bad = json!({"ipRules": [{"prefix": "10.0.0.1", "allow": true}]});
+        let with = |service: &str| read(&json!({"ingress": [{"service": service, "originRequest": bad}]}));
+        assert!(with("http://a").is_ok());
+        assert_eq!(
+            with("socks-proxy").unwrap_err().to_string(),
+            "unable to create ip rule for socks-proxy: unable to parse cidr: 10.0.0.1"
+        );
+        let source = json!([{"service": "socks-proxy", "originRequest":
+            {"ipRules": [{"prefix": "10.0.0.0/8", "ports": [22], "allow": true}]}}]);
+        assert_eq!(read(&json!({ "ingress": source })).unwrap().to_json(), source);
+    }
+
+    #[test]
+    fn a_tcp_service_may_be_told_of_its_clients() {
+        let with = |version| {
+            read(&json!({"ingress": [{"service": "tcp://a:1", "originRequest": {"proxyProtocol": version}}]}))
+        };
+        let source = with("v2").unwrap();
+        assert_eq!(
+            source.find("a", "/").rule.origin_request.proxy_protocol,
+            ProxyProtocol::V2
+        );
+        assert_eq!(
+            source.to_json()[0]["originRequest"],
+            json!({"proxyProtocol": "v2"})
+        );
+        assert!(matches!(with("v3"), Err(IngressError::BadProxyProtocol(_))));
     }
 
     proptest! {

@@ -8,18 +8,23 @@
 //!   the account's default one. Its own addresses lead to it in each of them. Nothing leads from one to another.
 //! - In a virtual network the longest prefix counts, for sources as for destinations. A member may send from the
 //!   addresses that lead to itself, and from no others: of a site's replicas only the one that carries may send from the
-//!   site's prefixes, and nobody from a prefix of which another site has a longer one.
+//!   site's prefixes, with those that [`Carriers::accepted`] names, and nobody from a prefix of which another site has a
+//!   longer one.
 //! - A packet belongs to the network in which its source has the longest prefix; of several with equal ones, as with a
 //!   replica's own addresses, to the first that knows the destination, the default one being asked first.
-//! - Prefixes that lead to a `cfd_tunnel` are reached by proxies, not by packets: such a packet is refused.
+//! - What leads to a `cfd_tunnel` is no member's: flows of such packets end in the hub, and go on over the tunnel's
+//!   connectors ([`Verdict::Proxied`]). Answers find their way by [`Table::leads_to`].
 
 mod build;
 mod members;
 mod site;
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+};
 
-use adit_model::{AccountId, ConnectorId, DeviceId, PeerKey, TunnelKey};
+use adit_model::{AccountId, ConnectorId, DeviceId, PeerKey, TunnelKey, VirtualNetworkId};
 
 use super::MeshAddresses;
 use crate::networks::NetworkMap;
@@ -62,6 +67,8 @@ pub struct Member {
     pub hub: Option<MeshAddresses>,
     /// How long packets to it may be, in bytes, if it has said so.
     pub mtu: Option<u16>,
+    /// The one that carries its site's traffic, while it may send from the site's prefixes beside that one.
+    stands_in: Option<MemberIndex>,
     /// The virtual networks that it is in, in the order in which they are asked.
     networks: Vec<usize>,
 }
@@ -73,8 +80,19 @@ pub enum Verdict {
     To(MemberIndex),
     /// It is for the hub itself.
     Hub,
+    /// It is for what a `cfd_tunnel`'s connectors reach.
+    Proxied(Proxied),
     /// It goes nowhere.
     Denied(Denial),
+}
+
+/// Where a packet leads that connectors carry on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Proxied {
+    /// The `cfd_tunnel` that its destination is routed to.
+    pub tunnel: TunnelKey,
+    /// The virtual network, of the tunnel's account, that the packet is in.
+    pub network: VirtualNetworkId,
 }
 
 /// Why a packet goes nowhere.
@@ -88,17 +106,21 @@ pub enum Denial {
     NoCarrier,
     /// The destination leads back to the sender, which would send it again.
     Sender,
-    /// A `cfd_tunnel` has the destination; no packets go there.
-    NotPackets,
 }
 
 /// Where an address of a virtual network leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Target {
+    /// Its own address.
     Member(MemberIndex),
+    /// A prefix of its site.
+    Carrier(MemberIndex),
     NoCarrier,
-    NotPackets,
+    Proxied(Proxied),
 }
+
+/// A virtual network; without an id the default one of an account that has none yet.
+type Space = (AccountId, Option<VirtualNetworkId>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Lead {
@@ -113,6 +135,8 @@ pub struct Table {
     members: Vec<Member>,
     by_key: HashMap<PeerKey, MemberIndex>,
     networks: Vec<NetworkMap<Lead>>,
+    /// Where each virtual network is in `networks`.
+    places: BTreeMap<Space, usize>,
 }
 
 impl Table {
@@ -155,7 +179,14 @@ impl Table {
                 .filter_map(|place| self.networks.get(*place))
         };
         let own_length = |network: &NetworkMap<Lead>| match network.lookup(source) {
-            Some(lead) if lead.target == Target::Member(from) => Some(lead.length),
+            Some(Lead {
+                target: Target::Member(own),
+                length,
+            }) if *own == from => Some(*length),
+            Some(Lead {
+                target: Target::Carrier(carrier),
+                length,
+            }) if *carrier == from || member.stands_in == Some(*carrier) => Some(*length),
             Some(_) | None => None,
         };
         let Some(longest) = networks().filter_map(own_length).max() else {
@@ -171,11 +202,27 @@ impl Table {
             .filter(|network| own_length(network) == Some(longest))
             .find_map(|network| network.lookup(destination));
         match found.map(|lead| lead.target) {
-            Some(Target::Member(to)) if to == from => Verdict::Denied(Denial::Sender),
-            Some(Target::Member(to)) => Verdict::To(to),
+            Some(Target::Member(to) | Target::Carrier(to)) if to == from => Verdict::Denied(Denial::Sender),
+            Some(Target::Carrier(to)) if member.stands_in == Some(to) => Verdict::Denied(Denial::Sender),
+            Some(Target::Member(to) | Target::Carrier(to)) => Verdict::To(to),
             Some(Target::NoCarrier) => Verdict::Denied(Denial::NoCarrier),
-            Some(Target::NotPackets) => Verdict::Denied(Denial::NotPackets),
+            Some(Target::Proxied(proxied)) => Verdict::Proxied(proxied),
             None => Verdict::Denied(Denial::NoRoute),
+        }
+    }
+
+    /// The member that an address of a virtual network leads to: who is to get an answer of what connectors reach.
+    #[must_use]
+    pub fn leads_to(
+        &self,
+        account: AccountId,
+        network: VirtualNetworkId,
+        address: IpAddr,
+    ) -> Option<MemberIndex> {
+        let place = self.places.get(&(account, Some(network)))?;
+        match self.networks.get(*place)?.lookup(address)?.target {
+            Target::Member(member) | Target::Carrier(member) => Some(member),
+            Target::NoCarrier | Target::Proxied(_) => None,
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The control connection of the mesh, as decisions: whether a node is let in ([`judge`]), what each message means for a
-//! session and when a silent one is over ([`ServerSession`], [`ClientSession`]), where and when a node dials next
-//! ([`Redial`]).
+//! session and when a silent one is over ([`ServerSession`], [`ClientSession`]), how long a lease is good ([`Leases`]), which
+//! key a node tells ([`KeyOffer`]), where and when it dials next ([`Redial`]).
 //!
 //! No bytes, no sockets and no clock: moments are the span since any fixed one.
 
 mod admission;
 mod client;
+mod keys;
+mod leases;
 mod redial;
 mod server;
 
@@ -13,6 +15,8 @@ use std::time::Duration;
 
 pub use admission::{Claim, Credential, Proofs, Refusal, Verdict, judge};
 pub use client::{ClientAct, ClientSession, EdgeSaid, OutOfTurn};
+pub use keys::{KeyOffer, NodeKeys};
+pub use leases::Leases;
 pub use redial::{Redial, Setback};
 pub use server::{BrokenRule, NodeSaid, ServerAct, ServerSession, Timeout};
 

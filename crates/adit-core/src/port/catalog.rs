@@ -114,6 +114,8 @@ pub struct ConnectorRecord {
     pub arch: String,
     /// Its features.
     pub features: Vec<String>,
+    /// The name of its host, if it says so. For people: nobody vouches for it.
+    pub hostname: Option<String>,
     /// Its first registration.
     pub run_at: Timestamp,
     /// What it made of the tunnel's remote configuration.

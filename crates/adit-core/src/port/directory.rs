@@ -10,7 +10,10 @@ use async_trait::async_trait;
 pub use private::{NamedNetwork, NetworkToken, PrivateChange, PrivateHostname, PrivateRoute};
 
 use super::{MeshChange, StoreError};
-use crate::host_limits::HostLimits;
+use crate::{
+    ha::{HaSetting, HaSettings, HaState},
+    host_limits::HostLimits,
+};
 
 /// How far the store's history has been read. Rises with every committed change; 0 is before the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -35,6 +38,19 @@ pub struct TunnelEntry {
     pub config_version: ConfigVersion,
     /// What a connector's secret is compared with.
     pub secret: SecretDigest,
+}
+
+/// What whoever holds the replicas knows of a site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteEntry {
+    /// The present decision about who is active.
+    pub state: HaState,
+    /// The configuration's version.
+    pub version: ConfigVersion,
+    /// The configuration: the mode, and what it needs to know.
+    pub setting: HaSetting,
+    /// How eagerly the site fails over.
+    pub settings: HaSettings,
 }
 
 /// A public host name and the tunnels that serve it.
@@ -83,6 +99,8 @@ pub struct Snapshot {
     pub private: Vec<PrivateChange>,
     /// Everyone who joined a mesh, as changes of nothing.
     pub mesh: Vec<MeshChange>,
+    /// Every site but deleted ones.
+    pub sites: Vec<(TunnelKey, SiteEntry)>,
 }
 
 /// The present state of one thing that changed.
@@ -98,6 +116,9 @@ pub enum Change {
     Private(PrivateChange),
     /// A member of a mesh joined, changed or left.
     Mesh(MeshChange),
+    /// A site was made or configured, or has another active replica; `None` if it is deleted. Comes after the change of
+    /// its tunnel.
+    Site(TunnelKey, Option<SiteEntry>),
 }
 
 /// What happened after a change number.

@@ -19,6 +19,8 @@ pub struct ConnectorInfo {
     pub arch: String,
     /// What it says it can do; at most 32 entries of at most 64 bytes.
     pub features: Vec<String>,
+    /// The name of its host, if it says so; at most 255 bytes. For people: nobody vouches for it.
+    pub hostname: Option<String>,
 }
 
 /// A connection was registered.

@@ -17,6 +17,8 @@ pub struct FailoverRequest {
     pub target: ConnectorId,
     /// The decision that the caller saw.
     pub seen: Epoch,
+    /// Also if the target's own network is unwell.
+    pub force: bool,
     /// The store's history that the request presumes.
     pub after: ChangeNumber,
 }
@@ -24,15 +26,27 @@ pub struct FailoverRequest {
 /// Why a replica did not become active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FailoverError {
-    /// It is offline, runs an old configuration, or its network is unwell.
-    #[error("the connector is offline or cannot take over now")]
-    NotElectable,
+    /// It has no session, or is about to lose it.
+    #[error("the connector is offline")]
+    Offline,
+    /// It has not taken over the present configuration of the site.
+    #[error("the connector does not run the present configuration of the tunnel yet")]
+    Outdated,
+    /// It reports that its own network is unwell. Only this can be forced.
+    #[error("the connector reports that its own network is unwell; force=true makes it active all the same")]
+    Unwell,
+    /// It was asked to leave its part to others.
+    #[error("the connector is draining; end that on its host first")]
+    Draining,
     /// Another decision about the site is being carried out.
     #[error("another failover of this tunnel is not finished")]
     Busy,
     /// It said nothing after it was chosen; the one that was active is so again.
     #[error("the connector did not acknowledge in time; the one that was active was restored")]
     NotAcknowledged,
+    /// The decision could not be stored, so it was not made.
+    #[error("the decision could not be stored; nothing has changed")]
+    NotStored,
     /// The side that holds the replicas gave no answer.
     #[error(transparent)]
     Edge(#[from] AskError),

@@ -1,12 +1,15 @@
 //! Sites, as the store keeps them: tunnels of kind `warp_connector`, their configuration, replicas and decisions.
 
+use std::time::Duration;
+
 use adit_model::{ConfigVersion, ConnectorId, Timestamp, TunnelKey};
 use async_trait::async_trait;
 
 use super::{
-    Actor, CatalogError, ChangeNumber, ConnectorRecord, LinkedReplica, NewTunnel, StoreError, Tunnel,
+    Actor, CatalogError, ChangeNumber, ConnectorRecord, LinkedReplica, NewTunnel, Page, PageRequest,
+    StoreError, Tunnel,
 };
-use crate::ha::{Epoch, HaSetting, HaState, StaleEpoch};
+use crate::ha::{Epoch, HaCause, HaEvent, HaSetting, HaSettings, HaState, StaleEpoch};
 
 /// A site's configuration and the present decision about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,12 +109,30 @@ pub trait Sites: Send + Sync {
         actor: &Actor,
     ) -> Result<(Vec<ConnectorId>, ChangeNumber), StoreError>;
 
-    /// Keeps who is active from now on, if the present decision is still the one of epoch `seen`; see
-    /// [`HaState::follow`]. For the side that holds the replicas, which acts before it says so.
+    /// How eagerly a site fails over; `None` if it is deleted or unknown.
+    async fn ha_settings(&self, tunnel: TunnelKey) -> Result<Option<HaSettings>, StoreError>;
+
+    /// Sets how eagerly a site fails over. [`CatalogError::NoTunnel`] if it is deleted or unknown.
+    async fn set_ha_settings(
+        &self,
+        tunnel: TunnelKey,
+        settings: HaSettings,
+        actor: &Actor,
+    ) -> Result<ChangeNumber, CatalogError>;
+
+    /// Keeps who is active from now on and why, if the present decision is still the one of epoch `seen`; see
+    /// [`HaState::follow`]. For the side that holds the replicas, which tells nobody of a decision before it is kept.
     async fn decide(
         &self,
         tunnel: TunnelKey,
         seen: Epoch,
         active: Option<ConnectorId>,
+        cause: HaCause,
     ) -> Result<HaState, DecideError>;
+
+    /// Adds to a decision what it cost: see [`HaEvent::gap`]. Nothing is kept of a decision that is not known.
+    async fn note_gap(&self, tunnel: TunnelKey, epoch: Epoch, gap: Duration) -> Result<(), StoreError>;
+
+    /// The decisions about a site, newest first; the store keeps the newest thousand.
+    async fn ha_events(&self, tunnel: TunnelKey, page: PageRequest) -> Result<Page<HaEvent>, StoreError>;
 }

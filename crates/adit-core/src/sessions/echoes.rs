@@ -12,20 +12,42 @@ pub struct Echoes<F> {
 
 impl<F> Default for Echoes<F> {
     fn default() -> Self {
-        Self {
-            flows: BTreeMap::new(),
-            next: 1,
-        }
+        Self::beginning_at(1)
     }
 }
 
 impl<F> Echoes<F> {
+    /// Without flows; the first will have this id.
+    #[must_use]
+    pub const fn beginning_at(id: u16) -> Self {
+        Self {
+            flows: BTreeMap::new(),
+            next: id,
+        }
+    }
+
     /// Gives a flow an id that no other has; `None` if all 65,536 are taken.
     pub fn add(&mut self, flow: F) -> Option<u16> {
+        let id = self.free()?;
+        self.flows.insert(id, flow);
+        Some(id)
+    }
+
+    /// As [`Echoes::add`], for a flow that is made with its id.
+    pub fn add_with(&mut self, flow: impl FnOnce(u16) -> F) -> Option<F>
+    where
+        F: Clone,
+    {
+        let id = self.free()?;
+        let flow = flow(id);
+        self.flows.insert(id, flow.clone());
+        Some(flow)
+    }
+
+    fn free(&mut self) -> Option<u16> {
         let mut ids = (self.next..=u16::MAX).chain(0..self.next);
         let id = ids.find(|id| !self.flows.contains_key(id))?;
         self.next = id.wrapping_add(1);
-        self.flows.insert(id, flow);
         Some(id)
     }
 
@@ -93,6 +115,15 @@ mod tests {
         assert_eq!(echoes.get(second), Some(&'b'));
         echoes.remove(9);
         assert_eq!(echoes.add('y'), Some(9));
+    }
+
+    #[test]
+    fn a_flow_may_be_made_with_its_id() {
+        let mut echoes = Echoes::default();
+        let other = echoes.add(7).unwrap();
+        let made = echoes.add_with(|id| id).unwrap();
+        assert_ne!(made, other);
+        assert_eq!(echoes.get(made), Some(&made));
     }
 
     #[test]

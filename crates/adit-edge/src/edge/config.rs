@@ -1,15 +1,14 @@
 //! What an edge is made of, where it then listens, and why it could not start.
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use adit_core::{port::AccessLog, sessions::FlowLimits};
 use adit_model::{Hostname, Location, NodeId};
-use adit_net::{mesh::ControlStreams, quic::QuicKeys, tls::TlsConfigError};
+use adit_net::{
+    mesh::{Carriers, ControlStreams},
+    quic::QuicKeys,
+    tls::TlsConfigError,
+};
 
 use crate::{
     certificates::{Authority, FolderError, LeafKey},
@@ -51,6 +50,8 @@ pub struct EdgeConfig {
     pub access_log: Arc<dyn AccessLog>,
     /// Who takes the mesh's control connections off the connectors' TCP port; without one there are none.
     pub mesh: Option<Arc<dyn ControlStreams>>,
+    /// Who takes carriers of the mesh's packets off the HTTPS port, TCP and UDP; without one there are none.
+    pub mesh_carriers: Option<Arc<dyn Carriers>>,
     /// Certificates for public HTTPS, in files. A name that has none gets one of the authority.
     pub certificates: Option<PathBuf>,
     /// Who may reach connectors' management services over `management.<domain>`.
@@ -108,18 +109,4 @@ pub enum EdgeError {
     /// The system refused a thread.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
-}
-
-/// The loopback address of a listener that may listen on all addresses: what a process on this machine dials.
-#[must_use]
-pub const fn reachable_here(listener: SocketAddr) -> SocketAddr {
-    match listener.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => {
-            SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), listener.port())
-        }
-        IpAddr::V6(ip) if ip.is_unspecified() => {
-            SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), listener.port())
-        }
-        IpAddr::V4(_) | IpAddr::V6(_) => listener,
-    }
 }

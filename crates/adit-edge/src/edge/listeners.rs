@@ -8,6 +8,7 @@ use adit_net::{
     tls::{self, TlsLimits, TlsListener},
 };
 use tokio::net::TcpListener;
+use tracing::warn;
 
 use super::{EdgeConfig, EdgeError};
 use crate::{
@@ -91,9 +92,37 @@ pub(super) fn bind_public(
         let tls = tls::public_config(Arc::new(resolver))?;
         let listener = TlsListener::bind(address, tls, TlsLimits::default())
             .map_err(listen_error("public HTTPS", address))?;
+        let listener = match &config.mesh_carriers {
+            Some(_) => listener.with_carriers(carrier_tls(config)?),
+            None => listener,
+        };
         entrances.push(Entrance::Tls(listener));
     }
     Ok(entrances)
+}
+
+/// What carriers of the mesh are served with: the certificate that nodes know from their control connections.
+fn carrier_tls(config: &EdgeConfig) -> Result<Arc<rustls::ServerConfig>, EdgeError> {
+    let resolver = IssuingResolver::new(&config.authority, &config.leaf_key, ConnectorNames);
+    Ok(tls::edge_carrier_config(resolver)?)
+}
+
+/// The HTTPS port over UDP, for carriers of the mesh. If it is taken the edge goes without: TLS is there, too.
+pub(super) fn bind_carriers(
+    config: &EdgeConfig,
+    https: Option<SocketAddr>,
+) -> Result<Option<QuicListener>, EdgeError> {
+    let (Some(_), Some(address)) = (&config.mesh_carriers, https) else {
+        return Ok(None);
+    };
+    let limits = HandshakeLimits::default();
+    match QuicListener::bind(address, carrier_tls(config)?, &config.quic_keys, limits) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) => {
+            warn!(%address, %error, "cannot listen on UDP: packets of mesh nodes that need QUIC come over TLS");
+            Ok(None)
+        }
+    }
 }
 
 pub(super) fn bind_proxy(config: &EdgeConfig) -> Result<Option<TcpListener>, EdgeError> {

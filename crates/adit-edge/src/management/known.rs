@@ -65,6 +65,7 @@ async fn ask(connection: &Connection, host: &str) -> Result<bool, UpstreamError>
         host: host.to_owned(),
         headers: HeaderMap::new(),
         flow_id: None,
+        extras: adit_wire::Extras::default(),
     };
     let (_upload, answer) = upstream::open(connection, &head, false).await?;
     match answer.head().await? {

@@ -70,6 +70,7 @@ fn head(to: SocketAddr) -> RequestHead {
         host: String::new(),
         headers: HeaderMap::new(),
         flow_id: Some(format!("{:016x}", rand::random::<u64>())),
+        extras: adit_wire::Extras::default(),
     }
 }
 

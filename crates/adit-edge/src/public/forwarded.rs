@@ -1,12 +1,13 @@
 //! Who the client is, and what the edge tells the origin of it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use adit_core::client_address::{client_address, is_trusted};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{Peer, PublicLimits};
 
+const ACCESS_JWT: HeaderName = HeaderName::from_static("cf-access-jwt-assertion");
 const CF_CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting-ip");
 pub(super) const CF_RAY: HeaderName = HeaderName::from_static("cf-ray");
 const CF_VISITOR: HeaderName = HeaderName::from_static("cf-visitor");
@@ -26,6 +27,8 @@ pub(super) struct Forwarded {
     chain: String,
     scheme: &'static str,
     passes: usize,
+    /// The token of an access service that stands before this edge.
+    access_jwt: Option<HeaderValue>,
 }
 
 impl Forwarded {
@@ -50,6 +53,7 @@ impl Forwarded {
                 chain,
                 scheme,
                 passes,
+                access_jwt: None,
             };
         }
         let told: Vec<&str> = headers
@@ -77,12 +81,22 @@ impl Forwarded {
             chain,
             scheme,
             passes,
+            access_jwt: limits
+                .pass_access_jwt
+                .then(|| only(headers, &ACCESS_JWT))
+                .flatten(),
         }
     }
 
     /// The scheme the client used.
     pub(super) const fn scheme(&self) -> &'static str {
         self.scheme
+    }
+
+    /// The client's own address; the port is 0 where a proxy that stands between did not say it.
+    pub(super) fn client_address(&self, peer: Peer) -> SocketAddr {
+        let here = peer.address.ip().to_canonical() == self.client;
+        SocketAddr::new(self.client, if here { peer.address.port() } else { 0 })
     }
 
     pub(super) const fn is_loop(&self) -> bool {
@@ -106,6 +120,18 @@ impl Forwarded {
         };
         headers.insert(CF_VISITOR, HeaderValue::from_static(visitor));
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(self.scheme));
+        if let Some(jwt) = &self.access_jwt {
+            headers.insert(ACCESS_JWT, jwt.clone());
+        }
+    }
+}
+
+/// The value of a header that stands there once. Of several, nobody can tell which the proxy meant.
+fn only(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => Some(value.clone()),
+        (Some(_) | None, _) => None,
     }
 }
 
@@ -171,6 +197,30 @@ mod tests {
         assert_eq!(forwarded.client.to_string(), "203.0.113.9");
         assert_eq!(forwarded.chain, "6.6.6.6, 203.0.113.9, 10.0.0.2, 10.0.0.1");
         assert_eq!(forwarded.scheme, "https");
+    }
+
+    #[test]
+    fn the_token_of_an_access_service_passes_from_a_trusted_proxy_alone_and_only_if_wanted() {
+        let passed = |trusted: &str, pass_access_jwt, said: &HeaderMap| {
+            let limits = PublicLimits {
+                trusted_proxies: vec![trusted.parse().unwrap()],
+                pass_access_jwt,
+                ..PublicLimits::default()
+            };
+            let mut written = HeaderMap::new();
+            Forwarded::read(said, peer(), &limits).write(&mut written);
+            written.get(ACCESS_JWT).cloned()
+        };
+        let said = headers(&[("cf-access-jwt-assertion", "token")]);
+        assert_eq!(
+            passed("10.0.0.0/8", true, &said),
+            Some(HeaderValue::from_static("token"))
+        );
+        assert_eq!(passed("10.0.0.0/8", false, &said), None);
+        assert_eq!(passed("192.0.2.0/24", true, &said), None);
+        let mut twice = said;
+        twice.append(ACCESS_JWT, HeaderValue::from_static("mine"));
+        assert_eq!(passed("10.0.0.0/8", true, &twice), None);
     }
 
     #[test]

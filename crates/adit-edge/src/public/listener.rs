@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use adit_net::tls::TlsListener;
+use adit_wire::mesh::CARRIER_ALPN;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
@@ -12,6 +13,7 @@ use tracing::info;
 
 use super::{Entered, Peer, PublicLimits, Scheme, Shared, http1, http2};
 use crate::{
+    accept::carriers,
     complaint::Complaint,
     context::Context,
     memory::Gated,
@@ -100,6 +102,10 @@ async fn accept_one(
             }
             tasks.spawn(async move {
                 match incoming.finish().await {
+                    // Another protocol, with limits of its own: it takes up no place of a public client.
+                    Ok(stream) if stream.alpn() == Some(CARRIER_ALPN) => {
+                        carriers::take(&shared.context, stream);
+                    }
                     Ok(stream) => {
                         let protocol = match stream.alpn() {
                             Some(b"h2") => Protocol::Http2,

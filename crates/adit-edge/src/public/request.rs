@@ -142,6 +142,7 @@ pub(super) fn head(
         host: target.authority.clone(),
         headers,
         flow_id: None,
+        extras: adit_wire::Extras::default(),
     })
 }
 

@@ -137,7 +137,8 @@ fn prepare(
         Destination::Reserved | Destination::Unknown => return Err(Page::UnknownHost.into()),
     };
     let length = length_of(body);
-    let head = request::head(parts, &target, forwarded.scheme(), length)?;
+    let mut head = request::head(parts, &target, forwarded.scheme(), length)?;
+    head.extras.client = Some(forwarded.client_address(peer));
     record.routed(&route);
     let limiter = table.limits.lookup(&target.host);
     if let Some(limiter) = limiter {

@@ -1,28 +1,36 @@
 //! An exchange on a QUIC stream: head as a message, then raw bytes, each way.
 
 use adit_net::quic::{QuicConnection, RecvStream};
-use adit_wire::{ConnectAnswer, RequestHead, StreamKind, decode_preamble, message_length};
+use adit_wire::{ConnectAnswer, Extras, RequestHead, StreamKind, decode_preamble, message_length};
 use bytes::{Bytes, BytesMut};
 
-use super::{Answer, CHUNK_BYTES, Download, Upload, UpstreamError};
+use super::{Answer, CHUNK_BYTES, Download, Upload, UpstreamError, framed::Framed};
 
 pub(super) async fn open(
     connection: &QuicConnection,
     head: &RequestHead,
+    extras: Extras,
     has_body: bool,
 ) -> Result<(Upload, Answer), UpstreamError> {
     let opened = connection.try_open_stream().map_err(|_| UpstreamError::NotSent)?;
     let (mut send, receive) = opened.ok_or(UpstreamError::Full)?;
-    send.write_chunk(Bytes::from(head.encode()))
+    send.write_chunk(Bytes::from(head.encode_with(extras)))
         .await
         .map_err(|_| UpstreamError::NotSent)?;
     if !has_body {
         send.finish();
     }
-    Ok((Upload::Quic(send), Answer::Quic(receive)))
+    let answer = Answer::Quic {
+        stream: receive,
+        framed: extras.trailers,
+    };
+    Ok((Upload::Quic(send), answer))
 }
 
-pub(super) async fn read_head(mut stream: RecvStream) -> Result<(ConnectAnswer, Download), UpstreamError> {
+pub(super) async fn read_head(
+    mut stream: RecvStream,
+    framed: bool,
+) -> Result<(ConnectAnswer, Download), UpstreamError> {
     let mut buffer = BytesMut::new();
     loop {
         let Some(chunk) = stream.read_chunk(CHUNK_BYTES).await? else {
@@ -33,7 +41,11 @@ pub(super) async fn read_head(mut stream: RecvStream) -> Result<(ConnectAnswer, 
         buffer.extend_from_slice(&chunk);
         if let Some((answer, length)) = parse(&buffer)? {
             let leftover = buffer.split_off(length).freeze();
-            return Ok((answer, Download::Quic { stream, leftover }));
+            let download = match framed {
+                true => Download::Framed(Box::new(Framed::new(stream, leftover))),
+                false => Download::Quic { stream, leftover },
+            };
+            return Ok((answer, download));
         }
     }
 }

@@ -1,7 +1,9 @@
-//! Points 17, 18 and 23 with unmodified cloudflared, for TCP; private host names, and datagrams of a SOCKS client.
+//! Points 17, 18 and 23 with unmodified cloudflared and with our own connector, for TCP; private host names, and datagrams
+//! of a SOCKS client: both must do alike.
 
 use std::{net::SocketAddr, time::Duration};
 
+use adit_connector::ConnectorConfig;
 use adit_net::private::PrivateDialError;
 use adit_testing::{
     cloudflared::{self, Cloudflared, Options, Protocol},
@@ -19,24 +21,86 @@ use tokio::{
 use crate::{
     client::{login, named_request, reply, request},
     stage::{Stage, TOKEN},
+    support::ours::OurConnector,
 };
 
 const LARGE: usize = 20_000_000;
 
-/// A stock connector of the stage's tunnel; `None` without the binary.
-async fn connector(test: &str, stage: &Stage, flags: &[&str]) -> Option<Cloudflared> {
+/// Whose connector.
+#[derive(Clone, Copy)]
+enum Client {
+    /// cloudflared, where it is present.
+    Stock,
+    Ours,
+}
+
+/// A connector that runs.
+#[expect(dead_code, reason = "they are held")]
+enum Running {
+    Stock(Box<Cloudflared>),
+    Ours(OurConnector),
+}
+
+/// What a connector is told.
+#[derive(Default)]
+struct Told {
+    max_active_flows: Option<u64>,
+    resolver: Option<SocketAddr>,
+}
+
+/// A connector of the stage's tunnel; `None` without the one that is asked for.
+async fn connector(test: &str, client: Client, stage: &Stage, told: Told) -> Option<Running> {
+    if let Client::Ours = client {
+        let change = |config: &mut ConnectorConfig| {
+            config.private.max_active_flows = told.max_active_flows;
+            config.private.dns_resolvers = told.resolver.into_iter().collect();
+        };
+        let ours = OurConnector::start(&stage.edge, &stage.tunnel, stage.protocol, change);
+        return Some(Running::Ours(ours.await));
+    }
     let Some(binary) = cloudflared::binary() else {
         skip(test, cloudflared::ABSENT);
         return None;
     };
     let edge = stage.edge.edge.addresses().connectors;
     let options = Options::new(&binary, edge, &stage.edge.ca, &stage.tunnel.token);
-    let options = options
-        .over(stage.protocol)
-        .serving("http://127.0.0.1:9")
-        .run_with(flags);
-    Some(Cloudflared::start_ready(&options, 4).await)
+    let mut options = options.over(stage.protocol).serving("http://127.0.0.1:9");
+    if let Some(limit) = told.max_active_flows {
+        options = options.run_with(&["--max-active-flows", &limit.to_string()]);
+    }
+    if let Some(resolver) = told.resolver {
+        options = options.run_with(&["--dns-resolver-addrs", &resolver.to_string()]);
+    }
+    let stock = Cloudflared::start_ready(&options, 4).await;
+    Some(Running::Stock(Box::new(stock)))
 }
+
+/// Makes two tests of each function: one for each connector.
+macro_rules! with_each_connector {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            use super::Client;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn with_stock() {
+                super::$name(Client::Stock).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn with_our_connector() {
+                super::$name(Client::Ours).await;
+            }
+        }
+    )*};
+}
+
+with_each_connector!(
+    a_download_is_whole_after_the_client_has_ended_its_side,
+    a_port_that_nobody_listens_on_is_told_as_refused,
+    a_connector_at_its_flow_limit_says_so,
+    a_private_host_name_is_reached_through_the_connectors_resolver,
+    datagrams_go_both_ways_through_a_socks_client,
+);
 
 /// Reads a word of each client, then sends a lot and ends.
 async fn service() -> (SocketAddr, JoinSet<()>) {
@@ -55,43 +119,34 @@ async fn service() -> (SocketAddr, JoinSet<()>) {
     (address, serving)
 }
 
-async fn a_download_is_whole_after_the_client_has_ended_its_side(test: &str, protocol: Protocol) {
-    let stage = Stage::new(protocol).await;
-    let Some(_connector) = connector(test, &stage, &[]).await else {
-        return;
-    };
-    let (address, _serving) = service().await;
-    let mut flow = stage.dial(&address.to_string()).outcome().await.unwrap();
-    flow.write_all(b"go!!").await.unwrap();
-    flow.shutdown().await.unwrap();
-    let mut answer = Vec::new();
-    within("the download", flow.read_to_end(&mut answer))
-        .await
-        .unwrap();
-    assert!(answer == pattern(LARGE), "{} bytes came", answer.len());
+async fn a_download_is_whole_after_the_client_has_ended_its_side(client: Client) {
+    for protocol in Protocol::ALL {
+        let stage = Stage::new(protocol).await;
+        let test = "a_download_is_whole_after_the_client_has_ended_its_side";
+        let Some(_connector) = connector(test, client, &stage, Told::default()).await else {
+            return;
+        };
+        let (address, _serving) = service().await;
+        let mut flow = stage.dial(&address.to_string()).outcome().await.unwrap();
+        flow.write_all(b"go!!").await.unwrap();
+        flow.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        within("the download", flow.read_to_end(&mut answer))
+            .await
+            .unwrap();
+        assert!(
+            answer == pattern(LARGE),
+            "{protocol}: {} bytes came",
+            answer.len()
+        );
+    }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_download_is_whole_over_quic() {
-    a_download_is_whole_after_the_client_has_ended_its_side("a_download_is_whole_over_quic", Protocol::Quic)
-        .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_download_is_whole_over_http2() {
-    a_download_is_whole_after_the_client_has_ended_its_side(
-        "a_download_is_whole_over_http2",
-        Protocol::Http2,
-    )
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_port_that_nobody_listens_on_is_told_as_refused() {
+async fn a_port_that_nobody_listens_on_is_told_as_refused(client: Client) {
     for protocol in Protocol::ALL {
         let stage = Stage::new(protocol).await;
         let test = "a_port_that_nobody_listens_on_is_told_as_refused";
-        let Some(_connector) = connector(test, &stage, &[]).await else {
+        let Some(_connector) = connector(test, client, &stage, Told::default()).await else {
             return;
         };
         let free = TcpListener::bind("127.0.0.1:0")
@@ -108,12 +163,15 @@ async fn a_port_that_nobody_listens_on_is_told_as_refused() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connector_at_its_flow_limit_says_so() {
+async fn a_connector_at_its_flow_limit_says_so(client: Client) {
     for protocol in Protocol::ALL {
         let stage = Stage::new(protocol).await;
         let test = "a_connector_at_its_flow_limit_says_so";
-        let Some(_connector) = connector(test, &stage, &["--max-active-flows", "1"]).await else {
+        let told = Told {
+            max_active_flows: Some(1),
+            ..Told::default()
+        };
+        let Some(_connector) = connector(test, client, &stage, told).await else {
             return;
         };
         let (address, _serving) = service().await;
@@ -127,38 +185,38 @@ async fn a_connector_at_its_flow_limit_says_so() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_private_host_name_is_reached_through_the_connectors_resolver() {
+async fn a_private_host_name_is_reached_through_the_connectors_resolver(client: Client) {
     for protocol in Protocol::ALL {
         let stage = Stage::new(protocol).await;
         stage.lead_host("db.corp.internal").await;
         let resolver = Resolver::start().await;
         let test = "a_private_host_name_is_reached_through_the_connectors_resolver";
-        let flags = ["--dns-resolver-addrs", &resolver.addr().to_string()];
-        let Some(_connector) = connector(test, &stage, &flags).await else {
+        let told = Told {
+            resolver: Some(resolver.addr()),
+            ..Told::default()
+        };
+        let Some(_connector) = connector(test, client, &stage, told).await else {
             return;
         };
         let (address, _serving) = service().await;
-        let (mut client, _) = login(stage.proxy(), "", TOKEN).await;
-        client
-            .write_all(&named_request("db.corp.internal", address.port()))
+        let (mut user, _) = login(stage.proxy(), "", TOKEN).await;
+        user.write_all(&named_request("db.corp.internal", address.port()))
             .await
             .unwrap();
-        assert_eq!(reply(&mut client).await.0, 0, "{protocol}");
-        client.write_all(b"go!!").await.unwrap();
+        assert_eq!(reply(&mut user).await.0, 0, "{protocol}");
+        user.write_all(b"go!!").await.unwrap();
         let mut answer = Vec::new();
-        within("the download", client.read_to_end(&mut answer))
+        within("the download", user.read_to_end(&mut answer))
             .await
             .unwrap();
         assert_eq!(answer.len(), LARGE);
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn datagrams_go_both_ways_through_a_socks_client() {
+async fn datagrams_go_both_ways_through_a_socks_client(client: Client) {
     let stage = Stage::new(Protocol::Quic).await;
     let test = "datagrams_go_both_ways_through_a_socks_client";
-    let Some(_connector) = connector(test, &stage, &[]).await else {
+    let Some(_connector) = connector(test, client, &stage, Told::default()).await else {
         return;
     };
     let echo = UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -170,12 +228,11 @@ async fn datagrams_go_both_ways_through_a_socks_client() {
             echo.send_to(&buffer[..length], from).await.unwrap();
         }
     });
-    let (mut client, _) = login(stage.proxy(), "", TOKEN).await;
-    client
-        .write_all(&request(3, "0.0.0.0:0".parse().unwrap()))
+    let (mut user, _) = login(stage.proxy(), "", TOKEN).await;
+    user.write_all(&request(3, "0.0.0.0:0".parse().unwrap()))
         .await
         .unwrap();
-    let (code, way) = reply(&mut client).await;
+    let (code, way) = reply(&mut user).await;
     assert_eq!(code, 0);
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     socket.connect(way).await.unwrap();

@@ -7,6 +7,7 @@
 )]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+pub(crate) mod ours;
 pub(crate) mod scripted;
 pub(crate) mod stock;
 
@@ -79,6 +80,7 @@ impl Directory for MemoryStore {
                 limits: Vec::new(),
                 private: Vec::new(),
                 mesh: Vec::new(),
+                sites: Vec::new(),
             },
             ChangeNumber(0),
         ))
@@ -190,6 +192,7 @@ impl TestEdge {
             private: PrivateLimits::default(),
             access_log: Arc::new(NoLog),
             mesh: None,
+            mesh_carriers: None,
             certificates: None,
             memory_budget: 1 << 30,
             relieve_memory: || {},

@@ -1,5 +1,7 @@
 //! The edge's end: one control connection.
 
+mod notes;
+
 use std::{
     net::SocketAddr,
     pin::Pin,
@@ -18,7 +20,7 @@ use tokio::{
     select,
     time::{sleep_until, timeout},
 };
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::{
     channel::{Channel, ChannelError},
@@ -53,6 +55,10 @@ pub(crate) async fn serve<S>(
         opened: Instant::now(),
         look_at: LOOK,
         mtu: None,
+        beat: 0,
+        is_draining: false,
+        lan_well: true,
+        path_well: true,
         place: Some(place),
         seat: None,
         key_change: None,
@@ -98,6 +104,13 @@ struct Served<S> {
     look_at: Duration,
     /// What the node said of its way to the hub.
     mtu: Option<u16>,
+    /// The newest beat of the node.
+    beat: u64,
+    /// It asked to be replaced.
+    is_draining: bool,
+    /// What it said of its network.
+    lan_well: bool,
+    path_well: bool,
     remote: SocketAddr,
     exporter: Exporter,
     challenge: Challenge,
@@ -127,6 +140,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Served<S> {
                 changed = key_changed(&mut self.key_change) => {
                     self.key_change = None;
                     match (changed, &self.seat) {
+                        (Err(Refusal::Unavailable(why)), Some(seat)) => {
+                            self.keep_key(seat, why);
+                            Ok(())
+                        }
                         (Err(refusal), Some(seat)) => Err(End::Refused(seat.site, seat.replica, refusal)),
                         _ => Ok(()),
                     }
@@ -143,9 +160,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Served<S> {
         }
     }
 
+    /// The node has its old key until it asks again: without a store, its packets go on.
+    fn keep_key(&self, seat: &Seat, why: &str) {
+        let (replica, site) = (seat.replica, seat.site.tunnel);
+        let what = format!("replica {replica} of site {site} keeps its key for now: {why}");
+        self.desk.complain(Trouble::Refused, Some(self.remote), &what);
+    }
+
     async fn obey(&mut self, order: Order) -> Result<(), End> {
         match order {
             Order::End(ending) => Err(End::Ended(ending)),
+            Order::Lease => self.lease().await,
             Order::Configure(config) => {
                 self.session.configured(config.version);
                 let config = ToNode::from(config.as_ref().clone());
@@ -160,8 +185,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Served<S> {
             ServerAct::Judge(_) => self.admit(message).await,
             ServerAct::Answer(seq) => {
                 self.look_after(&message);
+                self.note_beat(&message);
                 let answer = ToNode::from(BeatAck { seq });
-                self.channel.send(&answer).await.map_err(End::Broken)
+                self.channel.send(&answer).await.map_err(End::Broken)?;
+                self.beat = seq;
+                self.lease().await
             }
             ServerAct::NoteAcknowledged(_) => {
                 self.note(&message);
@@ -175,13 +203,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Served<S> {
                 Ok(())
             }
             ServerAct::StepBack => {
-                if let Some(seat) = &mut self.seat {
-                    seat.because(CloseReason::Unregistered);
-                    self.desk.step_back(seat.site, seat.replica);
-                }
+                self.drain(true);
+                Ok(())
+            }
+            ServerAct::StepForward => {
+                self.drain(false);
+                Ok(())
+            }
+            ServerAct::NoteRole => {
+                self.note_role(&message);
                 Ok(())
             }
         }
+    }
+
+    /// Tells the node what it may do for a while.
+    async fn lease(&mut self) -> Result<(), End> {
+        let Some(seat) = &self.seat else {
+            return Ok(());
+        };
+        let Some(lease) = self.desk.lease(seat.site, seat.replica, self.beat) else {
+            return Ok(());
+        };
+        self.session.leased(lease.epoch);
+        self.channel.send(&ToNode::from(lease)).await.map_err(End::Broken)
     }
 
     async fn admit(&mut self, message: ToEdge) -> Result<(), End> {
@@ -191,7 +236,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Served<S> {
         let (host, secret, identity) = match message {
             ToEdge::Enrol(enrol) => (enrol.host, Some(enrol.proof), enrol.signature),
             ToEdge::Hello(hello) => (hello.host, None, hello.signature),
-            ToEdge::ConfigAck(_) | ToEdge::Beat(_) | ToEdge::KeyUpdate(_) | ToEdge::Drain(_) => return Ok(()),
+            ToEdge::ConfigAck(_)
+            | ToEdge::Beat(_)
+            | ToEdge::KeyUpdate(_)
+            | ToEdge::Drain(_)
+            | ToEdge::Resume(_)
+            | ToEdge::RoleAck(_) => return Ok(()),
         };
         let arrival = Arrival {
             claim,
@@ -213,37 +263,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Served<S> {
         Ok(())
     }
 
-    fn look_after(&mut self, message: &ToEdge) {
-        let (ToEdge::Beat(beat), Some(seat)) = (message, &self.seat) else {
-            return;
-        };
-        if beat.report.mtu != self.mtu {
-            self.mtu = beat.report.mtu;
-            self.desk.note_mtu(seat.site, seat.replica, self.mtu);
-        }
-        if self.opened.elapsed() >= self.look_at {
-            self.look_at = self.opened.elapsed() + LOOK;
-            self.desk.look_for_packets(seat.site, seat.replica, self.remote);
-        }
-    }
-
-    fn note(&self, message: &ToEdge) {
-        let (ToEdge::ConfigAck(ack), Some(seat)) = (message, &self.seat) else {
-            return;
-        };
-        if ack.applied {
-            debug!(tunnel.id = %seat.site.tunnel, connector.id = %seat.replica, version = ack.version, "configuration applied");
-        } else {
-            warn!(
-                tunnel.id = %seat.site.tunnel, connector.id = %seat.replica, version = ack.version, errors = ?ack.errors,
-                "a mesh node did not apply its configuration"
-            );
-        }
-    }
-
     /// Says why, where there is something to say, and gives the place up.
     async fn finish(mut self, end: End) {
         let remote = self.remote;
+        let how = self.how(&end);
         let (goodbye, reason) = match end {
             End::Left => (None, None),
             End::Broken(ChannelError::Message(error)) => self.misbehaved(&error),
@@ -270,6 +293,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Served<S> {
         };
         if let (Some(seat), Some(reason)) = (&mut self.seat, reason) {
             seat.because(reason);
+        }
+        if let Some(seat) = &mut self.seat {
+            seat.by(how);
         }
         // Another replica takes over before this one has read its goodbye.
         self.seat = None;

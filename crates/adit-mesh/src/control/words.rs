@@ -42,6 +42,7 @@ pub(super) fn told(message: &ToNode) -> Option<EdgeSaid> {
             version: config.version,
             beat: Duration::from_millis(config.beat_ms.into()),
         }),
+        ToNode::Lease(_) => Some(EdgeSaid::Leased),
         ToNode::BeatAck(ack) => Some(EdgeSaid::Heard(ack.seq)),
         ToNode::Refused(_) | ToNode::Revoke(_) | ToNode::Closing(_) => None,
     }
@@ -72,5 +73,7 @@ pub(super) fn said(message: &ToEdge) -> NodeSaid {
         },
         ToEdge::KeyUpdate(update) => NodeSaid::Key(update.key),
         ToEdge::Drain(_) => NodeSaid::Leaving,
+        ToEdge::Resume(_) => NodeSaid::Staying,
+        ToEdge::RoleAck(ack) => NodeSaid::TookRole { epoch: ack.epoch },
     }
 }

@@ -23,6 +23,8 @@ pub enum Dropped {
     TooBig,
     /// There is no session with the member that it was for.
     NoSession,
+    /// Too many wait already for what connectors reach, or nothing carries them there.
+    ProxyFull,
 }
 
 /// What counts as the same trouble: a label of counters, and a line in the log once a minute.
@@ -54,7 +56,7 @@ reasons! {
     Self::Denied(Denial::NoRoute) => 9 "no_route",
     Self::Denied(Denial::NoCarrier) => 10 "no_carrier",
     Self::Denied(Denial::Sender) => 11 "back_to_sender",
-    Self::Denied(Denial::NotPackets) => 12 "not_packets",
+    Self::ProxyFull => 12 "proxy_full",
     Self::HopsUsedUp => 13 "hops_used_up",
     Self::TooBig => 14 "too_big",
     Self::NoSession => 15 "no_session",

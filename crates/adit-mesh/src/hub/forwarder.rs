@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Instant};
 
-use adit_core::mesh::forwarding::{Denial, MemberIndex, Table, Verdict};
+use adit_core::mesh::forwarding::{Denial, MemberIndex, Proxied, Table, Verdict};
 use bytes::BytesMut;
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
         mss,
     },
 };
+use crate::onramp::Handed;
 
 /// The sessions with members, as far as a [`Forwarder`] needs them.
 pub trait Links {
@@ -28,6 +29,9 @@ pub trait Links {
 
     /// Whether a member may be told once more that a packet went nowhere: how often is limited.
     fn may_tell(&mut self, member: MemberIndex, now: Instant) -> bool;
+
+    /// Hands a packet over to what carries flows to connectors. False if that takes no more now.
+    fn hand_over(&mut self, handed: Handed) -> bool;
 }
 
 /// Forwards packets between members: checks them, finds out where they go, takes a hop from them, and tells their
@@ -70,6 +74,7 @@ impl Forwarder {
                 }
                 Ok(())
             }
+            Verdict::Proxied(to) => hand_over(&sender, head, packet, to, links),
             Verdict::Denied(denial) => {
                 if let Some(problem) = problem_of(denial) {
                     sender.tell(&packet, &head, problem, links);
@@ -117,6 +122,37 @@ impl Forwarder {
     }
 }
 
+/// Hands a packet over whose flow ends here and goes on over connectors.
+fn hand_over(
+    sender: &Sender<'_>,
+    head: Head,
+    mut packet: BytesMut,
+    to: Proxied,
+    links: &mut impl Links,
+) -> Result<(), Dropped> {
+    if head.hops <= 1 {
+        sender.tell(&packet, &head, Problem::HopsUsedUp, links);
+        return Err(Dropped::HopsUsedUp);
+    }
+    let member = sender.table.member(sender.from);
+    let member = member.ok_or(Dropped::Denied(Denial::ForeignSource))?;
+    let mtu = links.mtu(sender.from);
+    mss::clamp(&mut packet, &head, mtu.into());
+    let handed = Handed {
+        hub: member.hub.map(|hub| hub.beside(head.source)),
+        who: member.who,
+        packet,
+        head,
+        to,
+        mtu,
+    };
+    if links.hand_over(handed) {
+        Ok(())
+    } else {
+        Err(Dropped::ProxyFull)
+    }
+}
+
 /// Who sent the packet in hand.
 struct Sender<'a> {
     table: &'a Table,
@@ -145,7 +181,6 @@ const fn problem_of(denial: Denial) -> Option<Problem> {
         Denial::ForeignSource => None,
         Denial::NoRoute | Denial::Sender => Some(Problem::NoRoute),
         Denial::NoCarrier => Some(Problem::NoHost),
-        Denial::NotPackets => Some(Problem::Prohibited),
     }
 }
 

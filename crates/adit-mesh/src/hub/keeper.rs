@@ -1,7 +1,6 @@
 //! The thread that keeps time: WireGuard's timers, paths, metrics, the log.
 
 use std::{
-    net::SocketAddr,
     os::fd::AsFd,
     time::{Duration, Instant},
 };
@@ -9,7 +8,7 @@ use std::{
 use super::{path, scene::Slot, shared::Shared};
 use crate::{
     noise::TICK,
-    udp::{BatchSocket, SendBatch},
+    udp::{BatchSocket, Endpoint, SendBatch},
     wait::until_readable,
 };
 
@@ -69,7 +68,7 @@ fn tick(shared: &Shared, socket: &BatchSocket, out: &mut SendBatch, now: Instant
             if let Some(index) = peer.take_index() {
                 shared.demux.write().learn(index, slot.key);
             }
-            peer.endpoint().map(|at| at.remote)
+            peer.endpoint()
         };
         if let Some(at) = at
             && (slot.take_moved() || looks && is_live)
@@ -81,8 +80,10 @@ fn tick(shared: &Shared, socket: &BatchSocket, out: &mut SendBatch, now: Instant
     counted
 }
 
-fn look_at_path(shared: &Shared, slot: &Slot, at: SocketAddr) {
-    let most = path::mtu_to(at).map_or(shared.mtu, |path| path::inner_mtu(at, path));
+fn look_at_path(shared: &Shared, slot: &Slot, at: Endpoint) {
+    // What is too large for a datagram of a carrier goes over its stream; the member says what it would rather have.
+    let path = path::mtu_to(at.remote).filter(|_| at.carrier.is_none());
+    let most = path.map_or(shared.mtu, |path| path::inner_mtu(at.remote, path));
     let mtu = most.min(shared.mtu);
     if slot.mtu() != mtu {
         tracing::debug!(peer = %slot.key, mtu, "mesh: the path to a member carries packets of another length");

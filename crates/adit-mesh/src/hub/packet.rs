@@ -1,10 +1,10 @@
 //! What the hub reads and writes of the packets that it forwards.
 
-pub(super) mod bytes;
-pub(super) mod fragment;
-pub(super) mod head;
-pub(super) mod icmp;
-pub(super) mod mss;
+pub(crate) mod bytes;
+pub(crate) mod fragment;
+pub(crate) mod head;
+pub(crate) mod icmp;
+pub(crate) mod mss;
 
 #[cfg(test)]
-pub(super) mod samples;
+pub(crate) mod samples;

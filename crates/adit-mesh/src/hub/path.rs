@@ -10,7 +10,7 @@ use rustix::net::sockopt;
 use crate::noise::OVERHEAD;
 
 /// What IPv6 asks of every link. Below, outer datagrams are fragmented instead.
-pub(super) const LEAST_MTU: u16 = 1280;
+pub(crate) const LEAST_MTU: u16 = 1280;
 const UDP_BYTES: usize = 8;
 const V4_BYTES: usize = 20;
 const V6_BYTES: usize = 40;

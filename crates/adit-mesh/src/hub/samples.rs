@@ -107,6 +107,13 @@ impl Company {
         (id, addresses)
     }
 
+    /// Gives a replica another key.
+    pub(crate) fn rekey(&mut self, tunnel: TunnelKey, replica: ConnectorId, key: PeerKey) {
+        let linked = self.members.replica(tunnel, replica).unwrap().clone();
+        let change = MeshChange::Replica(tunnel, replica, Some(LinkedReplica { key, ..linked }));
+        self.members.apply(&Change::Mesh(change));
+    }
+
     pub(crate) fn device(&mut self, key: PeerKey) -> (DeviceId, MeshAddresses) {
         let addresses = self.addresses();
         let device = MeshDevice {

@@ -14,6 +14,7 @@ use adit_model::PeerKey;
 use parking_lot::Mutex;
 
 use super::{
+    Brought,
     bucket::Bucket,
     counts::{Book, Counted, Counts},
     path::LEAST_MTU,
@@ -34,6 +35,10 @@ pub(super) struct Slot {
     pub(super) peer: Mutex<Peer>,
     /// When something authentic came last, in milliseconds after the hub began; 0 if never.
     heard: AtomicU64,
+    /// When the first packet of its site came that was forwarded, in microseconds after the hub began; 0 if none did.
+    first: AtomicU64,
+    /// When the newest one came.
+    last: AtomicU64,
     /// How long packets may be on the path.
     mtu: AtomicU16,
     /// Whether the peer has moved since the path was looked at.
@@ -55,6 +60,8 @@ impl Slot {
             key,
             peer: Mutex::new(Peer::new(host, &config)),
             heard: AtomicU64::new(0),
+            first: AtomicU64::new(0),
+            last: AtomicU64::new(0),
             mtu: AtomicU16::new(mtu),
             moved: AtomicBool::new(false),
             told: Mutex::new(Bucket::new(TOLD_AT_ONCE, TOLD_EACH)),
@@ -73,6 +80,33 @@ impl Slot {
         match self.heard.load(Ordering::Relaxed) {
             0 => None,
             after => began.checked_add(Duration::from_millis(after)),
+        }
+    }
+
+    /// A packet of its site was forwarded.
+    pub(super) fn bring(&self, began: Instant, now: Instant) {
+        let after = now.saturating_duration_since(began).as_micros();
+        let after = u64::try_from(after).unwrap_or(u64::MAX).max(1);
+        self.last.store(after, Ordering::Relaxed);
+        if self.first.load(Ordering::Relaxed) == 0 {
+            self.first.store(after, Ordering::Relaxed);
+        }
+    }
+
+    /// The next one is the first.
+    pub(super) fn begin(&self) {
+        self.first.store(0, Ordering::Relaxed);
+    }
+
+    /// When they came.
+    pub(super) fn brought(&self, began: Instant) -> Brought {
+        let read = |at: &AtomicU64| match at.load(Ordering::Relaxed) {
+            0 => None,
+            after => began.checked_add(Duration::from_micros(after)),
+        };
+        Brought {
+            first: read(&self.first),
+            last: read(&self.last),
         }
     }
 

@@ -1,6 +1,9 @@
 //! What the threads of a hub share.
 
-use std::time::Instant;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use adit_model::PeerKey;
 use arc_swap::ArcSwap;
@@ -8,7 +11,9 @@ use parking_lot::{Mutex, RwLock};
 
 use super::{counts::Book, scene::Scene, trouble::Troubles};
 use crate::{
+    carrier::{Board, Inbox},
     noise::{Demux, Host},
+    onramp::Intake,
     wait::Stop,
 };
 
@@ -19,6 +24,11 @@ pub(super) struct Shared {
     pub(super) scene: ArcSwap<Scene>,
     /// Held while a scene is made, so that none is made from one that was replaced meanwhile.
     pub(super) installing: Mutex<()>,
+    /// Members that come by carriers.
+    pub(super) board: Arc<Board>,
+    pub(super) inbox: Inbox,
+    /// Takes what connectors carry on, once there is something that does.
+    pub(super) intake: OnceLock<Intake>,
     pub(super) book: Book,
     pub(super) troubles: Troubles,
     pub(super) began: Instant,

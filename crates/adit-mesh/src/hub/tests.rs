@@ -1,7 +1,6 @@
 //! A hub over loopback, with WireGuard peers that are played step by step.
 
 use adit_core::mesh::forwarding::Denial;
-use adit_model::TunnelKind;
 
 use super::{
     packet::{
@@ -15,6 +14,7 @@ use crate::noise::{HandshakeLimits, PrivateKey, Rejected};
 
 mod bad;
 mod client;
+mod proxied;
 
 use client::{Client, until};
 
@@ -309,4 +309,31 @@ fn a_taken_port_is_an_error_whatever_the_number_of_threads() {
         Hub::start(config).map(drop).unwrap_err().kind()
     };
     assert_eq!([again(1), again(2)], [io::ErrorKind::AddrInUse; 2]);
+}
+
+#[test]
+fn a_member_that_changes_its_key_is_reached_under_the_former_one_until_it_has_a_session() {
+    let mut world = World::new(1);
+    let mut next = Client::of(&world.hub);
+    let key = world.a.key();
+    let (tunnel, replica) = world
+        .company
+        .members
+        .replicas()
+        .find_map(|(tunnel, replica, linked)| (linked.key == key).then_some((tunnel, replica)))
+        .unwrap();
+    // The former key stays good beside it.
+    world.company.rekey(tunnel, replica, next.key());
+    world.company.carriers.former_keys.insert((tunnel, replica), key);
+    world.install();
+    world.works();
+
+    next.begin();
+    until("the handshake to be heard", || {
+        world.hub.endpoint(&next.key()).is_some()
+    });
+    world.works();
+    next.connect();
+    world.a = next;
+    world.works();
 }

@@ -60,10 +60,11 @@ impl Trouble {
             Dropped::Rejected(Rejected::NotIp) | Dropped::Malformed => Some(Self::Malformed),
             Dropped::Denied(Denial::ForeignSource) => Some(Self::ForeignSource),
             Dropped::Address
-            | Dropped::Denied(Denial::NoRoute | Denial::NoCarrier | Denial::Sender | Denial::NotPackets)
+            | Dropped::Denied(Denial::NoRoute | Denial::NoCarrier | Denial::Sender)
             | Dropped::HopsUsedUp
             | Dropped::TooBig
-            | Dropped::NoSession => None,
+            | Dropped::NoSession
+            | Dropped::ProxyFull => None,
         }
     }
 

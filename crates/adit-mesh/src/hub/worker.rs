@@ -17,7 +17,10 @@ use super::{
     trouble::Trouble,
 };
 use crate::{
+    carrier::Waited,
     noise::{Incoming, Rejected, Verified},
+    onramp::Handed,
+    packet,
     udp::{BatchSocket, Endpoint, ReceiveBatch, SendBatch},
     wait::until_readable,
 };
@@ -25,9 +28,9 @@ use crate::{
 /// How many trains of datagrams are taken in at once.
 const RECEIVED_AT_ONCE: usize = 32;
 /// How many datagrams wait to be sent; then they are sent.
-const MOST_WAITING: usize = 512;
+pub(super) const MOST_WAITING: usize = 512;
 /// How long a full socket is waited for, before what it does not take is dropped.
-const PATIENCE: Duration = Duration::from_millis(2);
+pub(super) const PATIENCE: Duration = Duration::from_millis(2);
 /// How long a thread waits for something to arrive, when it is not told to stop.
 const LONG: Duration = Duration::from_secs(60);
 
@@ -46,10 +49,24 @@ pub(super) fn run(shared: &Shared, socket: &BatchSocket) {
             return;
         }
         match socket.receive(&mut received) {
-            Ok(()) => worker.take_all(&received),
+            Ok(()) => worker.take_all(received.datagrams()),
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
             Err(_) => shared.troubles.note(Trouble::Unread, None),
         }
+    }
+}
+
+/// Carries what arrives by carriers, until the hub stops.
+pub(super) fn run_carried(shared: &Shared, socket: &BatchSocket) {
+    let mut came = Waited::default();
+    let mut worker = Worker {
+        shared,
+        socket,
+        forwarder: Forwarder::default(),
+        out: SendBatch::default(),
+    };
+    while shared.inbox.wait(&mut came) {
+        worker.take_all(came.datagrams());
     }
 }
 
@@ -61,10 +78,10 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    fn take_all(&mut self, received: &ReceiveBatch) {
+    fn take_all<'d>(&mut self, received: impl Iterator<Item = (Endpoint, &'d [u8])>) {
         let scene = self.shared.scene.load();
         let now = Instant::now();
-        for (from, datagram) in received.datagrams() {
+        for (from, datagram) in received {
             if let Err(why) = self.take(&scene, from, datagram, now) {
                 self.shared.book.nobody.counts.dropped(why);
                 self.shared.trouble(why, from.remote);
@@ -82,11 +99,11 @@ impl Worker<'_> {
     /// Says why, if nobody in the table sent it. What a member sent and was dropped is counted as the member's.
     fn take(&mut self, scene: &Scene, from: Endpoint, datagram: &[u8], now: Instant) -> Result<(), Dropped> {
         let classified = self.shared.host.classify(from.remote, datagram, now);
-        let (key, message) = match classified.map_err(Dropped::Rejected)? {
-            Incoming::Initiation { from: key, message } => (key, message),
+        let (key, message, begins) = match classified.map_err(Dropped::Rejected)? {
+            Incoming::Initiation { from: key, message } => (key, message, true),
             Incoming::Indexed { index, message } => {
                 let key = self.shared.demux.read().find(index);
-                (key.ok_or(Dropped::Stranger)?, message)
+                (key.ok_or(Dropped::Stranger)?, message, false)
             }
             Incoming::Challenge(challenge) => {
                 self.shared.troubles.note(Trouble::Challenged, Some(from.remote));
@@ -96,11 +113,18 @@ impl Worker<'_> {
         };
         let (member, slot) = scene.find(&key).ok_or(Dropped::Stranger)?;
         let packet = self.open(slot, from, message).map_err(Dropped::Rejected)?;
-        slot.hear(self.shared.began, now);
+        // A handshake that has only begun gives nothing to send with yet: a member that changes its key is reached under the
+        // former one until the first message under the new one.
+        if !begins {
+            slot.hear(self.shared.began, now);
+        }
         let (Some(packet), Some(station)) = (packet, scene.station(member)) else {
             return Ok(());
         };
         station.counts.received(packet.len());
+        let own = scene.table.member(member).map(|member| member.addresses);
+        let is_of_site =
+            packet::source(&packet).is_some_and(|from| own.is_some_and(|own| own.beside(from) != from));
         let mut links = Sessions {
             shared: self.shared,
             scene,
@@ -110,6 +134,9 @@ impl Worker<'_> {
         let handled = self
             .forwarder
             .handle(&scene.table, member, packet, now, &mut links);
+        if is_of_site && handled.is_ok() {
+            slot.bring(self.shared.began, now);
+        }
         if let Err(why) = handled {
             station.counts.dropped(why);
             self.shared.trouble(why, from.remote);
@@ -125,7 +152,8 @@ impl Worker<'_> {
         if let Some(index) = peer.take_index() {
             self.shared.demux.write().learn(index, slot.key);
         }
-        if peer.endpoint().map(|at| at.remote) != before.map(|at| at.remote) {
+        let place = |at: Option<Endpoint>| at.map(|at| (at.remote, at.carrier));
+        if place(peer.endpoint()) != place(before) {
             slot.set_moved();
         }
         opened
@@ -137,11 +165,11 @@ impl Worker<'_> {
 }
 
 /// The sessions of a scene.
-struct Sessions<'a> {
-    shared: &'a Shared,
-    scene: &'a Scene,
-    out: &'a mut SendBatch,
-    now: Instant,
+pub(super) struct Sessions<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) scene: &'a Scene,
+    pub(super) out: &'a mut SendBatch,
+    pub(super) now: Instant,
 }
 
 impl Sessions<'_> {
@@ -183,6 +211,10 @@ impl Links for Sessions<'_> {
     fn may_tell(&mut self, member: MemberIndex, now: Instant) -> bool {
         self.slot(member).is_some_and(|slot| slot.may_tell(now))
     }
+
+    fn hand_over(&mut self, handed: Handed) -> bool {
+        self.shared.intake.get().is_some_and(|intake| intake.take(handed))
+    }
 }
 
 impl Shared {
@@ -197,7 +229,8 @@ impl Shared {
         if out.is_empty() {
             return;
         }
-        let dropped = socket.flush(out, patience).dropped;
+        let carried = self.board.send(out);
+        let dropped = carried + socket.flush(out, patience).dropped;
         if dropped > 0 {
             let dropped = u64::try_from(dropped).unwrap_or(u64::MAX);
             self.troubles.note_many(Trouble::Unsent, None, dropped);

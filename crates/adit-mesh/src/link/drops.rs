@@ -13,7 +13,7 @@ const SAY_EVERY: Duration = Duration::from_secs(60);
 /// Why something was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dropped {
-    /// Packets while forwarding was off.
+    /// Packets of the site while the gate was shut.
     NotForwarding,
     /// Packets that no peer's prefixes lead to, or that are no IP packets.
     NoRoute,
@@ -37,11 +37,13 @@ pub enum Dropped {
     SocketFull,
     /// Packets that the device refused, for example since it is down.
     DeviceRefused,
+    /// Datagrams that the carrier in use had no room for, or that was gone.
+    CarrierFull,
 }
 
 impl Dropped {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NotForwarding,
         Self::NoRoute,
         Self::NoSession,
@@ -54,6 +56,7 @@ impl Dropped {
         Self::BadOffload,
         Self::SocketFull,
         Self::DeviceRefused,
+        Self::CarrierFull,
     ];
 
     /// Its name in logs and metrics.
@@ -72,6 +75,7 @@ impl Dropped {
             Self::BadOffload => "bad_offload",
             Self::SocketFull => "socket_full",
             Self::DeviceRefused => "device_refused",
+            Self::CarrierFull => "carrier_full",
         }
     }
 }

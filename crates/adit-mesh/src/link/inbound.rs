@@ -11,6 +11,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
+    carrier::Waited,
     noise::{Incoming, Peer, TICK, Verified},
     packet::{self, Coalescer},
     udp::{Endpoint, ReceiveBatch, SendBatch},
@@ -44,11 +45,24 @@ pub(super) fn run(shared: &Shared) {
         }
         if is_readable {
             match shared.socket.receive(&mut batch) {
-                Ok(()) => inbound.take(&batch),
+                Ok(()) => inbound.take(batch.datagrams()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => tracing::debug!(%error, "cannot receive from the mesh"),
             }
         }
+    }
+}
+
+/// Takes what carriers bring, until the link stops.
+pub(super) fn run_carried(shared: &Shared) {
+    let mut came = Waited::default();
+    let mut inbound = Inbound {
+        shared,
+        out: SendBatch::default(),
+        packets: Coalescer::new(shared.tun.joins_udp()),
+    };
+    while shared.inbox.wait(&mut came) {
+        inbound.take(came.datagrams());
     }
 }
 
@@ -62,20 +76,26 @@ struct Inbound<'a> {
 type Held<'a> = Option<(usize, MutexGuard<'a, Peer>)>;
 
 impl<'a> Inbound<'a> {
-    fn take(&mut self, batch: &ReceiveBatch) {
+    fn take<'d>(&mut self, datagrams: impl Iterator<Item = (Endpoint, &'d [u8])>) {
         let now = Instant::now();
-        let is_forwarding = self.shared.is_forwarding();
+        let is_open = self.shared.is_open();
         let mut held: Held<'a> = None;
-        for (from, datagram) in batch.datagrams() {
+        for (from, datagram) in datagrams {
             match self.open(from, datagram, now, &mut held) {
-                Ok(Some(packet)) if is_forwarding => self.packets.push(packet),
+                Ok(Some(packet)) if is_open || self.shared.gate.is_own(packet::destination(&packet)) => {
+                    self.packets.push(packet);
+                }
                 Ok(Some(_)) => self.shared.drops.add(Dropped::NotForwarding, 1),
                 Ok(None) => {}
                 Err(dropped) => self.shared.drops.add(dropped, 1),
             }
         }
         drop(held);
-        self.shared.flush(&mut self.out);
+        if is_open {
+            self.shared.flush_open(&mut self.out);
+        } else {
+            self.shared.flush(&mut self.out);
+        }
         self.write();
     }
 
@@ -87,7 +107,7 @@ impl<'a> Inbound<'a> {
         now: Instant,
         held: &mut Held<'a>,
     ) -> Result<Option<BytesMut>, Dropped> {
-        let (at, message) = match self.shared.host.classify(from.remote, datagram, now)? {
+        let (at, message) = match self.shared.host.load().classify(from.remote, datagram, now)? {
             Incoming::Challenge(challenge) => {
                 self.out.push(from, challenge);
                 return Ok(None);
@@ -145,13 +165,16 @@ impl<'a> Inbound<'a> {
     }
 
     fn tick(&mut self, now: Instant) {
-        self.shared.host.tick(now);
+        // What waits for a handshake must not outlast the lease.
+        self.shared.is_open();
+        let host = self.shared.host.load();
+        host.tick(now);
         for (at, peer) in self.shared.peers.iter().enumerate() {
             let mut peer = peer.lock();
             peer.tick(&mut self.out);
             self.shared.learn(at, &mut peer);
         }
-        self.shared.demux.write().sweep(&self.shared.host);
+        self.shared.demux.write().sweep(&host);
         self.shared.flush(&mut self.out);
     }
 }

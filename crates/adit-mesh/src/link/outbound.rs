@@ -43,10 +43,12 @@ fn drain(
     buffer: &mut [u8; READ_BYTES],
     out: &mut SendBatch,
 ) -> io::Result<()> {
+    let mut outcome = Ok(());
+    let mut of_site = false;
     // A queue that never empties must not keep the thread from being told to stop.
     for _ in 0..BATCH {
         match queue.read(buffer) {
-            Ok((header, packet)) => pass(shared, &header, packet, out),
+            Ok((header, packet)) => of_site |= pass(shared, &header, packet, out),
             Err(error)
                 if matches!(
                     error.kind(),
@@ -56,28 +58,37 @@ fn drain(
                 break;
             }
             Err(error) => {
-                shared.flush(out);
-                return Err(error);
+                outcome = Err(error);
+                break;
             }
         }
         if out.len() >= BATCH {
-            shared.flush(out);
+            flush(shared, std::mem::take(&mut of_site), out);
         }
     }
-    shared.flush(out);
-    Ok(())
+    flush(shared, of_site, out);
+    outcome
 }
 
-/// Cuts one packet and encrypts the pieces.
-fn pass(shared: &Shared, header: &VnetHeader, packet: &[u8], out: &mut SendBatch) {
-    if !shared.is_forwarding() {
+fn flush(shared: &Shared, of_site: bool, out: &mut SendBatch) {
+    if of_site {
+        shared.flush_open(out);
+    } else {
+        shared.flush(out);
+    }
+}
+
+/// Cuts one packet and encrypts the pieces. True if the gate was open.
+fn pass(shared: &Shared, header: &VnetHeader, packet: &[u8], out: &mut SendBatch) -> bool {
+    let is_open = shared.is_open();
+    if !is_open && !shared.gate.is_own(packet::source(packet)) {
         shared.drops.add(Dropped::NotForwarding, 1);
-        return;
+        return false;
     }
     let peer = packet::destination(packet).and_then(|to| shared.routes.find(to));
     let Some((at, peer)) = peer.and_then(|at| Some((at, shared.peers.get(at)?))) else {
         shared.drops.add(Dropped::NoRoute, 1);
-        return;
+        return false;
     };
     let mut peer = peer.lock();
     let done = packet::split(header, packet, |wire| {
@@ -89,4 +100,5 @@ fn pass(shared: &Shared, header: &VnetHeader, packet: &[u8], out: &mut SendBatch
     if done.is_err() {
         shared.drops.add(Dropped::BadOffload, 1);
     }
+    is_open
 }

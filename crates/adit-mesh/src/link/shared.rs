@@ -3,20 +3,26 @@
 use std::{
     collections::HashMap,
     fmt, io,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use adit_model::PeerKey;
+use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 
 use super::{
     LinkConfig, LinkPeerStats, LinkStats, PATIENCE, WAITING,
     drops::{Dropped, Drops},
+    gate::Gate,
     routes::Routes,
 };
 use crate::{
-    noise::{Demux, HandshakeLimits, Host, Peer, PeerConfig, Timing},
+    carrier::{Board, Inbox},
+    noise::{Demux, HandshakeLimits, Host, Peer, PeerConfig, PrivateKey, Timing},
     tun::Tun,
     udp::{BatchSocket, Endpoint, SendBatch},
     wait::Stop,
@@ -31,14 +37,21 @@ const TIMING: Timing = Timing {
 };
 
 pub(super) struct Shared {
-    pub(super) host: Host,
+    /// This node's end; another one when its key changes.
+    pub(super) host: ArcSwap<Host>,
     pub(super) socket: BatchSocket,
+    pub(super) board: Arc<Board>,
+    pub(super) inbox: Inbox,
     pub(super) tun: Tun,
     pub(super) peers: Vec<Mutex<Peer>>,
+    /// How they are treated, in the same order.
+    configs: Vec<PeerConfig>,
     pub(super) by_key: HashMap<PeerKey, usize>,
     pub(super) demux: RwLock<Demux<usize>>,
     pub(super) routes: Routes,
-    pub(super) forwarding: AtomicBool,
+    pub(super) gate: Arc<Gate>,
+    /// Whether the gate was open when it was looked at last.
+    was_open: AtomicBool,
     pub(super) drops: Drops,
     pub(super) stop: Stop,
 }
@@ -50,19 +63,24 @@ impl Shared {
         if let Some(mark) = config.mark {
             socket.set_mark(mark)?;
         }
-        let peers = config.peers.iter().map(|peer| {
-            let config = PeerConfig {
-                key: peer.key,
-                endpoint: peer.endpoint.map(Endpoint::from),
-                keep_alive: peer.keep_alive,
-                waiting: WAITING,
-                mtu: config.mtu,
-                timing: TIMING,
-            };
-            Mutex::new(Peer::new(&host, &config))
+        let configs = config.peers.iter().map(|peer| PeerConfig {
+            key: peer.key,
+            endpoint: peer.endpoint.map(Endpoint::from),
+            keep_alive: peer.keep_alive,
+            waiting: WAITING,
+            mtu: config.mtu,
+            timing: TIMING,
         });
+        let configs: Vec<PeerConfig> = configs.collect();
+        let peers = configs.iter().map(|config| {
+            let mut peer = Peer::new(&host, config);
+            peer.lead();
+            Mutex::new(peer)
+        });
+        let (board, inbox) = Board::new();
         Ok(Self {
             peers: peers.collect(),
+            configs,
             by_key: config
                 .peers
                 .iter()
@@ -71,12 +89,15 @@ impl Shared {
                 .collect(),
             routes: Routes::new(&config.peers),
             demux: RwLock::default(),
-            forwarding: AtomicBool::new(config.forwarding),
+            was_open: AtomicBool::new(config.gate.is_open()),
+            gate: config.gate,
             drops: Drops::default(),
             stop: Stop::new()?,
             tun: config.tun,
+            board,
+            inbox,
             socket,
-            host,
+            host: ArcSwap::from_pointee(host),
         })
     }
 
@@ -87,14 +108,36 @@ impl Shared {
         }
     }
 
+    /// Sends what was collected while the gate was open, for as long as it is: it is looked at before each 64 datagrams, in
+    /// case the process was stopped in between.
+    pub(super) fn flush_open(&self, out: &mut SendBatch) {
+        if self.gate.is_open() {
+            self.send(out, || self.gate.is_open());
+        } else {
+            self.drops.add(Dropped::NotForwarding, out.len());
+            out.clear();
+        }
+    }
+
     /// Sends what was collected.
     pub(super) fn flush(&self, out: &mut SendBatch) {
+        self.send(out, || true);
+    }
+
+    fn send(&self, out: &mut SendBatch, may: impl Fn() -> bool) {
         if out.is_empty() {
             return;
         }
-        let flushed = self.socket.flush(out, PATIENCE);
-        if flushed.dropped > 0 {
-            self.drops.add(Dropped::SocketFull, flushed.dropped);
+        let carried = self.board.send(out);
+        let flushed = self.socket.flush_while(out, PATIENCE, may);
+        for (why, count) in [
+            (Dropped::CarrierFull, carried),
+            (Dropped::SocketFull, flushed.dropped),
+            (Dropped::NotForwarding, flushed.forbidden),
+        ] {
+            if count > 0 {
+                self.drops.add(why, count);
+            }
         }
     }
 
@@ -114,14 +157,38 @@ impl Shared {
         true
     }
 
+    /// Goes over to another key of this node, if it is another one: a handshake with each peer begins, and packets go on
+    /// under the former key until it is done.
+    pub(super) fn set_key(&self, key: PrivateKey) {
+        let before = self.host.load();
+        if key.public() == before.public() {
+            return;
+        }
+        let host = Arc::new(before.with_key(key, Instant::now()));
+        self.host.store(Arc::clone(&host));
+        let mut out = SendBatch::default();
+        for (at, (peer, config)) in self.peers.iter().zip(&self.configs).enumerate() {
+            let mut peer = peer.lock();
+            peer.renew(&host, config, &mut out);
+            self.learn(at, &mut peer);
+        }
+        self.flush(&mut out);
+    }
+
     /// Drops what waits for handshakes.
-    pub(super) fn forget_waiting(&self) {
+    fn forget_waiting(&self) {
         let forgotten = self.peers.iter().map(|peer| peer.lock().forget_waiting()).sum();
         self.drops.add(Dropped::NotForwarding, forgotten);
     }
 
-    pub(super) fn is_forwarding(&self) -> bool {
-        self.forwarding.load(Ordering::SeqCst)
+    /// Whether packets of the site pass. Where that has ended since the last look, what waited for a handshake is
+    /// forgotten. To be called without a peer in hand.
+    pub(super) fn is_open(&self) -> bool {
+        let is_open = self.gate.is_open();
+        if self.was_open.swap(is_open, Ordering::SeqCst) && !is_open {
+            self.forget_waiting();
+        }
+        is_open
     }
 
     pub(super) fn stats(&self) -> LinkStats {
@@ -136,7 +203,7 @@ impl Shared {
         LinkStats {
             peers: self.peers.iter().map(of).collect(),
             dropped: self.drops.all(),
-            forwarding: self.is_forwarding(),
+            forwarding: self.gate.is_open(),
         }
     }
 }

@@ -7,11 +7,12 @@ use std::{
 };
 
 use super::*;
-use crate::packet::VnetHeader;
+use crate::{boot_time::BootTime, packet::VnetHeader};
 
 /// One node: its link, and what its kernel would hold.
 struct Node {
     link: Link,
+    gate: Arc<Gate>,
     device: UnixDatagram,
     address: Ipv4Addr,
 }
@@ -38,6 +39,7 @@ fn start_with(
     address: [u8; 4],
     peer: LinkPeer,
 ) -> Node {
+    let gate = Arc::new(Gate::open());
     let link = Link::start(LinkConfig {
         tun: Tun::of_sockets(queues),
         key,
@@ -45,10 +47,11 @@ fn start_with(
         mark: None,
         mtu: 1_420,
         peers: vec![peer],
-        forwarding: true,
+        gate: Arc::clone(&gate),
     });
     Node {
         link: link.unwrap(),
+        gate,
         device,
         address: address.into(),
     }
@@ -134,18 +137,18 @@ fn packets_stay_in_order() {
 }
 
 #[test]
-fn nothing_passes_while_forwarding_is_off() {
+fn nothing_of_the_site_passes_while_the_gate_is_shut() {
     let (left, right) = two();
     left.send(&right, 1);
     right.read();
 
-    left.link.set_forwarding(false);
+    left.gate.close();
     left.send(&right, 2);
     left.wait_for_dropped(Dropped::NotForwarding, 1);
     right.send(&left, 3);
     left.wait_for_dropped(Dropped::NotForwarding, 2);
 
-    left.link.set_forwarding(true);
+    left.gate.set_until(BootTime::NEVER);
     let passed = left.send(&right, 4);
     assert_eq!(right.read(), passed);
     let back = right.send(&left, 5);
@@ -153,18 +156,38 @@ fn nothing_passes_while_forwarding_is_off() {
 }
 
 #[test]
-fn what_waits_for_a_handshake_when_forwarding_ends_does_not_pass() {
+fn the_nodes_own_packets_pass_while_those_of_its_site_do_not() {
+    let (left, right) = two();
+    left.send(&right, 1);
+    right.read();
+
+    left.gate.set_until(BootTime::now());
+    left.gate.set_own(vec![left.address.into()]);
+    let host: Ipv4Addr = [10, 0, 1, 9].into();
+    left.write(&packet(host, right.address, 2));
+    left.wait_for_dropped(Dropped::NotForwarding, 1);
+    right.write(&packet(right.address, host, 3));
+    left.wait_for_dropped(Dropped::NotForwarding, 2);
+
+    let passed = left.send(&right, 4);
+    assert_eq!(right.read(), passed);
+    let back = right.send(&left, 5);
+    assert_eq!(left.read(), back);
+}
+
+#[test]
+fn what_waits_for_a_handshake_when_the_gate_shuts_does_not_pass() {
     let (left, right) = two();
     left.link.set_hub(([127, 0, 0, 1], 9).into());
     left.send(&right, 1);
     let deadline = Instant::now() + PATIENCE;
     while left.dropped(Dropped::NotForwarding) == 0 {
         assert!(Instant::now() < deadline, "the packet does not wait");
-        left.link.set_forwarding(true);
-        left.link.set_forwarding(false);
+        left.gate.set_until(BootTime::NEVER);
+        left.gate.close();
     }
     left.link.set_hub(right.link.local_addr().unwrap());
-    left.link.set_forwarding(true);
+    left.gate.set_until(BootTime::NEVER);
     let passed = left.send(&right, 2);
     assert_eq!(right.read(), passed);
 }
@@ -248,4 +271,20 @@ fn a_stopped_link_leaves_no_thread() {
     right.read();
     left.link.stop();
     assert!(left.device.send(&[0; 30]).is_err(), "the device is closed");
+}
+
+#[test]
+fn packets_pass_while_the_node_changes_its_key() {
+    let (left, right) = two();
+    let first = left.send(&right, 1);
+    assert_eq!(right.read(), first);
+    // The far end does not know the new key: what it knows the node by stays in use.
+    left.link.set_key(PrivateKey::generate().unwrap());
+    for number in 2..10 {
+        let packet = left.send(&right, number);
+        assert_eq!(right.read(), packet);
+        let packet = right.send(&left, number);
+        assert_eq!(left.read(), packet);
+    }
+    assert_eq!(left.dropped(Dropped::NoSession), 0);
 }

@@ -21,6 +21,7 @@ use super::{
     host::{Forwarding, HostError, HostReport, Surroundings},
     status::NodeStatus,
 };
+pub(in crate::node) use probe::echo;
 pub use probe::{Echo, Why};
 
 /// How long an echo may take: a router gives up looking for a host in its own network after three seconds.
@@ -95,14 +96,11 @@ pub async fn walk(to: IpAddr, status: NodeStatus) -> Result<Findings, CheckError
     // Sent to the device or nowhere: what leaves elsewhere says nothing about the mesh.
     let leads_there = by.is_some() && by.as_ref() == status.host.as_ref().map(|host| &host.interface);
     let from_mesh = match mesh.filter(|_| leads_there) {
-        Some(from) => Some(probe::echo(from, to, PATIENCE).await.map_err(CheckError::Probe)?),
+        Some(from) => Some(echo(from, to, PATIENCE).await.map_err(CheckError::Probe)?),
         None => None,
     };
     let from_site = match site.filter(|_| leads_there) {
-        Some(from) => Some((
-            from,
-            probe::echo(from, to, PATIENCE).await.map_err(CheckError::Probe)?,
-        )),
+        Some(from) => Some((from, echo(from, to, PATIENCE).await.map_err(CheckError::Probe)?)),
         None => None,
     };
     Ok(Findings {

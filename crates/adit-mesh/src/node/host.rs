@@ -21,12 +21,14 @@ use rtnetlink::IpVersion;
 use tokio::sync::watch;
 
 pub use netlink::NetlinkError;
+pub(in crate::node) use netlink::{Interface, Netlink};
 pub use plan::{HostRoute, Refusal, RoutePlan, Way};
 pub use report::{HostRecord, HostReport};
 pub use surroundings::Surroundings;
+pub(in crate::node) use sysctl::Settings as RouterSettings;
 pub use sysctl::{ChangedSetting, Forwarding, MissedSetting};
 
-use netlink::{Netlink, Rule};
+use netlink::Rule;
 use nft::Filter;
 
 /// How the node does its part on this host.
@@ -232,9 +234,18 @@ impl Host {
                 self.netlink.remove_address(link, address).await?;
             }
         }
-        self.netlink.add_address(link, wanted.v4.into()).await?;
+        // The kernel tells of an address that is added anew, and whoever hears of that would add it once more.
+        let there = self.netlink.interfaces().await?;
+        let there = there.into_iter().find(|found| found.index == link);
+        let there = there.map_or_else(Vec::new, |found| found.addresses);
+        let is_missing = |address: IpAddr| there.iter().all(|net| net.addr() != address);
+        if is_missing(wanted.v4.into()) {
+            self.netlink.add_address(link, wanted.v4.into()).await?;
+        }
         // A host may have IPv6 turned off.
-        if let Err(error) = self.netlink.add_address(link, wanted.v6.into()).await {
+        if is_missing(wanted.v6.into())
+            && let Err(error) = self.netlink.add_address(link, wanted.v6.into()).await
+        {
             self.report.problem(&error);
         }
         self.addresses = Some(wanted);
@@ -260,14 +271,6 @@ impl Host {
         }
         if carries_everything(wanted) {
             settings.loosen_source_check();
-        }
-        for changed in &settings.changed {
-            tracing::info!(
-                setting = changed.name,
-                from = changed.from,
-                to = changed.to,
-                "changed a kernel setting"
-            );
         }
         self.report.settings.extend(settings.changed);
         self.report.missed = settings.missed;

@@ -1,41 +1,64 @@
 //! A node that runs: it keeps a session with the edge and the host as the edge says.
 
+mod keys;
+mod told;
+mod who;
+
 use std::{
     collections::BTreeSet,
     net::IpAddr,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
-use adit_core::mesh::MeshAddresses;
-use adit_model::{PeerKey, SecretDigest, Timestamp, TunnelKey};
-use adit_net::{mesh::MeshDialer, tls::TrustAnchors};
-use adit_wire::mesh::{ConfigAck, HostInfo, IdentityPair, NodeConfig, Report};
+use adit_core::mesh::{MeshAddresses, session::NodeKeys};
+use adit_model::{SecretDigest, TunnelKey};
+use adit_net::{
+    mesh::{CarrierDialer, MeshDialer},
+    tls::TrustAnchors,
+};
+use adit_wire::mesh::{ConfigAck, IdentityPair, NodeConfig, Role};
 use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, watch},
-    time::{MissedTickBehavior, interval, sleep_until},
+    time::{MissedTickBehavior, interval, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
+use self::{
+    told::Told,
+    who::{host_info, identity, shortened, status},
+};
 use super::{
+    duty::{Duty, Identity as OnDuty, Site, StandbyOptions},
     error::NodeError,
-    host::{ChangedSetting, Host, HostOptions, Wanted},
+    host::{ChangedSetting, Host, HostError, HostOptions, Netlink, Wanted},
     identity::Identity,
+    lan::LanWatch,
     permission,
+    rotation::Rotation,
     state_dir::{Claim, StateDir},
-    status::{NodeStatus, SessionStatus, StatusSocket},
-    tunnel::{self, Tunnel},
+    status::{Ask, StatusSocket},
+    tunnel::{self, Tunnel, WayOptions},
+    ways::Places,
 };
 use crate::{
+    boot_clock,
+    carrier::client::CarrierClient,
     control::client::{Client, ClientConfig, ClientPhase, ClientState},
-    noise::PrivateKey,
+    link::Gate,
+    way::Timing,
 };
 
 /// How long the host's own changes are collected before routes are decided anew.
 const SETTLING: Duration = Duration::from_millis(200);
+/// How long a replica that was replaced carries what still comes before it stops.
+const LINGER: Duration = Duration::from_millis(250);
 /// How often the node looks after itself.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Why another replica is to carry the site's traffic.
+const DRAINED: &str = "asked for on the node";
 
 /// What a node is made of.
 pub struct NodeOptions {
@@ -51,6 +74,10 @@ pub struct NodeOptions {
     pub host: HostOptions,
     /// The largest packet for the tunnel, in bytes, instead of what the edge says.
     pub mtu: Option<u16>,
+    /// When another way to the hub than UDP is taken, and how often UDP is tried meanwhile.
+    pub ways: Timing,
+    /// How it takes part in who carries its site's traffic.
+    pub standby: StandbyOptions,
     /// The version that it tells.
     pub version: &'static str,
     /// The variable `SSH_CONNECTION`.
@@ -63,42 +90,21 @@ pub struct Node {
     options: NodeOptions,
     client: Client,
     state: watch::Receiver<ClientState>,
+    carriers: Arc<CarrierClient>,
+    gate: Arc<Gate>,
+    duty: Duty,
+    _lan: LanWatch,
     host: Host,
     told: Arc<Mutex<Told>>,
     applied: Option<(u64, Arc<NodeConfig>)>,
+    /// Since when there was the session that the hub was dialled in last.
+    dialled_in: Option<Instant>,
     edge_addresses: BTreeSet<IpAddr>,
-    asked_to_stop: mpsc::Receiver<()>,
-    _key: watch::Sender<PeerKey>,
+    orders: mpsc::Receiver<Ask>,
+    keys: watch::Sender<NodeKeys>,
+    rotation: Rotation,
     _socket: StatusSocket,
     _claim: Claim,
-}
-
-/// What the parts that are asked, the status socket and the session's beats, look at.
-struct Told {
-    status: NodeStatus,
-    tunnel: Option<Tunnel>,
-    /// What the way to the hub takes, if that is less than the edge says.
-    narrow: Option<u16>,
-}
-
-impl Told {
-    fn status(&self) -> NodeStatus {
-        NodeStatus {
-            hub: self.tunnel.as_ref().and_then(Tunnel::status),
-            ..self.status.clone()
-        }
-    }
-
-    fn report(&self) -> Report {
-        let hub = self.tunnel.as_ref().and_then(Tunnel::status);
-        hub.map_or_else(Report::default, |hub| Report {
-            rtt_ms: None,
-            mtu: self.narrow,
-            handshake_age_ms: hub.handshake_age_ms,
-            received_bytes: hub.received_bytes,
-            sent_bytes: hub.sent_bytes,
-        })
-    }
 }
 
 impl Node {
@@ -115,22 +121,24 @@ impl Node {
         let host = Host::prepare(options.host.clone(), record.as_ref(), ssh).await?;
         options.state.forget_host_record()?;
 
+        let netlink = Arc::new(Netlink::connect_for_links().map_err(HostError::Netlink)?);
+        let lan = LanWatch::start(&options.standby.lan, &netlink);
         let told = Arc::new(Mutex::new(Told {
             status: status(&identity, &options),
             tunnel: None,
             narrow: None,
+            duty: Arc::default(),
+            lan: lan.told(),
         }));
+        let on_duty = Arc::clone(&told.lock().duty);
         let shown = Arc::clone(&told);
         let path = options.state.socket();
-        let (socket, asked_to_stop) =
-            StatusSocket::listen(path.clone(), Arc::new(move || shown.lock().status())).map_err(|cause| {
-                NodeError::Socket {
-                    path: path.display().to_string(),
-                    cause,
-                }
+        let (socket, orders) = StatusSocket::listen(path.clone(), Arc::new(move || shown.lock().status()))
+            .map_err(|cause| NodeError::Socket {
+                path: path.display().to_string(),
+                cause,
             })?;
-        let public = PrivateKey::from_bytes(*identity.wireguard_key.expose()).public();
-        let (key_sender, key) = watch::channel(public);
+        let (keys, offered) = watch::channel(identity.keys());
         let reported = Arc::clone(&told);
         let client = Client::start(ClientConfig {
             edges: options.edges.clone(),
@@ -142,23 +150,55 @@ impl Node {
                 .map(|(_, secret)| secret),
             replica: identity.connector,
             identity: IdentityPair::from_seed(identity.identity_key.expose()).ok_or(NodeError::Keys)?,
-            key,
+            keys: offered,
             enrolled: identity.enrolled,
-            host: host_info(options.version),
-            report: Arc::new(move || reported.lock().report()),
+            host: host_info(options.version, options.standby.priority),
+            report: Arc::new(move || reported.lock().faring()),
         });
+        let carriers = CarrierClient {
+            dialer: CarrierDialer::new(&options.trust, Some(options.host.mark))?,
+            site: identity.site(),
+            replica: identity.connector,
+            identity: Arc::new(
+                IdentityPair::from_seed(identity.identity_key.expose()).ok_or(NodeError::Keys)?,
+            ),
+        };
+        if options.state.is_draining()? {
+            told.lock().duty.set_draining(true);
+            client.drain(DRAINED);
+        }
         let state = client.state();
+        let gate = Arc::new(Gate::shut());
+        let duty = Duty::start(
+            &options.standby,
+            OnDuty {
+                interface: options.host.interface.clone(),
+                tunnel: identity.tunnel.to_string(),
+                connector: identity.connector.to_string(),
+            },
+            netlink,
+            Arc::clone(&gate),
+            &lan,
+            &client,
+            on_duty,
+        );
         Ok(Self {
+            carriers: Arc::new(carriers),
             identity,
             options,
             client,
             state,
+            gate,
+            duty,
+            _lan: lan,
             host,
             told,
             applied: None,
+            dialled_in: None,
             edge_addresses: BTreeSet::new(),
-            asked_to_stop,
-            _key: key_sender,
+            orders,
+            keys,
+            rotation: Rotation::begin(boot_clock::now()),
             _socket: socket,
             _claim: claim,
         })
@@ -172,14 +212,20 @@ impl Node {
     pub async fn run(mut self, stop: CancellationToken) -> Result<Vec<ChangedSetting>, NodeError> {
         let outcome = self.serve(stop).await;
         // The edge hears of it first, so that another replica takes over while packets still pass here.
+        let was_active = self.told.lock().duty.role().1 == Role::Active;
         self.client.stop("the node stops").await;
+        if was_active {
+            // What was on its way when the other one took over.
+            sleep(LINGER).await;
+        }
+        let settings = self.duty.stop().await;
         let tunnel = self.told.lock().tunnel.take();
         let cleared = self.host.clear().await;
         // Waits for the threads of the data path.
         drop(tokio::task::spawn_blocking(move || drop(tunnel)).await);
         self.options.state.forget_host_record()?;
         outcome?;
-        Ok(cleared?)
+        Ok(settings.into_iter().chain(cleared?).collect())
     }
 
     async fn serve(&mut self, stop: CancellationToken) -> Result<(), NodeError> {
@@ -196,7 +242,13 @@ impl Node {
             };
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                Some(()) = self.asked_to_stop.recv() => return Ok(()),
+                Some(ask) = self.orders.recv() => match ask {
+                    Ask::Stop => return Ok(()),
+                    Ask::Drain => self.drain(true),
+                    Ask::Resume => self.drain(false),
+                    Ask::RotateKey => self.make_key(),
+                    Ask::Status => {}
+                },
                 changed = self.state.changed() => {
                     let state = self.state.borrow_and_update().clone();
                     self.follow(state).await?;
@@ -213,14 +265,29 @@ impl Node {
                     self.apply_again().await?;
                 }
                 _ = look.tick() => {
-                    if let Some(tunnel) = &mut self.told.lock().tunnel {
-                        tunnel.look_further();
-                    }
+                    self.look_after_key();
                     if self.path_has_changed() {
                         self.apply_again().await?;
                     }
                 }
             }
+        }
+    }
+
+    /// Has another replica take over, or lets this one do so again. Also after a restart: work on a host may need some.
+    fn drain(&self, is_wanted: bool) {
+        if let Err(error) = self.options.state.keep_draining(is_wanted) {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "cannot keep for the next start whether another replica is to carry the site's traffic"
+            );
+        }
+        self.told.lock().duty.set_draining(is_wanted);
+        if is_wanted {
+            tracing::info!("asks that another replica carry the site's traffic");
+            self.client.drain(DRAINED);
+        } else {
+            self.client.resume();
         }
     }
 
@@ -247,14 +314,20 @@ impl Node {
             self.identity.edges.clone_from(&self.options.edges);
             self.options.state.keep_identity(&self.identity)?;
         }
+        self.forget_refused_key(&state);
         {
             let status = &mut self.told.lock().status;
             status.session.connected = matches!(state.phase, ClientPhase::Linked(_));
             status.session.problem.clone_from(&state.trouble);
             if let Some(config) = &state.config {
-                status.role = Some(config.role);
                 status.local.clone_from(&config.local);
             }
+        }
+        if let ClientPhase::Linked(since) = state.phase
+            && self.dialled_in.replace(since) != Some(since)
+            && let Some(tunnel) = &mut self.told.lock().tunnel
+        {
+            tunnel.dial_again();
         }
         if let ClientPhase::Refused(code) = state.phase {
             let words = state.trouble.unwrap_or_else(|| "it gives no reason".to_owned());
@@ -279,37 +352,47 @@ impl Node {
         config: &Arc<NodeConfig>,
         edge: Option<std::net::SocketAddr>,
     ) -> Result<(), NodeError> {
-        let places = tunnel::places(&config.hub, edge).await;
+        let places = Places::find(&config.hub, edge).await;
         self.edge_addresses = tunnel::addresses(&self.options.edges).await;
         self.edge_addresses
             .extend(edge.map(|edge| edge.ip().to_canonical()));
         self.edge_addresses
-            .extend(places.iter().map(|place| place.ip().to_canonical()));
+            .extend(places.all().map(|place| place.ip().to_canonical()));
+        self.settle_key(config.key);
         let mtu = self.mtu(config);
+        self.gate.set_own(vec![config.v4.into(), config.v6.into()]);
         let stale = self
             .told
             .lock()
             .tunnel
             .take_if(|tunnel| !tunnel.leads_to(config.hub.key));
         drop(tokio::task::spawn_blocking(move || drop(stale)).await);
-        if self.told.lock().tunnel.is_none() {
+        let is_there = self.told.lock().tunnel.is_some();
+        self.duty
+            .set_site(site(config, is_there && self.applied.is_some()));
+        if !is_there {
             let wanted = self.wanted(config);
             // Before the first change: whoever starts after a kill knows what to look for.
             self.options
                 .state
                 .keep_host_record(&self.host.record(&wanted).await?)?;
             let key = &self.identity.wireguard_key;
-            let tunnel = Tunnel::open(&self.options.host, key, config.hub.key, places, mtu)?;
+            let gate = Arc::clone(&self.gate);
+            let ways = WayOptions {
+                places,
+                client: Arc::clone(&self.carriers),
+                timing: self.options.ways,
+            };
+            let tunnel = Tunnel::open(&self.options.host, key, config.hub.key, ways, mtu, gate)?;
             self.told.lock().tunnel = Some(tunnel);
-        } else if let Some(tunnel) = &mut self.told.lock().tunnel {
+        } else if let Some(tunnel) = &self.told.lock().tunnel {
             tunnel.set_places(places);
+            tunnel.set_key(&self.identity.wireguard_key);
         }
         self.applied = Some((config.version, Arc::clone(config)));
         self.path_has_changed();
         self.apply_again().await?;
-        if let Some(tunnel) = &self.told.lock().tunnel {
-            tunnel.set_role(config.role);
-        }
+        self.duty.set_site(site(config, true));
         let errors: Vec<String> = self.host.report().complaints();
         self.client.acknowledge(ConfigAck {
             version: config.version,
@@ -320,12 +403,7 @@ impl Node {
                 .map(|error| shortened(error, 512))
                 .collect(),
         });
-        tracing::info!(
-            config.version,
-            role = config.role.as_str(),
-            remote = config.remote.len(),
-            "configured"
-        );
+        tracing::info!(config.version, remote = config.remote.len(), "configured");
         Ok(())
     }
 
@@ -356,79 +434,15 @@ impl Node {
     }
 }
 
-/// Who this node is: as the state says, if an edge has linked it; else as the token says.
-fn identity(options: &mut NodeOptions) -> Result<Identity, NodeError> {
-    let kept = options.state.identity()?;
-    let site = options.token.as_ref().map(|(site, _)| *site);
-    let identity = match (kept, site) {
-        (Some(kept), site) if kept.enrolled => {
-            if site.is_some_and(|site| site != kept.site()) {
-                tracing::warn!(
-                    tunnel.id = %kept.tunnel, state = %options.state.path().display(),
-                    "this host joined another site before; its state wins over the token"
-                );
-            }
-            kept
-        }
-        (Some(kept), Some(site)) if kept.site() == site => kept,
-        (_, Some(site)) => Identity::generate(site).map_err(|_| NodeError::Keys)?,
-        (_, None) => return Err(NodeError::NoSite(options.state.path().display().to_string())),
-    };
-    if options.edges.is_empty() {
-        options.edges.clone_from(&identity.edges);
+/// What a configuration says of the site.
+fn site(config: &NodeConfig, is_ready: bool) -> Site {
+    Site {
+        is_ha: config.ha,
+        vips: config.vips.iter().copied().collect(),
+        vips_previous: config.vips_previous.iter().copied().collect(),
+        fnr_id: config.fnr_id.clone(),
+        prefixes: config.local.clone(),
+        remote: config.remote.clone(),
+        is_ready,
     }
-    if options.edges.is_empty() {
-        return Err(NodeError::NoEdge);
-    }
-    let identity = Identity {
-        edges: options.edges.clone(),
-        ..identity
-    };
-    options.state.keep_identity(&identity)?;
-    Ok(identity)
-}
-
-fn status(identity: &Identity, options: &NodeOptions) -> NodeStatus {
-    NodeStatus {
-        version: options.version.to_owned(),
-        pid: std::process::id(),
-        started_at: Timestamp::from(SystemTime::now()),
-        account_id: identity.account,
-        tunnel_id: identity.tunnel,
-        connector_id: identity.connector,
-        session: SessionStatus {
-            connected: false,
-            edges: options.edges.clone(),
-            problem: None,
-        },
-        role: None,
-        local: Vec::new(),
-        hub: None,
-        host: None,
-    }
-}
-
-fn host_info(version: &str) -> HostInfo {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let arch = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    HostInfo {
-        hostname: shortened(name, 255),
-        os: std::env::consts::OS.to_owned(),
-        arch: arch.to_owned(),
-        version: version.to_owned(),
-        features: Vec::new(),
-    }
-}
-
-/// A text of at most so many bytes.
-fn shortened(mut text: String, bytes: usize) -> String {
-    let end = (0..=bytes.min(text.len()))
-        .rev()
-        .find(|end| text.is_char_boundary(*end));
-    text.truncate(end.unwrap_or_default());
-    text
 }

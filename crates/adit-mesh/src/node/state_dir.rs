@@ -14,6 +14,7 @@ use super::{host::HostRecord, identity::Identity};
 
 const IDENTITY: &str = "identity.json";
 const HOST: &str = "host.json";
+const DRAINING: &str = "draining";
 const LOCK: &str = "node.lock";
 const SOCKET: &str = "node.sock";
 
@@ -203,7 +204,32 @@ impl StateDir {
     /// # Errors
     /// [`StateError`]
     pub fn forget_host_record(&self) -> Result<(), StateError> {
-        let path = self.0.join(HOST);
+        self.remove(HOST)
+    }
+
+    /// Whether another replica is to carry the site's traffic until somebody says otherwise.
+    ///
+    /// # Errors
+    /// [`StateError`]
+    pub fn is_draining(&self) -> Result<bool, StateError> {
+        let path = self.0.join(DRAINING);
+        path.try_exists().map_err(failed("read", &path))
+    }
+
+    /// Keeps whether it is.
+    ///
+    /// # Errors
+    /// [`StateError`]
+    pub fn keep_draining(&self, is_draining: bool) -> Result<(), StateError> {
+        if is_draining {
+            self.write(DRAINING, &true)
+        } else {
+            self.remove(DRAINING)
+        }
+    }
+
+    fn remove(&self, name: &str) -> Result<(), StateError> {
+        let path = self.0.join(name);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &path)(error)),
             _ => Ok(()),
@@ -248,6 +274,7 @@ impl StateDir {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::identity::tests;
 
     fn fresh() -> (tempfile::TempDir, StateDir) {
         let parent = tempfile::tempdir().unwrap();
@@ -270,12 +297,22 @@ mod tests {
         let (_parent, dir) = fresh();
         let _claim = dir.claim().unwrap();
         assert!(dir.identity().unwrap().is_none());
-        let identity = Identity::generate(crate::node::identity::tests::tunnel()).unwrap();
+        let identity = Identity::generate(tests::tunnel(), tests::at(1)).unwrap();
         dir.keep_identity(&identity).unwrap();
         assert_eq!(dir.identity().unwrap(), Some(identity));
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(dir.path()), 0o700);
         assert_eq!(mode(&dir.path().join(IDENTITY)), 0o600);
+    }
+
+    #[test]
+    fn whether_another_replica_is_to_carry_the_traffic_survives() {
+        let (_parent, dir) = fresh();
+        let _claim = dir.claim().unwrap();
+        for is_draining in [false, true, true, false, false] {
+            dir.keep_draining(is_draining).unwrap();
+            assert_eq!(dir.is_draining().unwrap(), is_draining);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use adit_core::mesh::session::NodeKeys;
 use adit_model::{AccountId, ConnectorId, Timestamp, TunnelId};
 use adit_wire::mesh::Role;
 use ipnet::IpNet;
@@ -20,7 +21,8 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::host::HostReport;
+use super::{duty::HaStatus, host::HostReport, identity::Identity, rotation};
+use crate::way::Way;
 
 /// How a node fares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,12 +43,42 @@ pub struct NodeStatus {
     pub session: SessionStatus,
     /// Whether it carries its site's traffic; nothing before the edge has said so.
     pub role: Option<Role>,
+    /// How it stands by, or carries it.
+    pub ha: HaStatus,
     /// The prefixes of its own site.
     pub local: Vec<IpNet>,
+    /// What its packets are encrypted for. Versions that never changed theirs do not say.
+    #[serde(default)]
+    pub key: Option<KeyStatus>,
     /// The packets' way to the hub.
     pub hub: Option<HubStatus>,
     /// What it has done to the host.
     pub host: Option<HostReport>,
+}
+
+/// A node's WireGuard key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyStatus {
+    /// As its peers know it.
+    pub public: String,
+    /// Since when it is in use.
+    pub since: Option<Timestamp>,
+    /// When the node makes another one by itself.
+    pub until: Option<Timestamp>,
+    /// The one that takes its place once the edge knows it, while it changes.
+    pub next: Option<String>,
+}
+
+impl KeyStatus {
+    pub(super) fn of(identity: &Identity) -> Self {
+        let NodeKeys { settled, next } = identity.keys();
+        Self {
+            public: settled.to_string(),
+            since: identity.key_since,
+            until: identity.key_since.and_then(|since| rotation::end(settled, since)),
+            next: next.map(|next| next.to_string()),
+        }
+    }
 }
 
 /// A node's control connection.
@@ -67,6 +99,12 @@ pub struct HubStatus {
     pub key: String,
     /// Where its packets are sent.
     pub endpoint: SocketAddr,
+    /// How they get there.
+    #[serde(default = "by_udp")]
+    pub way: Way,
+    /// Whether that is a way that is only taken since UDP does not get through.
+    #[serde(default)]
+    pub degraded: bool,
     /// Since the last handshake, milliseconds; nothing before the first one.
     pub handshake_age_ms: Option<u64>,
     /// Bytes of packets that came from the hub.
@@ -75,12 +113,23 @@ pub struct HubStatus {
     pub sent_bytes: u64,
 }
 
+/// What nodes did that said nothing of it.
+const fn by_udp() -> Way {
+    Way::Udp
+}
+
 /// What a node can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ask {
     /// How it fares.
     Status,
+    /// To have another replica carry its site's traffic, and to stand by.
+    Drain,
+    /// To carry it again when its turn comes.
+    Resume,
+    /// To change its WireGuard key now.
+    RotateKey,
     /// To stop, as by SIGTERM.
     Stop,
 }
@@ -92,6 +141,9 @@ const MAX_LINE: u64 = 1 << 20;
 /// How many may ask at once; more wait.
 const ASKERS: usize = 16;
 
+/// How many orders wait; one that finds no room repeats one that waits, or comes from someone who asks too often.
+const ORDERS: usize = 8;
+
 /// Answers questions until it is dropped.
 #[derive(Debug)]
 pub(super) struct StatusSocket {
@@ -100,22 +152,21 @@ pub(super) struct StatusSocket {
 }
 
 impl StatusSocket {
-    /// Listens. `status` tells how the node fares now; who asks it to stop is heard at the receiver.
+    /// Listens. `status` tells how the node fares now; what it is to do is heard at the receiver.
     pub(super) fn listen(
         path: PathBuf,
         status: Arc<dyn Fn() -> NodeStatus + Send + Sync>,
-    ) -> io::Result<(Self, mpsc::Receiver<()>)> {
+    ) -> io::Result<(Self, mpsc::Receiver<Ask>)> {
         // Of a process that was killed: whoever gets here has claimed the directory.
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         let listener = UnixListener::bind(&path)?;
-        // One is enough: a second request to stop adds nothing.
-        let (stop, stopped) = mpsc::channel(1);
+        let (orders, told) = mpsc::channel(ORDERS);
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve(listener, status, stop));
-        Ok((Self { path, _tasks: tasks }, stopped))
+        tasks.spawn(serve(listener, status, orders));
+        Ok((Self { path, _tasks: tasks }, told))
     }
 }
 
@@ -128,7 +179,7 @@ impl Drop for StatusSocket {
 async fn serve(
     listener: UnixListener,
     status: Arc<dyn Fn() -> NodeStatus + Send + Sync>,
-    stop: mpsc::Sender<()>,
+    orders: mpsc::Sender<Ask>,
 ) {
     let places = Arc::new(Semaphore::new(ASKERS));
     let mut askers = JoinSet::new();
@@ -142,9 +193,9 @@ async fn serve(
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let (status, stop) = (Arc::clone(&status), stop.clone());
+        let (status, orders) = (Arc::clone(&status), orders.clone());
         askers.spawn(async move {
-            let _ = tokio::time::timeout(LIMIT, answer(stream, &*status, &stop)).await;
+            let _ = tokio::time::timeout(LIMIT, answer(stream, &*status, &orders)).await;
             drop(place);
         });
     }
@@ -153,7 +204,7 @@ async fn serve(
 async fn answer(
     stream: UnixStream,
     status: &(dyn Fn() -> NodeStatus + Send + Sync),
-    stop: &mpsc::Sender<()>,
+    orders: &mpsc::Sender<Ask>,
 ) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
@@ -164,8 +215,8 @@ async fn answer(
     text.push(b'\n');
     write.write_all(&text).await?;
     write.shutdown().await?;
-    if ask == Ask::Stop {
-        let _ = stop.try_send(());
+    if ask != Ask::Status {
+        let _ = orders.try_send(ask);
     }
     Ok(())
 }

@@ -4,48 +4,62 @@ use std::{
     collections::BTreeSet,
     io,
     net::{IpAddr, Ipv6Addr, SocketAddr},
-    time::{Duration, Instant},
+    sync::Arc,
+    time::Duration,
 };
 
 use adit_model::PeerKey;
-use adit_wire::mesh::{HubAddress, Role};
 use tokio::{net::lookup_host, time::timeout};
 
-use super::{error::NodeError, host::HostOptions, identity::KeptKey, status::HubStatus};
+use super::{
+    error::NodeError,
+    host::HostOptions,
+    identity::KeptKey,
+    status::HubStatus,
+    ways::{Places, WayKeeper},
+};
 use crate::{
+    carrier::client::CarrierClient,
     hub::path,
-    link::{Link, LinkConfig, LinkPeer},
+    link::{Gate, Link, LinkConfig, LinkPeer},
     noise::PrivateKey,
     tun::Tun,
+    way::{Timing, Way},
 };
 
-/// How long the look-up of the hub's name may take.
+/// How long the look-up of an edge's name may take.
 const LOOK_UP: Duration = Duration::from_secs(5);
-/// After how long without a handshake another address of the hub is tried.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// A session of WireGuard is dead after three minutes.
-const DEAD: Duration = Duration::from_secs(180);
+
+/// How a tunnel finds its way to the hub.
+pub(super) struct WayOptions {
+    /// Where the hub may be; at least one place takes datagrams.
+    pub(super) places: Places,
+    /// Opens carriers.
+    pub(super) client: Arc<CarrierClient>,
+    pub(super) timing: Timing,
+}
 
 /// A device with a link to the hub behind it. Dropping it removes the device.
 pub(super) struct Tunnel {
     link: Link,
     hub: PeerKey,
-    /// Where the hub may be, best first.
-    places: Vec<SocketAddr>,
-    at: usize,
-    dialled: Instant,
+    ways: WayKeeper,
 }
 
 impl Tunnel {
-    /// Makes the device, which is down and has no address, and dials the hub. Nothing passes yet.
+    /// Makes the device, which is down and has no address, and dials the hub. Packets pass while the gate lets them. Must be
+    /// called inside a tokio runtime.
     pub(super) fn open(
         options: &HostOptions,
         key: &KeptKey,
         hub: PeerKey,
-        places: Vec<SocketAddr>,
+        ways: WayOptions,
         mtu: u16,
+        gate: Arc<Gate>,
     ) -> Result<Self, NodeError> {
-        let first = places
+        let first = ways
+            .places
+            .udp
             .first()
             .copied()
             .ok_or_else(|| NodeError::Link(no_address()))?;
@@ -61,16 +75,16 @@ impl Tunnel {
             mark: Some(options.mark),
             mtu,
             peers: vec![LinkPeer::hub(hub, first)],
-            forwarding: false,
+            gate,
         })
         .map_err(NodeError::Link)?;
-        Ok(Self {
-            link,
-            hub,
+        let WayOptions {
             places,
-            at: 0,
-            dialled: Instant::now(),
-        })
+            client,
+            timing,
+        } = ways;
+        let ways = WayKeeper::start(link.ways(), client, timing, places);
+        Ok(Self { link, hub, ways })
     }
 
     /// Whether it leads to that hub.
@@ -78,51 +92,33 @@ impl Tunnel {
         self.hub == hub
     }
 
+    /// The node has this key from now on, which the hub knows.
+    pub(super) fn set_key(&self, key: &KeptKey) {
+        self.link.set_key(PrivateKey::from_bytes(*key.expose()));
+    }
+
     /// The hub may be at these places from now on.
-    pub(super) fn set_places(&mut self, places: Vec<SocketAddr>) {
-        if places.is_empty() || places == self.places {
-            return;
-        }
-        let present = self.places.get(self.at).copied();
-        self.at = places
-            .iter()
-            .position(|place| Some(*place) == present)
-            .unwrap_or_else(|| {
-                if let Some(first) = places.first() {
-                    self.link.set_hub(*first);
-                }
-                self.dialled = Instant::now();
-                0
-            });
-        self.places = places;
+    pub(super) fn set_places(&self, places: Places) {
+        self.ways.set_places(places);
     }
 
-    /// Only the active replica of a site carries its traffic.
-    pub(super) fn set_role(&self, role: Role) {
-        self.link.set_forwarding(role == Role::Active);
-    }
-
-    /// Tries another place if the hub is silent at the present one. To be called now and then.
-    pub(super) fn look_further(&mut self) {
-        let silent = self.handshake_age().is_none_or(|age| age > DEAD);
-        if silent && self.places.len() > 1 && self.dialled.elapsed() > PATIENCE {
-            self.at = (self.at + 1) % self.places.len();
-            self.dialled = Instant::now();
-            if let Some(place) = self.places.get(self.at) {
-                tracing::info!(hub = %place, "the hub is silent; trying another of its addresses");
-                self.link.set_hub(*place);
-            }
-        }
+    /// Begins a handshake: a hub that was restarted knows none of its sessions, and nothing else would tell the node so.
+    pub(super) fn dial_again(&self) {
+        self.link.ways().shake_hands();
     }
 
     /// How long a packet may be on the way to the hub, as far as this host knows.
     pub(super) fn path_mtu(&self) -> Option<u16> {
-        let hub = self.status()?.endpoint;
-        path::mtu_to(hub).map(|path| path::inner_mtu(hub, path))
-    }
-
-    fn handshake_age(&self) -> Option<Duration> {
-        self.link.stats().peers.first()?.stats.session_age
+        let now = self.ways.now();
+        match now.way {
+            Way::Udp => {
+                let hub = self.status()?.endpoint;
+                path::mtu_to(hub).map(|path| path::inner_mtu(hub, path))
+            }
+            // What does not fit goes over the carrier's stream, slower.
+            Way::Quic => now.mtu,
+            Way::Tls => None,
+        }
     }
 
     /// How it fares.
@@ -130,9 +126,12 @@ impl Tunnel {
         let stats = self.link.stats();
         let peer = stats.peers.first()?;
         let endpoint = peer.endpoint.map(|endpoint| endpoint.remote);
+        let way = self.ways.now().way;
         Some(HubStatus {
             key: self.hub.to_string(),
-            endpoint: endpoint.or_else(|| self.places.get(self.at).copied())?,
+            endpoint: endpoint.or_else(|| self.ways.first_place())?,
+            way,
+            degraded: way.is_degraded(),
             handshake_age_ms: peer
                 .stats
                 .session_age
@@ -145,22 +144,6 @@ impl Tunnel {
 
 fn no_address() -> io::Error {
     io::Error::new(io::ErrorKind::AddrNotAvailable, "the hub has no address")
-}
-
-/// Where the hub may be, best first: as it says, or where the edge is.
-pub(super) async fn places(hub: &HubAddress, edge: Option<SocketAddr>) -> Vec<SocketAddr> {
-    let mut places = Vec::new();
-    for endpoint in &hub.endpoints {
-        let found = timeout(LOOK_UP, lookup_host((endpoint.host(), endpoint.port()))).await;
-        match found {
-            Ok(Ok(found)) => places.extend(found),
-            Ok(Err(_)) | Err(_) => tracing::warn!(hub = %endpoint, "cannot find the hub's address"),
-        }
-    }
-    if hub.endpoints.is_empty() {
-        places.extend(edge.map(|edge| SocketAddr::new(edge.ip(), hub.port)));
-    }
-    places
 }
 
 /// The addresses of the edges, as far as they can be found now.

@@ -123,6 +123,15 @@ impl Host {
         }
     }
 
+    /// This end with another key: its sessions have their indices in common, so that both can go on beside each other.
+    #[must_use]
+    pub fn with_key(&self, private: PrivateKey, now: Instant) -> Self {
+        Self {
+            indices: self.indices.clone(),
+            ..Self::new(private, self.limits, now)
+        }
+    }
+
     /// What peers know this end by.
     #[must_use]
     pub fn public(&self) -> PeerKey {

@@ -5,7 +5,10 @@ use std::{collections::VecDeque, time::Duration};
 use adit_model::PeerKey;
 use bytes::BytesMut;
 
-use super::{Engine, Host, Opened, Rejected, Timing, Tunnel, Verified, message::sender_index};
+use super::{
+    Engine, Host, Opened, Rejected, Timing, Tunnel, Verified, echo::Echo, former::Former,
+    message::sender_index,
+};
 use crate::{
     packet,
     udp::{Endpoint, SendBatch},
@@ -46,6 +49,12 @@ pub struct PeerStats {
     pub rejected: u64,
     /// How old the keys in use are; `None` without a session.
     pub session_age: Option<Duration>,
+    /// Authentic messages of any kind that came.
+    pub heard: u64,
+    /// Those that answer what was sent by UDP: the way is open in both directions.
+    pub answers_by_udp: u64,
+    /// Those that answer what was sent by carriers.
+    pub answers_by_carrier: u64,
 }
 
 /// Why a packet for a peer went nowhere.
@@ -63,8 +72,13 @@ pub enum Unsent {
 pub struct Peer<E = Tunnel> {
     key: PeerKey,
     engine: E,
+    /// While our own key changes.
+    former: Option<Former<E>>,
     endpoint: Option<Endpoint>,
     dials_for_ever: bool,
+    /// Whether this side says which way is taken, see [`Peer::lead`].
+    leads: bool,
+    asked: u64,
     waiting: VecDeque<BytesMut>,
     waiting_limit: usize,
     mtu: usize,
@@ -79,6 +93,13 @@ impl Peer {
         let engine = Tunnel::new(host, config.key, config.keep_alive, config.timing);
         Self::with_engine(engine, config)
     }
+
+    /// Goes over to `host`, our own end with another key, and begins a handshake under it. Until that is done packets go
+    /// on under the key of before; what the peer sent under it is taken for some seconds more.
+    pub fn renew(&mut self, host: &Host, config: &PeerConfig, out: &mut SendBatch) {
+        let engine = Tunnel::new(host, config.key, config.keep_alive, config.timing);
+        self.replace_engine(engine, out);
+    }
 }
 
 impl<E: Engine> Peer<E> {
@@ -87,14 +108,26 @@ impl<E: Engine> Peer<E> {
         Self {
             key: config.key,
             engine,
+            former: None,
             endpoint: config.endpoint,
             dials_for_ever: config.keep_alive.is_some(),
+            leads: false,
+            asked: 0,
             waiting: VecDeque::new(),
             waiting_limit: config.waiting,
             mtu: config.mtu.into(),
             new_index: None,
             stats: PeerStats::default(),
         }
+    }
+
+    fn replace_engine(&mut self, engine: E, out: &mut SendBatch) {
+        let before = std::mem::replace(&mut self.engine, engine);
+        // A key that was left before it had a session has nothing to carry on.
+        if before.session_age().is_some() || self.former.is_none() {
+            self.former = Some(Former::new(before));
+        }
+        self.connect(out);
     }
 
     /// What the peer is known by.
@@ -114,6 +147,13 @@ impl<E: Engine> Peer<E> {
         self.endpoint = Some(endpoint);
     }
 
+    /// From now on this side says whether UDP or a carrier is taken ([`Peer::set_endpoint`]); without this, the peer does, by
+    /// using it. One thing else leads from a carrier to UDP: that a handshake of this side is answered there
+    /// ([`Peer::probe`]). What comes late by a way that was left then changes nothing.
+    pub fn lead(&mut self) {
+        self.leads = true;
+    }
+
     /// The index of a handshake that the last call began or went on with, for [`Demux::learn`](super::Demux::learn).
     /// Each call on a peer makes at most one.
     pub fn take_index(&mut self) -> Option<u32> {
@@ -124,7 +164,7 @@ impl<E: Engine> Peer<E> {
     #[must_use]
     pub fn stats(&self) -> PeerStats {
         PeerStats {
-            session_age: self.engine.session_age(),
+            session_age: self.session_age(),
             ..self.stats
         }
     }
@@ -132,7 +172,21 @@ impl<E: Engine> Peer<E> {
     /// Whether there are keys to send with.
     #[must_use]
     pub fn has_session(&self) -> bool {
-        self.engine.session_age().is_some()
+        self.session_age().is_some()
+    }
+
+    fn session_age(&self) -> Option<Duration> {
+        let former = self.former.as_ref();
+        let former = former.and_then(|former| former.engine.session_age());
+        self.engine.session_age().or(former)
+    }
+
+    /// Encrypts with the keys that there are.
+    fn seal(&mut self, packet: BytesMut) -> Result<BytesMut, BytesMut> {
+        match (self.engine.seal(packet), &mut self.former) {
+            (Err(packet), Some(former)) => former.engine.seal(packet),
+            (sealed, _) => sealed,
+        }
     }
 
     /// Encrypts a packet. Without a session it waits, if it may, and a handshake begins.
@@ -147,7 +201,7 @@ impl<E: Engine> Peer<E> {
         let length = packet.len();
         // What the length tells about the content is told in steps of 16 bytes.
         packet.resize(length.next_multiple_of(16).min(self.mtu.max(length)), 0);
-        match self.engine.seal(packet) {
+        match self.seal(packet) {
             Ok(datagram) => {
                 self.stats.sent_packets += 1;
                 self.stats.sent_bytes += length as u64;
@@ -178,18 +232,24 @@ impl<E: Engine> Peer<E> {
         message: Verified,
         out: &mut SendBatch,
     ) -> Result<Option<BytesMut>, Rejected> {
-        let opened = self
-            .engine
-            .open(message)
-            .inspect_err(|_| self.stats.rejected += 1)?;
-        if !matches!(opened, Opened::Cookie) {
+        let engine = match &mut self.former {
+            Some(former) if former.takes(&message) => &mut former.engine,
+            _ => &mut self.engine,
+        };
+        let opened = engine.open(message).inspect_err(|_| self.stats.rejected += 1)?;
+        if self.goes_with(from, &opened) {
             self.endpoint = Some(from);
+        }
+        if !matches!(opened, Opened::Cookie) {
+            self.stats.heard += 1;
+        }
+        if matches!(opened, Opened::Established(_)) {
+            self.note_answer(from);
         }
         match opened {
             Opened::Packet(mut packet) => {
                 let Some(length) = packet::length(&packet) else {
-                    self.stats.rejected += 1;
-                    return Err(Rejected::NotIp);
+                    return self.echo(from, &packet, out).map(|()| None);
                 };
                 packet.truncate(length);
                 self.stats.received_packets += 1;
@@ -203,7 +263,7 @@ impl<E: Engine> Peer<E> {
                 Ok(None)
             }
             Opened::Respond(datagram) => {
-                self.new_index = sender_index(&datagram);
+                self.note_index(sender_index(&datagram));
                 out.push(from, datagram);
                 Ok(None)
             }
@@ -213,6 +273,68 @@ impl<E: Engine> Peer<E> {
                 Ok(None)
             }
             Opened::Cookie => Ok(None),
+        }
+    }
+
+    /// Whether a message from there moves the peer.
+    fn goes_with(&self, from: Endpoint, message: &Opened) -> bool {
+        let is_same_way = self.endpoint.is_none_or(|at| at.carrier == from.carrier);
+        match message {
+            Opened::Cookie => false,
+            _ if is_same_way => true,
+            // Whoever began it may only want to know whether the way is open; it says so by using it.
+            Opened::Respond(_) => false,
+            Opened::Established(_) => !self.leads || from.carrier.is_none(),
+            Opened::Packet(_) | Opened::KeepAlive => !self.leads,
+        }
+    }
+
+    /// Answers a question, takes an answer.
+    fn echo(&mut self, from: Endpoint, bytes: &[u8], out: &mut SendBatch) -> Result<(), Rejected> {
+        match Echo::decode(bytes) {
+            Some(Echo::Ask(number)) => {
+                if let Ok(datagram) = self.seal(Echo::Answer(number).encode()) {
+                    out.push(from, datagram);
+                }
+                self.send_waiting(out);
+                Ok(())
+            }
+            Some(Echo::Answer(_)) => {
+                self.note_answer(from);
+                Ok(())
+            }
+            None => {
+                self.stats.rejected += 1;
+                Err(Rejected::NotIp)
+            }
+        }
+    }
+
+    fn note_answer(&mut self, from: Endpoint) {
+        match from.carrier {
+            None => self.stats.answers_by_udp += 1,
+            Some(_) => self.stats.answers_by_carrier += 1,
+        }
+    }
+
+    /// Asks the peer for a sign of life: an authentic message follows, if it is reached and knows how to answer. Without
+    /// a session a handshake begins instead.
+    pub fn ask(&mut self, out: &mut SendBatch) {
+        let Some(to) = self.endpoint else {
+            return;
+        };
+        self.asked += 1;
+        match self.seal(Echo::Ask(self.asked).encode()) {
+            Ok(datagram) => out.push(to, datagram),
+            Err(_) => self.initiate(out, false),
+        }
+    }
+
+    /// Begins a handshake by another way than the one in use, which stays in use until the answer comes that way.
+    pub fn probe(&mut self, to: Endpoint, out: &mut SendBatch) {
+        if let Some(datagram) = self.engine.initiate(true) {
+            self.note_index(sender_index(&datagram));
+            out.push(to, datagram);
         }
     }
 
@@ -231,6 +353,8 @@ impl<E: Engine> Peer<E> {
 
     /// Time has passed: sends what WireGuard's timers ask for. See [`TICK`](super::TICK).
     pub fn tick(&mut self, out: &mut SendBatch) {
+        let is_replaced = self.engine.session_age().is_some();
+        self.former.take_if(|former| !former.tick(is_replaced));
         match self.engine.tick() {
             Ok(Some(datagram)) => self.push(datagram, out),
             Ok(None) => {}
@@ -251,11 +375,16 @@ impl<E: Engine> Peer<E> {
         }
     }
 
+    fn note_index(&mut self, index: Option<u32>) {
+        if let (Some(index), Some(former)) = (index, &mut self.former) {
+            former.leave(index);
+        }
+        self.new_index = index.or(self.new_index);
+    }
+
     fn push(&mut self, datagram: BytesMut, out: &mut SendBatch) {
         if let Some(to) = self.endpoint {
-            if let Some(index) = sender_index(&datagram) {
-                self.new_index = Some(index);
-            }
+            self.note_index(sender_index(&datagram));
             out.push(to, datagram);
         }
     }

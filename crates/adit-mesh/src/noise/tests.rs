@@ -1,5 +1,7 @@
 //! Two ends and what happens between them.
 
+mod renewal;
+
 use std::{
     net::SocketAddr,
     time::{Duration, Instant},

@@ -28,7 +28,7 @@ pub(super) struct Arrivals {
 }
 
 #[derive(Default)]
-struct Strangers {
+pub(super) struct Strangers {
     all: usize,
     by_address: HashMap<IpAddr, usize>,
 }
@@ -53,6 +53,11 @@ impl Arrivals {
     /// Keeps up with the store until the server is over.
     pub(super) fn keep(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.own(&self.keepers, work);
+    }
+
+    /// Serves a connection until the server is over.
+    pub(super) fn serve(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.own(&self.connections, work);
     }
 
     fn own(&self, tasks: &TaskTracker, work: impl Future<Output = ()> + Send + 'static) {
@@ -80,7 +85,7 @@ impl Arrivals {
 }
 
 /// A place for one more from this address; `None` if there are too many, of it or of all.
-fn place(strangers: &Arc<Mutex<Strangers>>, address: IpAddr) -> Option<StrangersPlace> {
+pub(super) fn place(strangers: &Arc<Mutex<Strangers>>, address: IpAddr) -> Option<StrangersPlace> {
     let address = network_of(address.to_canonical());
     let mut all = strangers.lock();
     let of_one = all.by_address.get(&address).copied().unwrap_or_default();

@@ -29,6 +29,8 @@ pub(crate) enum Trouble {
     NoPackets,
     /// A site has more prefixes than a node can be told.
     Prefixes,
+    /// Who is active cannot be stored.
+    Undecided,
 }
 
 impl Trouble {
@@ -40,6 +42,7 @@ impl Trouble {
             Self::Crowd => "crowd",
             Self::NoPackets => "no_packets",
             Self::Prefixes => "prefixes",
+            Self::Undecided => "undecided",
         }
     }
 }

@@ -1,20 +1,22 @@
 //! Tells the hub and the nodes what has changed: the hub first, so that nobody is told of a way that is not there yet.
 
 use std::{
+    collections::BTreeSet,
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use adit_core::{
+    ha::{HaSetting, HaSettings, Profile, election::Timing},
     mesh::{
         forwarding::{SiteReach, build},
-        session::BEAT,
         without_contained,
     },
     networks::Network,
 };
 use adit_model::TunnelKey;
-use adit_wire::mesh::{MAX_PREFIXES, NodeConfig, Role};
+use adit_wire::mesh::{MAX_PREFIXES, NodeConfig};
 use ipnet::IpNet;
 use tokio::{select, sync::watch, time::sleep_until};
 
@@ -63,13 +65,23 @@ fn tell(desk: &Desk) -> Option<Instant> {
     if desk.is_stopping() {
         return None;
     }
-    let (members, carriers, news, next, upto) = {
+    let (members, carriers, news, leases, over, next, upto) = {
         let mut state = desk.state.lock();
         let carriers = state.carriers(Instant::now());
         let stale = std::mem::take(&mut state.stale);
         let members = stale.table.then(|| Arc::clone(&state.members));
-        let news = news(desk, &state, &stale);
-        (members, carriers, news, state.next_expiry(), desk.known())
+        let news = news(desk, &mut state, &stale);
+        let leases = leases(&state, &stale.sites);
+        let over = state.take_over();
+        (
+            members,
+            carriers,
+            news,
+            leases,
+            over,
+            state.next_expiry(),
+            desk.known(),
+        )
     };
     // Sessions go on meanwhile.
     if let Some(members) = members {
@@ -80,42 +92,98 @@ fn tell(desk: &Desk) -> Option<Instant> {
     for News { orders, config } in news {
         orders.send_modify(|orders| orders.config = Some(config));
     }
+    for orders in leases {
+        orders.send_modify(|orders| orders.lease = orders.lease.wrapping_add(1));
+    }
+    for (waits, outcome) in over {
+        // Whoever asked may have gone.
+        let _ = waits.send(outcome);
+    }
     next
 }
 
+/// Whom to tell of leases that may have changed.
+fn leases(state: &State, sites: &BTreeSet<TunnelKey>) -> Vec<watch::Sender<Orders>> {
+    let stale = sites.iter().filter_map(|site| state.sites.get(site));
+    let seated = stale.flat_map(|site| site.seated.values());
+    seated.map(|seated| seated.orders.clone()).collect()
+}
+
+/// What a site's replicas are told of its high availability.
+struct Availability {
+    ha: bool,
+    vips: Vec<IpAddr>,
+    vips_previous: Vec<IpAddr>,
+    fnr_id: Option<String>,
+    profile: Profile,
+}
+
+impl Availability {
+    fn of(state: &State, site: TunnelKey) -> Self {
+        let entry = state.entries.get(&site);
+        let setting = entry.map_or(&HaSetting::Disabled, |entry| &entry.setting);
+        let (vips, vips_previous, fnr_id) = match setting {
+            HaSetting::Local { vips, vips_previous } => {
+                (vips.clone(), vips_previous.clone().unwrap_or_default(), None)
+            }
+            HaSetting::Aws { interface } => (Vec::new(), Vec::new(), Some(interface.clone())),
+            HaSetting::None | HaSetting::Disabled => (Vec::new(), Vec::new(), None),
+        };
+        let settings = entry.map_or(HaSettings::default(), |entry| entry.settings);
+        Self {
+            ha: setting.mode().is_ha(),
+            vips,
+            vips_previous,
+            fnr_id,
+            profile: settings.profile,
+        }
+    }
+}
+
 /// What the replicas of stale sites are told, if it differs from what they were told.
-fn news(desk: &Desk, state: &State, stale: &Stale) -> Vec<News> {
-    let mut news = Vec::new();
+fn news(desk: &Desk, state: &mut State, stale: &Stale) -> Vec<News> {
+    let (mut news, mut telling) = (Vec::new(), Vec::new());
     let is_stale = |site: &TunnelKey| stale.accounts.contains(&site.account) || stale.sites.contains(site);
     for (key, site) in state.sites.iter().filter(|(site, _)| is_stale(site)) {
         let prefixes = prefixes(desk, state, *key);
+        let availability = Availability::of(state, *key);
+        let beat = Timing::of(availability.profile, None).beat;
         for (replica, seated) in &site.seated {
             let Some(linked) = state.members.replica(*key, *replica) else {
                 continue;
             };
-            let active = site.live.active() == Some(*replica);
             let told = seated.orders.borrow().config.clone();
             let config = NodeConfig {
                 version: told.as_ref().map_or(1, |told| told.version),
-                role: if active { Role::Active } else { Role::Passive },
                 key: linked.key,
                 v4: linked.addresses.v4,
                 v6: linked.addresses.v6,
-                hub: desk.config.hub.clone(),
+                hub: desk.hub(),
                 remote: prefixes.remote.clone(),
                 local: prefixes.local.clone(),
                 mtu: desk.config.mtu,
-                beat_ms: u32::try_from(BEAT.as_millis()).unwrap_or(u32::MAX),
+                beat_ms: u32::try_from(beat.as_millis()).unwrap_or(u32::MAX),
+                ha: availability.ha,
+                vips: availability.vips.clone(),
+                vips_previous: availability.vips_previous.clone(),
+                fnr_id: availability.fnr_id.clone(),
             };
             if told.as_deref() == Some(&config) {
                 continue;
             }
             let version = told.map_or(1, |told| told.version.saturating_add(1));
+            telling.push((*key, *replica, version, availability.profile));
             news.push(News {
                 orders: seated.orders.clone(),
                 config: Arc::new(NodeConfig { version, ..config }),
             });
         }
+    }
+    let now = Instant::now();
+    for (site, replica, version, profile) in telling {
+        state.elect(site, now, |election, at| {
+            election.handle_told(at, replica, version, profile);
+        });
     }
     news
 }

@@ -3,11 +3,12 @@
 use std::{
     fmt::Display,
     net::SocketAddr,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant, SystemTime},
 };
 
 use adit_core::{
+    ha::election::{Election, Granted, Leave},
     mesh::session::{Claim, Proofs, Refusal, Verdict, judge},
     port::{
         Change, ChangeNumber, CloseReason, ConnectionClosed, ConnectionOpened, ConnectorInfo, LinkError,
@@ -18,7 +19,7 @@ use adit_model::{
     ConnectionId, ConnectionIndex, ConnectorId, IdentityKey, PeerKey, SecretDigest, TransportProtocol,
     TunnelKey,
 };
-use adit_wire::mesh::{Challenge, EnrolProof, Exporter, HostInfo, IdentitySignature};
+use adit_wire::mesh::{Challenge, EnrolProof, Exporter, HostInfo, IdentitySignature, Lease, Role};
 use metrics::gauge;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -27,9 +28,10 @@ use tracing::{error, info};
 
 use super::{
     Forwarding, MeshServerConfig, Trouble,
+    carriers::CarrierPlaces,
     complaints::Complaints,
     seat::{Ending, Orders, Seat, Seated},
-    state::{Gone, State},
+    state::{Concluded, Gone, Stale, State},
 };
 
 /// The most bytes of a connector's version, platform and the like, as [`ConnectorInfo`] has them.
@@ -38,6 +40,8 @@ const MOST_INFO: usize = 64;
 /// What every session of a server shares.
 pub(crate) struct Desk {
     pub(super) config: MeshServerConfig,
+    /// Where carriers are taken, once that is known.
+    pub(super) carriers: OnceLock<CarrierPlaces>,
     links: Arc<dyn MeshLinks>,
     presence: Arc<dyn Presence>,
     pub(super) forwarding: Arc<dyn Forwarding>,
@@ -48,6 +52,8 @@ pub(crate) struct Desk {
     installed: watch::Sender<Option<ChangeNumber>>,
     /// Something is to be told to nodes or to the hub.
     pub(super) changed: Notify,
+    /// Something has happened that elections may draw conclusions from.
+    pub(super) to_conclude: Notify,
     stopping: CancellationToken,
     complaints: Complaints,
 }
@@ -89,6 +95,7 @@ impl Desk {
     ) -> Self {
         Self {
             config,
+            carriers: OnceLock::new(),
             links,
             presence,
             forwarding,
@@ -96,6 +103,7 @@ impl Desk {
             applied: watch::Sender::new(None),
             installed: watch::Sender::new(None),
             changed: Notify::new(),
+            to_conclude: Notify::new(),
             stopping: CancellationToken::new(),
             complaints: Complaints::default(),
         }
@@ -157,16 +165,18 @@ impl Desk {
             connection,
             orders,
             mtu: None,
+            priority: arrival.host.priority,
         };
         {
             let mut state = self.state.lock();
             if self.stopping.is_cancelled() {
                 return Err(Refusal::Unavailable("the edge stops"));
             }
-            let replaced = state.join(site, replica, &identity, seated)?;
+            let replaced = state.join(site, replica, &identity, seated, Instant::now())?;
             self.report_gone(replaced);
             self.report_opened(&arrival, connection);
         }
+        self.to_conclude.notify_one();
         self.changed.notify_one();
         Ok(Seat::new(Arc::clone(self), site, replica, connection, told))
     }
@@ -189,15 +199,23 @@ impl Desk {
         }
     }
 
+    /// Whether the hub heard of a replica once, and nothing for so long: a node asks for an answer each second.
+    pub(crate) fn is_silent(&self, site: TunnelKey, replica: ConnectorId, time: Duration) -> bool {
+        let heard = self.last_heard(site, replica);
+        heard.is_some_and(|heard| heard.elapsed() > time)
+    }
+
+    /// When a packet of a replica was last taken, under whichever of its keys.
+    fn last_heard(&self, site: TunnelKey, replica: ConnectorId) -> Option<Instant> {
+        let keys = self.state.lock().keys_of(site, replica);
+        let heard = keys.iter().filter_map(|key| self.forwarding.last_heard(key));
+        heard.max()
+    }
+
     /// Says so if the hub has heard nothing of a replica that has been there for a while.
     pub(crate) fn look_for_packets(&self, site: TunnelKey, replica: ConnectorId, remote: SocketAddr) {
-        let key = self
-            .state
-            .lock()
-            .members
-            .replica(site, replica)
-            .map(|linked| linked.key);
-        if key.is_some_and(|key| self.forwarding.last_heard(&key).is_none()) {
+        let is_known = !self.state.lock().keys_of(site, replica).is_empty();
+        if is_known && self.last_heard(site, replica).is_none() {
             let what = format!(
                 "replica {replica} of site {} is linked, and none of its packets has reached the hub: is UDP to port {} let through?",
                 site.tunnel, self.config.hub.port
@@ -206,10 +224,42 @@ impl Desk {
         }
     }
 
-    /// Lets another replica of the site carry its traffic, if there is one.
-    pub(crate) fn step_back(&self, site: TunnelKey, replica: ConnectorId) {
-        self.state.lock().step_back(site, replica);
-        self.changed.notify_one();
+    /// Draws the elections' conclusions.
+    pub(super) fn conclude(&self, now: Instant) -> Concluded {
+        if self.is_stopping() {
+            return Concluded::default();
+        }
+        let mut state = self.state.lock();
+        let concluded = state.conclude(now);
+        let has_news = state.stale != Stale::default();
+        drop(state);
+        if has_news {
+            self.changed.notify_one();
+        }
+        concluded
+    }
+
+    /// A replica said something that may count in its site's election.
+    pub(crate) fn elect(&self, site: TunnelKey, act: impl FnOnce(&mut Election, Duration)) {
+        let is_pending = self.state.lock().elect(site, Instant::now(), |election, at| {
+            act(election, at);
+            election.is_pending()
+        });
+        if is_pending == Some(true) {
+            self.to_conclude.notify_one();
+        }
+    }
+
+    /// What a replica may do for a while, if it has a session. Its time runs from here.
+    pub(crate) fn lease(&self, site: TunnelKey, replica: ConnectorId, seq: u64) -> Option<Lease> {
+        let granted = self.state.lock().lease(site, replica, Instant::now());
+        let Granted { epoch, active, ttl } = granted?;
+        Some(Lease {
+            epoch: epoch.0,
+            role: if active { Role::Active } else { Role::Passive },
+            ttl_ms: u32::try_from(ttl.as_millis()).unwrap_or(u32::MAX),
+            seq,
+        })
     }
 
     /// The session of that connection is over, if it was not before.
@@ -218,13 +268,14 @@ impl Desk {
         site: TunnelKey,
         replica: ConnectorId,
         connection: ConnectionId,
-        reason: CloseReason,
+        reason: (CloseReason, Leave),
     ) {
         {
             let mut state = self.state.lock();
-            let gone = state.leave(site, replica, connection, reason);
+            let gone = state.leave(site, replica, connection, reason, Instant::now());
             self.report_gone(gone);
         }
+        self.to_conclude.notify_one();
         self.changed.notify_one();
     }
 
@@ -232,11 +283,12 @@ impl Desk {
     pub(super) fn evict(&self, site: TunnelKey, only: Option<ConnectorId>) -> usize {
         let ended = {
             let mut state = self.state.lock();
-            let gone = state.end(site, only, Ending::Evicted);
+            let gone = state.end(site, only, Ending::Evicted, Instant::now());
             let ended = gone.len();
             self.report_gone(gone);
             ended
         };
+        self.to_conclude.notify_one();
         self.changed.notify_one();
         ended
     }
@@ -248,6 +300,7 @@ impl Desk {
             self.report_gone(gone);
             self.applied.send_replace(Some(upto));
         }
+        self.to_conclude.notify_one();
         self.changed.notify_one();
     }
 
@@ -258,6 +311,7 @@ impl Desk {
             self.report_gone(gone);
             self.applied.send_replace(Some(upto));
         }
+        self.to_conclude.notify_one();
         self.changed.notify_one();
     }
 
@@ -289,7 +343,7 @@ impl Desk {
     pub(super) fn stop(&self) {
         let mut state = self.state.lock();
         self.stopping.cancel();
-        let gone = state.end_all(Ending::Stopping);
+        let gone = state.end_all(Ending::Stopping, Instant::now());
         self.report_gone(gone);
     }
 
@@ -323,6 +377,7 @@ impl Desk {
                 version: host.version.clone(),
                 arch: cut(format!("{}_{}", host.os, host.arch)),
                 features: host.features.clone(),
+                hostname: Some(host.hostname.clone()).filter(|name| !name.is_empty()),
             },
             index: ConnectionIndex(0),
             protocol: TransportProtocol::Mesh,

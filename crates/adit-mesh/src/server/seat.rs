@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adit_core::port::CloseReason;
+use adit_core::{ha::election::Leave, port::CloseReason};
 use adit_model::{ConnectionId, ConnectorId, TunnelKey};
 use adit_wire::mesh::NodeConfig;
 use tokio::sync::watch;
@@ -13,6 +13,8 @@ use super::desk::Desk;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Orders {
     pub(super) config: Option<Arc<NodeConfig>>,
+    /// Counts changes of what it is leased.
+    pub(super) lease: u64,
     pub(super) end: Option<Ending>,
 }
 
@@ -30,11 +32,12 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
-    pub(super) const fn reason(self) -> CloseReason {
+    pub(super) const fn reason(self) -> (CloseReason, Leave) {
         match self {
-            Self::Revoked | Self::Evicted => CloseReason::Evicted,
-            Self::Replaced => CloseReason::Replaced,
-            Self::Stopping => CloseReason::EdgeStopped,
+            Self::Revoked => (CloseReason::Evicted, Leave::Unlinked),
+            Self::Evicted => (CloseReason::Evicted, Leave::Dismissed),
+            Self::Replaced => (CloseReason::Replaced, Leave::Dismissed),
+            Self::Stopping => (CloseReason::EdgeStopped, Leave::Dismissed),
         }
     }
 }
@@ -45,6 +48,8 @@ pub(super) struct Seated {
     pub(super) orders: watch::Sender<Orders>,
     /// How long packets to it may be, if it said so.
     pub(super) mtu: Option<u16>,
+    /// What it said of its priority.
+    pub(super) priority: u32,
 }
 
 /// What a session keeps of itself. Dropping it gives the place up.
@@ -54,13 +59,19 @@ pub(crate) struct Seat {
     pub(crate) replica: ConnectorId,
     pub(crate) connection: ConnectionId,
     orders: watch::Receiver<Orders>,
+    /// What was made of the orders so far.
+    config: Option<Arc<NodeConfig>>,
+    lease: u64,
     reason: CloseReason,
+    how: Leave,
 }
 
 /// What a session learns.
 pub(crate) enum Order {
     /// Send this.
     Configure(Arc<NodeConfig>),
+    /// Send what it is leased now.
+    Lease,
     /// End.
     End(Ending),
 }
@@ -79,22 +90,38 @@ impl Seat {
             replica,
             connection,
             orders,
+            config: None,
+            lease: 0,
             reason: CloseReason::Lost,
+            how: Leave::Silent,
         }
     }
 
     /// The next thing to do. Cancel safe.
     pub(crate) async fn order(&mut self) -> Order {
         loop {
+            let Orders { config, lease, end } = self.orders.borrow_and_update().clone();
+            if let Some(end) = end {
+                return Order::End(end);
+            }
+            // A node is let in by its first configuration: nothing comes before it.
+            if let Some(config) = config {
+                let is_news = !self
+                    .config
+                    .as_ref()
+                    .is_some_and(|known| Arc::ptr_eq(known, &config));
+                if is_news {
+                    self.config = Some(Arc::clone(&config));
+                    return Order::Configure(config);
+                }
+                if lease != self.lease {
+                    self.lease = lease;
+                    return Order::Lease;
+                }
+            }
             // The sender goes only after it has said that this is the end.
             if self.orders.changed().await.is_err() {
                 return Order::End(self.orders.borrow().end.unwrap_or(Ending::Stopping));
-            }
-            let orders = self.orders.borrow_and_update().clone();
-            match (orders.end, orders.config) {
-                (Some(end), _) => return Order::End(end),
-                (None, Some(config)) => return Order::Configure(config),
-                (None, None) => {}
             }
         }
     }
@@ -103,11 +130,16 @@ impl Seat {
     pub(crate) const fn because(&mut self, reason: CloseReason) {
         self.reason = reason;
     }
+
+    /// How it ends, unless nobody knows what the replica does from then on.
+    pub(crate) const fn by(&mut self, how: Leave) {
+        self.how = how;
+    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.desk
-            .leave(self.site, self.replica, self.connection, self.reason);
+        let reason = (self.reason, self.how);
+        self.desk.leave(self.site, self.replica, self.connection, reason);
     }
 }

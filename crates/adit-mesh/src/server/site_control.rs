@@ -1,6 +1,6 @@
 //! Answers what the API asks.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use adit_core::{
     ha::Epoch,
@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use tokio::time::timeout;
 use tracing::info;
 
-use super::desk::Desk;
+use super::{desk::Desk, state::Asked};
 
 #[async_trait]
 impl SiteControl for Desk {
@@ -40,8 +40,21 @@ impl SiteControl for Desk {
         Ok(self.state.lock().live(tunnel))
     }
 
-    /// Which replica carries a site's traffic follows from who came first; nobody can choose.
-    async fn fail_over(&self, _request: FailoverRequest, _within: Duration) -> Result<Epoch, FailoverError> {
-        Err(FailoverError::NotElectable)
+    async fn fail_over(&self, request: FailoverRequest, within: Duration) -> Result<Epoch, FailoverError> {
+        let begun = Instant::now();
+        self.applied(request.after, within).await?;
+        let asked = self.state.lock().fail_over(&request, Instant::now())?;
+        let told = match asked {
+            Asked::Done(epoch) => return Ok(epoch),
+            Asked::Begun(told) => told,
+        };
+        self.to_conclude.notify_one();
+        let left = within.saturating_sub(begun.elapsed());
+        match timeout(left, told).await {
+            Ok(Ok(outcome)) => outcome,
+            // The election went with its site, or the server with all of them.
+            Ok(Err(_gone)) => Err(AskError::Stopped.into()),
+            Err(_elapsed) => Err(AskError::Silent.into()),
+        }
     }
 }

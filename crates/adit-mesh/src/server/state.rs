@@ -1,5 +1,7 @@
 //! What a server knows: the members of meshes, and whose sessions there are.
 
+mod elections;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -7,16 +9,18 @@ use std::{
 };
 
 use adit_core::{
+    ha::election::{Election, Leave},
     mesh::{
-        active::LiveReplicas,
         forwarding::{Carriers, Members},
         session::{KEY_OVERLAP, Refusal},
     },
-    port::{Change, CloseReason, LiveReplica, MeshChange, PrivateChange, Snapshot, TunnelEntry},
+    port::{Change, CloseReason, LiveReplica, MeshChange, PrivateChange, SiteEntry, Snapshot, TunnelEntry},
 };
 use adit_model::{AccountId, ConnectionId, ConnectorId, IdentityKey, PeerKey, TunnelKey};
 
 use super::seat::{Ending, Seated};
+
+pub(super) use elections::{Asked, Concluded, Failovers};
 
 /// Every link takes packets of IPv6 that long.
 const LEAST_MTU: u16 = 1280;
@@ -28,6 +32,12 @@ pub(super) struct State {
     /// Shared with whoever makes a table of it meanwhile.
     pub(super) members: Arc<Members>,
     pub(super) sites: BTreeMap<TunnelKey, Site>,
+    /// What the store says of each site.
+    pub(super) entries: BTreeMap<TunnelKey, SiteEntry>,
+    pub(super) elections: BTreeMap<TunnelKey, Election>,
+    pub(super) failovers: Failovers,
+    /// What the elections count time from.
+    began: Option<Instant>,
     /// Keys that replicas had, and until when they are good.
     former: BTreeMap<(TunnelKey, ConnectorId), (PeerKey, Instant)>,
     pub(super) stale: Stale,
@@ -36,7 +46,6 @@ pub(super) struct State {
 /// A site with sessions.
 #[derive(Default)]
 pub(super) struct Site {
-    pub(super) live: LiveReplicas,
     pub(super) seated: BTreeMap<ConnectorId, Seated>,
 }
 
@@ -82,7 +91,8 @@ impl State {
         self.stale
             .accounts
             .extend(self.sites.keys().map(|site| site.account));
-        self.end_unlinked(self.sites.keys().copied().collect())
+        self.take_sites(snapshot.sites.iter().cloned().collect(), now);
+        self.end_unlinked(self.sites.keys().copied().collect(), now)
     }
 
     /// What happened since.
@@ -107,6 +117,10 @@ impl State {
                 | Change::Private(_)
                 | Change::Host(..)
                 | Change::Limits(..) => None,
+                Change::Site(site, entry) => {
+                    self.take_site(*site, entry.clone(), now);
+                    None
+                }
             };
             self.stale.table |= Arc::make_mut(&mut self.members).apply(change);
             self.mark_told(change);
@@ -114,7 +128,7 @@ impl State {
                 self.note_key(site, replica, key, now);
             }
         }
-        self.end_unlinked(touched)
+        self.end_unlinked(touched, now)
     }
 
     /// A replica had this key: if it has another one now, this one is good for a while longer.
@@ -137,7 +151,7 @@ impl State {
     }
 
     /// Ends the sessions of replicas of these sites that are linked no more.
-    fn end_unlinked(&mut self, sites: Vec<TunnelKey>) -> Vec<Gone> {
+    fn end_unlinked(&mut self, sites: Vec<TunnelKey>, now: Instant) -> Vec<Gone> {
         let mut gone = Vec::new();
         for site in sites {
             let seated = self.sites.get(&site);
@@ -147,7 +161,7 @@ impl State {
                 .collect();
             for replica in replicas {
                 if !self.is_linked(site, replica, None) {
-                    gone.extend(self.end(site, Some(replica), Ending::Revoked));
+                    gone.extend(self.end(site, Some(replica), Ending::Revoked, now));
                 }
             }
         }
@@ -161,14 +175,19 @@ impl State {
         replica: ConnectorId,
         identity: &IdentityKey,
         seated: Seated,
+        now: Instant,
     ) -> Result<Option<Gone>, Refusal> {
         if !self.is_linked(site, replica, Some(identity)) {
             return Err(Refusal::NotLinked);
         }
+        let priority = seated.priority;
         let entry = self.sites.entry(site).or_default();
-        entry.live.join(replica);
         let replaced = entry.seated.insert(replica, seated);
         self.mark(site);
+        self.begin_election(site, now);
+        self.elect(site, now, |election, at| {
+            election.handle_joined(at, replica, priority);
+        });
         Ok(replaced.map(|old| {
             old.orders
                 .send_modify(|orders| orders.end = Some(Ending::Replaced));
@@ -187,18 +206,19 @@ impl State {
         site: TunnelKey,
         replica: ConnectorId,
         connection: ConnectionId,
-        reason: CloseReason,
+        (reason, how): (CloseReason, Leave),
+        now: Instant,
     ) -> Option<Gone> {
         let entry = self.sites.get_mut(&site)?;
         if entry.seated.get(&replica)?.connection != connection {
             return None;
         }
         entry.seated.remove(&replica);
-        entry.live.leave(replica);
         if entry.seated.is_empty() {
             self.sites.remove(&site);
         }
         self.mark(site);
+        self.elect(site, now, |election, at| election.handle_left(at, replica, how));
         Some(Gone {
             site,
             replica,
@@ -208,7 +228,13 @@ impl State {
     }
 
     /// Ends sessions of a site, all or one replica's.
-    pub(super) fn end(&mut self, site: TunnelKey, only: Option<ConnectorId>, why: Ending) -> Vec<Gone> {
+    pub(super) fn end(
+        &mut self,
+        site: TunnelKey,
+        only: Option<ConnectorId>,
+        why: Ending,
+        now: Instant,
+    ) -> Vec<Gone> {
         let Some(entry) = self.sites.get(&site) else {
             return Vec::new();
         };
@@ -224,36 +250,29 @@ impl State {
             .collect();
         let gone = meant
             .into_iter()
-            .filter_map(|(replica, connection)| self.leave(site, replica, connection, why.reason()));
+            .filter_map(|(replica, connection)| self.leave(site, replica, connection, why.reason(), now));
         gone.collect()
     }
 
     /// Ends every session.
-    pub(super) fn end_all(&mut self, why: Ending) -> Vec<Gone> {
+    pub(super) fn end_all(&mut self, why: Ending, now: Instant) -> Vec<Gone> {
         let sites: Vec<_> = self.sites.keys().copied().collect();
         sites
             .into_iter()
-            .flat_map(|site| self.end(site, None, why))
+            .flat_map(|site| self.end(site, None, why, now))
             .collect()
     }
 
-    /// A replica is about to leave.
-    pub(super) fn step_back(&mut self, site: TunnelKey, replica: ConnectorId) {
-        if let Some(entry) = self.sites.get_mut(&site) {
-            entry.live.step_back(replica);
-            self.mark(site);
-        }
-    }
-
     /// The replicas of a site that have a session, in the order of their ids.
-    pub(super) fn live(&self, site: TunnelKey) -> Vec<LiveReplica> {
-        let Some(site) = self.sites.get(&site) else {
+    pub(super) fn live(&self, key: TunnelKey) -> Vec<LiveReplica> {
+        let Some(site) = self.sites.get(&key) else {
             return Vec::new();
         };
+        let carrying = self.carrying(key);
         let seated = site.seated.iter().map(|(replica, seated)| LiveReplica {
             connector: *replica,
             connection: seated.connection,
-            active: site.live.active() == Some(*replica),
+            active: carrying == Some(*replica),
         });
         seated.collect()
     }
@@ -263,11 +282,12 @@ impl State {
         let before = self.former.len();
         self.former.retain(|_, (_, until)| now < *until);
         self.stale.table |= before != self.former.len();
-        let active = self.sites.iter();
+        let accepted = self.accepted(now);
+        let active = self.sites.keys();
+        let active = active.filter_map(|site| Some((*site, self.carrying(*site)?)));
         Carriers {
-            active: active
-                .filter_map(|(site, entry)| Some((*site, entry.live.active()?)))
-                .collect(),
+            active: active.collect(),
+            accepted,
             mtus: self.mtus(),
             former_keys: self.former.iter().map(|(of, (key, _))| (*of, *key)).collect(),
         }
@@ -296,12 +316,19 @@ impl State {
         true
     }
 
+    /// The keys that a replica's packets are taken under.
+    pub(super) fn keys_of(&self, site: TunnelKey, replica: ConnectorId) -> Vec<PeerKey> {
+        let linked = self.members.replica(site, replica).map(|linked| linked.key);
+        let former = self.former.get(&(site, replica)).map(|(key, _)| *key);
+        linked.into_iter().chain(former).collect()
+    }
+
     /// When the next former key's time is over.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
         self.former.values().map(|(_, until)| *until).min()
     }
 
-    fn mark(&mut self, site: TunnelKey) {
+    pub(super) fn mark(&mut self, site: TunnelKey) {
         self.stale.table = true;
         self.stale.sites.insert(site);
     }
@@ -323,7 +350,8 @@ impl State {
             Change::Mesh(MeshChange::Device(..))
             | Change::Private(PrivateChange::Hostname(..) | PrivateChange::Token(..))
             | Change::Host(..)
-            | Change::Limits(..) => {}
+            | Change::Limits(..)
+            | Change::Site(..) => {}
         }
     }
 }

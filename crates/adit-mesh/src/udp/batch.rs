@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::BytesMut;
 
+use crate::carrier::CarrierId;
+
 /// How many datagrams the kernel cuts one send into at most.
 pub(super) const TRAIN_DATAGRAMS: usize = 64;
 /// How long all of them may be together, in bytes: they travel behind one IP and UDP header.
@@ -11,19 +13,25 @@ pub(super) const TRAIN_BYTES: usize = 65_000;
 /// How far back a train for the same endpoint is looked for.
 const LOOK_BACK: usize = 16;
 
-/// Where a peer is, and which of our own addresses it knows.
+/// Where a peer is, which of our own addresses it knows, and how datagrams get there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// Its address and port. Never an IPv4 address in IPv6's clothes.
     pub remote: SocketAddr,
     /// The address of ours that it sends to, so that answers come from there; `None` lets the kernel choose.
     pub local: Option<IpAddr>,
+    /// The carrier that takes them there; without one UDP does.
+    pub carrier: Option<CarrierId>,
 }
 
 impl From<SocketAddr> for Endpoint {
     fn from(remote: SocketAddr) -> Self {
         let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
-        Self { remote, local: None }
+        Self {
+            remote,
+            local: None,
+            carrier: None,
+        }
     }
 }
 
@@ -64,12 +72,18 @@ pub struct SendBatch {
     /// Emptied trains, which keep their memory.
     spare: Vec<Vec<BytesMut>>,
     datagrams: usize,
+    /// What goes by carriers: a [`Board`](crate::carrier::Board) sends it, and no socket does.
+    carried: Vec<(Endpoint, BytesMut)>,
 }
 
 impl SendBatch {
     /// Adds a datagram.
     pub fn push(&mut self, to: Endpoint, datagram: BytesMut) {
         self.datagrams += 1;
+        if to.carrier.is_some() {
+            self.carried.push((to, datagram));
+            return;
+        }
         let latest = self
             .trains
             .iter_mut()
@@ -112,17 +126,31 @@ impl SendBatch {
             train.datagrams.clear();
             self.spare.push(train.datagrams);
         }
+        self.carried.clear();
     }
 
-    /// What waits, in the order in which it will be sent.
+    /// Whether something waits that goes by a carrier.
+    pub(crate) fn is_carried(&self) -> bool {
+        !self.carried.is_empty()
+    }
+
+    /// Takes out what goes by carriers, in its order.
+    pub(crate) fn take_carried(&mut self) -> impl Iterator<Item = (Endpoint, BytesMut)> {
+        self.datagrams -= self.carried.len();
+        self.carried.drain(..)
+    }
+
+    /// What waits, in the order in which it will be sent, and then what goes by carriers.
     pub fn datagrams(&self) -> impl Iterator<Item = (Endpoint, &[u8])> {
         let of = |train: &Train| train.to;
-        self.trains.iter().flat_map(move |train| {
+        let trains = self.trains.iter().flat_map(move |train| {
             train
                 .datagrams
                 .iter()
                 .map(move |datagram| (of(train), &**datagram))
-        })
+        });
+        let carried = self.carried.iter().map(|(to, datagram)| (*to, &**datagram));
+        trains.chain(carried)
     }
 
     pub(super) fn trains(&self) -> &[Train] {

@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::{
     Endpoint, ReceiveBatch, SendBatch,
-    batch::Train,
+    batch::{TRAIN_DATAGRAMS, Train},
     control::Control,
     sys::{self, Outgoing},
 };
@@ -40,6 +40,8 @@ pub struct Flushed {
     pub sent: usize,
     /// Datagrams that it did not: no room in time, no route, too long.
     pub dropped: usize,
+    /// Those that were not to be sent any more.
+    pub forbidden: usize,
 }
 
 impl BatchSocket {
@@ -144,6 +146,24 @@ impl BatchSocket {
     /// Sends all of the batch and empties it. If the socket has no room, it waits for at most `patience`, then drops
     /// the rest; so do errors with what they are about.
     pub fn flush(&self, batch: &mut SendBatch, patience: Duration) -> Flushed {
+        self.flush_by(batch, patience, |trains| {
+            Some(trains.get(..CALL_TRAINS).unwrap_or(trains))
+        })
+    }
+
+    /// The same for as long as `may` says so, which is asked before each 64 datagrams: a process may be
+    /// stopped between any two of its steps, and what it has in hand then still goes when it goes on. What may not be sent
+    /// is dropped.
+    pub fn flush_while(&self, batch: &mut SendBatch, patience: Duration, may: impl Fn() -> bool) -> Flushed {
+        self.flush_by(batch, patience, |trains| may().then(|| few(trains)))
+    }
+
+    fn flush_by(
+        &self,
+        batch: &mut SendBatch,
+        patience: Duration,
+        next: impl Fn(&[Train]) -> Option<&[Train]>,
+    ) -> Flushed {
         let mut flushed = Flushed::default();
         let mut trains = batch.trains();
         let mut room = Room {
@@ -151,7 +171,11 @@ impl BatchSocket {
             deadline: None,
         };
         while !trains.is_empty() {
-            match self.send(trains.get(..CALL_TRAINS).unwrap_or(trains)) {
+            let Some(first) = next(trains) else {
+                flushed.forbidden += datagrams_of(trains);
+                break;
+            };
+            match self.send(first) {
                 Ok(count) => {
                     let (gone, rest) = trains.split_at(count.min(trains.len()));
                     flushed.sent += datagrams_of(gone);
@@ -297,6 +321,17 @@ impl AsFd for BatchSocket {
 
 fn mapped(address: Ipv4Addr) -> IpAddr {
     address.to_ipv6_mapped().into()
+}
+
+/// The first trains, of at most [`TRAIN_DATAGRAMS`] datagrams, which one has at most.
+fn few(trains: &[Train]) -> &[Train] {
+    let mut datagrams = 0;
+    let fits = |train: &&Train| {
+        datagrams += train.datagrams.len();
+        datagrams <= TRAIN_DATAGRAMS
+    };
+    let count = trains.iter().take_while(fits).count();
+    trains.get(..count.max(1)).unwrap_or(trains)
 }
 
 fn datagrams_of(trains: &[Train]) -> usize {

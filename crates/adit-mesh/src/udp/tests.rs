@@ -67,7 +67,8 @@ fn trains_arrive_as_the_datagrams_that_they_were() {
             flushed,
             Flushed {
                 sent: lengths.len(),
-                dropped: 0
+                dropped: 0,
+                forbidden: 0,
             }
         );
         assert!(batch.is_empty());
@@ -146,7 +147,14 @@ fn what_cannot_be_sent_is_counted_and_holds_up_nothing() {
     batch.push(to, BytesMut::zeroed(65_530));
     batch.push(SocketAddr::from(([127, 0, 0, 1], 0)).into(), BytesMut::zeroed(10));
     batch.push(to, BytesMut::from(&b"after"[..]));
-    assert_eq!(left.flush(&mut batch, PATIENCE), Flushed { sent: 1, dropped: 2 });
+    assert_eq!(
+        left.flush(&mut batch, PATIENCE),
+        Flushed {
+            sent: 1,
+            dropped: 2,
+            forbidden: 0,
+        }
+    );
     assert_eq!(receive(&right, 1)[0].1, b"after");
 }
 
@@ -155,4 +163,27 @@ fn nothing_to_receive_does_not_block() {
     let socket = on(Ipv4Addr::LOCALHOST);
     let error = socket.receive(&mut ReceiveBatch::new(1)).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn what_may_be_sent_is_asked_before_each_64_datagrams() {
+    for (left, right) in [
+        (on(Ipv4Addr::LOCALHOST), on(Ipv4Addr::LOCALHOST)),
+        (on(Ipv4Addr::LOCALHOST).without_trains(), on(Ipv4Addr::LOCALHOST)),
+    ] {
+        // Trains of 40, 23, 1, 64 and 22: each but the last ends with a shorter one.
+        let of = |count: usize| [vec![500; count - 1], vec![400]].concat();
+        let lengths = [of(40), of(23), vec![600], of(64), of(22)].concat();
+        let (mut batch, _) = train(&right, &lengths);
+        let asked = std::cell::Cell::new(0);
+        let flushed = left.flush_while(&mut batch, PATIENCE, || {
+            asked.set(asked.get() + 1);
+            asked.get() < 3
+        });
+        assert!(flushed.sent <= 128 && flushed.sent > 0, "{flushed:?}");
+        assert_eq!(flushed.sent + flushed.forbidden, lengths.len());
+        assert_eq!(asked.get(), 3);
+        assert!(batch.is_empty());
+        assert_eq!(receive(&right, flushed.sent).len(), flushed.sent);
+    }
 }

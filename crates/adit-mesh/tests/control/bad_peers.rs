@@ -3,7 +3,7 @@
 use adit_core::port::CloseReason;
 use adit_model::PeerKey;
 use adit_testing::{wait_for, within};
-use adit_wire::mesh::{Beat, ConfigAck, Drain, KeyUpdate, RefusalCode, Report, ToEdge, ToNode, encode};
+use adit_wire::mesh::{Beat, ConfigAck, Drain, KeyUpdate, RefusalCode, ToEdge, ToNode, encode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -18,7 +18,7 @@ use crate::{
 fn beat(seq: u64) -> ToEdge {
     Beat {
         seq,
-        report: Report::default(),
+        ..Beat::default()
     }
     .into()
 }

@@ -4,7 +4,7 @@ use adit_core::port::{CloseReason, PresenceEvent};
 use adit_mesh::control::client::ClientPhase;
 use adit_model::{PeerKey, TransportProtocol, TunnelKind};
 use adit_testing::wait_for;
-use adit_wire::mesh::{RefusalCode, Role};
+use adit_wire::mesh::RefusalCode;
 
 use crate::{
     store::{MemoryStore, SECRET},
@@ -20,10 +20,7 @@ async fn a_host_with_the_token_is_linked_configured_and_reported() {
 
     let linked = world.store.linked(site, node.replica).unwrap();
     assert_eq!((config.v4, config.v6), (linked.addresses.v4, linked.addresses.v6));
-    assert_eq!(
-        (config.role, config.mtu, config.key),
-        (Role::Active, 1420, linked.key)
-    );
+    assert_eq!((config.ha, config.mtu, config.key), (false, 1420, linked.key));
     assert_eq!(config.hub.key, PeerKey::from_bytes([99; 32]));
     assert!(node.state.borrow().enrolled);
     assert_eq!(
@@ -68,22 +65,6 @@ async fn a_new_key_is_told_when_a_node_comes_back_and_the_old_one_is_good_for_a_
     let node = world.node_like(&host, None, true);
     assert_eq!(node.until_linked().await.key, host.key);
     assert_eq!(world.hub.keys(host.replica), [host.key, old]);
-}
-
-#[tokio::test]
-async fn a_key_changes_within_a_session() {
-    let world = World::start().await;
-    let node = world.node(world.store.site());
-    let old = node.until_linked().await.key;
-    let new = PeerKey::from_bytes([8; 32]);
-    node.key.send_replace(new);
-    wait_for("the edge to know the new key", async || {
-        node.config().unwrap().key == new
-    })
-    .await;
-    assert_eq!(world.hub.keys(node.replica), [new, old]);
-    assert!(node.is_linked());
-    assert_eq!(world.store.close_reasons(), []);
 }
 
 #[tokio::test]

@@ -2,8 +2,11 @@
 #![cfg(test)]
 
 mod bad_peers;
+mod carriers;
 mod configuration;
 mod enrolment;
+mod failover;
+mod keys;
 mod many;
 mod peer;
 mod replicas;

@@ -4,17 +4,23 @@ use adit_model::{ConnectorId, PeerKey, SecretDigest};
 use adit_net::mesh::ControlStream;
 use adit_testing::within;
 use adit_wire::mesh::{
-    Challenge, Decoder, Enrol, EnrolProof, Hello, HostInfo, IdentityPair, ToEdge, ToNode, encode,
+    Challenge, ConfigAck, Decoder, Enrol, EnrolProof, Hello, HostInfo, IdentityPair, Lease, Role, ToEdge,
+    ToNode, encode,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::world::{Host, World};
+use crate::{
+    store::SECRET,
+    world::{Host, World},
+};
 
 pub(crate) struct Peer {
     stream: ControlStream,
     decoder: Decoder<ToNode>,
     unread: Vec<u8>,
     pub(crate) challenge: Challenge,
+    /// Who it says it is, once it said so.
+    pub(crate) replica: ConnectorId,
 }
 
 impl Peer {
@@ -26,6 +32,7 @@ impl Peer {
             decoder: Decoder::default(),
             unread: Vec::new(),
             challenge: Challenge::from_bytes([0; 32]),
+            replica: ConnectorId::random(),
         };
         let Some(ToNode::Nonce(nonce)) = peer.hear().await else {
             panic!("the edge speaks first");
@@ -37,9 +44,31 @@ impl Peer {
     /// One that is let in.
     pub(crate) async fn admitted(world: &World, host: &Host, secret: &[u8]) -> Self {
         let mut peer = Self::dial(world).await;
+        peer.replica = host.replica;
         peer.say(&peer.enrol(host, secret).into()).await;
         assert!(matches!(peer.hear().await, Some(ToNode::NodeConfig(_))));
         peer
+    }
+
+    /// One that is let in, takes its configuration over, and carries its site's traffic.
+    pub(crate) async fn active(world: &World, host: &Host) -> Self {
+        let mut peer = Self::admitted(world, host, SECRET).await;
+        let ack = ConfigAck {
+            version: 1,
+            applied: true,
+            errors: Vec::new(),
+        };
+        peer.say(&ack.into()).await;
+        while peer.hear_lease().await.role != Role::Active {}
+        peer
+    }
+
+    pub(crate) async fn hear_lease(&mut self) -> Lease {
+        loop {
+            if let ToNode::Lease(lease) = self.hear().await.unwrap() {
+                return lease;
+            }
+        }
     }
 
     pub(crate) fn enrol(&self, host: &Host, secret: &[u8]) -> Enrol {
@@ -101,11 +130,11 @@ impl Peer {
         .await
     }
 
-    /// What is heard until the end, without answers to beats.
+    /// What is heard until the end, without answers to beats and leases.
     pub(crate) async fn hear_out(&mut self) -> Vec<ToNode> {
         let mut heard = Vec::new();
         while let Some(message) = self.hear().await {
-            if !matches!(message, ToNode::BeatAck(_)) {
+            if !matches!(message, ToNode::BeatAck(_) | ToNode::Lease(_)) {
                 heard.push(message);
             }
         }

@@ -3,16 +3,20 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, Ipv6Addr},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::Duration,
 };
 
 use adit_core::{
+    ha::{Epoch, HaCause, HaSetting, HaSettings, HaState},
     mesh::MeshAddresses,
     port::{
-        Change, ChangeNumber, Changes, CloseReason, Directory, LinkError, LinkedReplica, MeshChange,
-        MeshLinks, NamedNetwork, NewLink, Presence, PresenceEvent, PrivateChange, PrivateRoute, Snapshot,
-        StoreError, TunnelEntry,
+        Change, ChangeNumber, Changes, CloseReason, DecideError, Directory, LinkError, LinkedReplica,
+        MeshChange, MeshLinks, NamedNetwork, NewLink, Presence, PresenceEvent, PrivateChange, PrivateRoute,
+        SiteEntry, Snapshot, StoreError, TunnelEntry,
     },
 };
+use adit_mesh::server::Decisions;
 use adit_model::{
     AccountId, ConfigSource, ConfigVersion, ConnectorId, PeerKey, RouteId, SecretDigest, Timestamp, TunnelId,
     TunnelKey, TunnelKind, VirtualNetworkId,
@@ -28,6 +32,13 @@ pub(crate) const SECRET: &[u8] = b"the secret of every tunnel in these tests";
 pub(crate) struct MemoryStore {
     changes: watch::Sender<Vec<Change>>,
     linked: Mutex<BTreeMap<(TunnelKey, ConnectorId), LinkedReplica>>,
+    pub(crate) sites: Mutex<BTreeMap<TunnelKey, SiteEntry>>,
+    /// Every decision that was kept.
+    pub(crate) decided: Mutex<Vec<(HaState, HaCause)>>,
+    /// It keeps no decision and no key now.
+    pub(crate) keeps_nothing: AtomicBool,
+    /// How many keys it did not keep.
+    pub(crate) keys_not_kept: AtomicUsize,
     pub(crate) events: Mutex<Vec<PresenceEvent>>,
     /// It answers nothing before this.
     pub(crate) there: watch::Sender<bool>,
@@ -47,6 +58,10 @@ impl MemoryStore {
         Self {
             changes: watch::Sender::new(vec![first]),
             linked: Mutex::default(),
+            sites: Mutex::default(),
+            decided: Mutex::default(),
+            keeps_nothing: AtomicBool::new(false),
+            keys_not_kept: AtomicUsize::new(0),
             events: Mutex::default(),
             there: watch::Sender::new(true),
         }
@@ -66,8 +81,51 @@ impl MemoryStore {
         site
     }
 
+    /// A site without high availability.
     pub(crate) fn site(&self) -> TunnelKey {
-        self.tunnel(TunnelKind::WarpConnector)
+        self.site_with(HaSetting::Disabled, HaSettings::default())
+    }
+
+    pub(crate) fn ha_site(&self) -> TunnelKey {
+        self.site_with(HaSetting::None, HaSettings::default())
+    }
+
+    pub(crate) fn site_with(&self, setting: HaSetting, settings: HaSettings) -> TunnelKey {
+        let site = self.tunnel(TunnelKind::WarpConnector);
+        self.configure(site, setting, settings);
+        site
+    }
+
+    pub(crate) fn configure(
+        &self,
+        site: TunnelKey,
+        setting: HaSetting,
+        settings: HaSettings,
+    ) -> ChangeNumber {
+        let mode = setting.mode();
+        let state = self
+            .state_of(site)
+            .map_or(HaState::new(site, mode), |state| HaState { mode, ..state });
+        let entry = SiteEntry {
+            state,
+            version: ConfigVersion::default(),
+            setting,
+            settings,
+        };
+        self.put_site(site, entry)
+    }
+
+    pub(crate) fn state_of(&self, site: TunnelKey) -> Option<HaState> {
+        self.sites.lock().get(&site).map(|entry| entry.state)
+    }
+
+    fn put_site(&self, site: TunnelKey, entry: SiteEntry) -> ChangeNumber {
+        self.sites.lock().insert(site, entry.clone());
+        self.change(Change::Site(site, Some(entry)))
+    }
+
+    pub(crate) fn causes(&self) -> Vec<HaCause> {
+        self.decided.lock().iter().map(|(_, cause)| *cause).collect()
     }
 
     pub(crate) fn set_tunnel(
@@ -191,7 +249,53 @@ impl MeshLinks for MemoryStore {
         key: PeerKey,
     ) -> Result<ChangeNumber, LinkError> {
         let linked = self.linked(tunnel, connector).ok_or(LinkError::NoTunnel)?;
+        if self.keeps_nothing.load(Ordering::SeqCst) {
+            self.keys_not_kept.fetch_add(1, Ordering::SeqCst);
+            return Err(LinkError::Store(StoreError {
+                doing: "change a key",
+                cause: "it is out".into(),
+            }));
+        }
+        let is_others = |((_, replica), other): (&(_, ConnectorId), &LinkedReplica)| {
+            *replica != connector && other.key == key
+        };
+        if self.linked.lock().iter().any(is_others) {
+            return Err(LinkError::TakenKey);
+        }
         Ok(self.put(tunnel, connector, LinkedReplica { key, ..linked }))
+    }
+}
+
+#[async_trait]
+impl Decisions for MemoryStore {
+    async fn decide(
+        &self,
+        tunnel: TunnelKey,
+        seen: Epoch,
+        active: Option<ConnectorId>,
+        cause: HaCause,
+    ) -> Result<HaState, DecideError> {
+        if self.keeps_nothing.load(Ordering::Relaxed) {
+            let failure = StoreError {
+                doing: "keep a decision",
+                cause: "it is out of order".into(),
+            };
+            return Err(failure.into());
+        }
+        let entry = self
+            .sites
+            .lock()
+            .get(&tunnel)
+            .cloned()
+            .ok_or(DecideError::NoSite)?;
+        let state = entry.state.follow(seen, active)?;
+        self.decided.lock().push((state, cause));
+        self.put_site(tunnel, SiteEntry { state, ..entry });
+        Ok(state)
+    }
+
+    async fn note_gap(&self, _tunnel: TunnelKey, _epoch: Epoch, _gap: Duration) -> Result<(), StoreError> {
+        Ok(())
     }
 }
 

@@ -2,25 +2,31 @@
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use adit_core::{
-    mesh::forwarding::{Table, Who},
+    mesh::{
+        forwarding::{Table, Who},
+        session::NodeKeys,
+    },
     port::SiteControl,
 };
 use adit_mesh::{
-    control::client::{Client, ClientConfig, ClientPhase, ClientState},
+    boot_clock,
+    carrier::Board,
+    control::client::{Acks, Client, ClientConfig, ClientPhase, ClientState, Faring, HeldLease},
+    hub::{Brought, Hub},
     server::{Forwarding, MeshServer, MeshServerConfig},
 };
 use adit_model::{ConnectorId, Location, PeerKey, SecretDigest, TunnelKey};
 use adit_net::{
-    mesh::{ControlStream, ControlStreams, MeshDialer},
+    mesh::{Carriers, ControlStream, ControlStreams, MeshDialer},
     tls::{self, CertificateSlot, TlsLimits, TlsListener},
 };
 use adit_testing::{scripted::TestIdentity, wait_for, wait_for_some};
-use adit_wire::mesh::{HostInfo, HubAddress, IdentityPair, NodeConfig, Report, Role};
+use adit_wire::mesh::{ConfigAck, HostInfo, HubAddress, IdentityPair, NodeConfig, Role, RoleAck};
 use parking_lot::Mutex;
 use tokio::{sync::watch, task::JoinSet};
 
@@ -28,19 +34,33 @@ use crate::store::{MemoryStore, SECRET};
 
 /// A hub that remembers its tables.
 #[derive(Default)]
-pub(crate) struct RecordingHub(Mutex<Vec<Arc<Table>>>);
+pub(crate) struct RecordingHub(Mutex<Vec<Arc<Table>>>, OnceLock<Arc<Hub>>);
 
 impl Forwarding for RecordingHub {
     fn install(&self, table: Arc<Table>) {
+        if let Some(hub) = self.1.get() {
+            hub.install(Arc::clone(&table));
+        }
         self.0.lock().push(table);
     }
 
     fn last_heard(&self, _key: &PeerKey) -> Option<Instant> {
         None
     }
+
+    fn begin(&self, _key: &PeerKey) {}
+
+    fn brought(&self, _key: &PeerKey) -> Brought {
+        Brought::default()
+    }
 }
 
 impl RecordingHub {
+    /// Hands later tables to a real one, too.
+    pub(crate) fn also(&self, hub: Arc<Hub>) {
+        self.1.set(hub).unwrap();
+    }
+
     pub(crate) fn newest(&self) -> Arc<Table> {
         self.0.lock().last().cloned().unwrap_or_default()
     }
@@ -81,6 +101,8 @@ impl World {
                 key: PeerKey::from_bytes([99; 32]),
                 endpoints: vec!["hub.example:51820".parse().unwrap()],
                 port: 51820,
+                carriers: Vec::new(),
+                carrier_port: None,
             },
             location: Location::default(),
             mtu: 1420,
@@ -88,6 +110,7 @@ impl World {
         };
         let server = MeshServer::start(
             config,
+            Arc::clone(&store) as _,
             Arc::clone(&store) as _,
             Arc::clone(&store) as _,
             Arc::clone(&store) as _,
@@ -115,6 +138,10 @@ impl World {
         }
     }
 
+    pub(crate) fn carriers(&self, board: Arc<Board>) -> Arc<dyn Carriers> {
+        self.server.as_ref().unwrap().carriers(board)
+    }
+
     pub(crate) async fn stop_server(&mut self) {
         self.server.take().unwrap().stop().await;
     }
@@ -125,7 +152,35 @@ impl World {
     }
 
     pub(crate) fn node_like(&self, host: &Host, secret: Option<&[u8]>, enrolled: bool) -> Node {
-        let (key, told) = watch::channel(host.key);
+        self.node_of(host, secret, enrolled, HostInfo::default())
+    }
+
+    pub(crate) fn node_with_priority(&self, host: &Host, priority: u32) -> Node {
+        let info = HostInfo {
+            priority,
+            ..HostInfo::default()
+        };
+        self.node_of(host, Some(SECRET), false, info)
+    }
+
+    /// One that is linked already and has these keys by now.
+    pub(crate) fn node_with_keys(&self, host: &Host, keys: NodeKeys) -> Node {
+        self.node_from(host, keys, None, true, HostInfo::default())
+    }
+
+    fn node_of(&self, host: &Host, secret: Option<&[u8]>, enrolled: bool, info: HostInfo) -> Node {
+        self.node_from(host, host.key.into(), secret, enrolled, info)
+    }
+
+    fn node_from(
+        &self,
+        host: &Host,
+        keys: NodeKeys,
+        secret: Option<&[u8]>,
+        enrolled: bool,
+        info: HostInfo,
+    ) -> Node {
+        let (keys, told) = watch::channel(keys);
         let client = Client::start(ClientConfig {
             edges: [self.edges_before.clone(), vec![self.addr.to_string()]].concat(),
             dialer: self.dialer.clone(),
@@ -133,16 +188,59 @@ impl World {
             secret: secret.map(SecretDigest::of),
             replica: host.replica,
             identity: IdentityPair::from_seed(&host.seed).unwrap(),
-            key: told,
+            keys: told,
             enrolled,
-            host: HostInfo::default(),
-            report: Arc::new(Report::default),
+            host: info,
+            report: Arc::new(Faring::default),
         });
+        let mut doing = JoinSet::new();
+        doing.spawn(obey(client.state(), client.lease(), client.acks()));
         Node {
             replica: host.replica,
+            host: host.clone(),
             state: client.state(),
+            lease: client.lease(),
             client,
-            key,
+            keys,
+            _doing: doing,
+        }
+    }
+}
+
+/// Acknowledges what the edge says, as a node does that has done it.
+async fn obey(
+    mut state: watch::Receiver<ClientState>,
+    mut lease: watch::Receiver<Option<HeldLease>>,
+    acks: Acks,
+) {
+    let (mut config, mut had) = (None::<Arc<NodeConfig>>, None);
+    loop {
+        let changed = tokio::select! {
+            changed = state.changed() => changed,
+            changed = lease.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
+        let newest = state.borrow_and_update().config.clone();
+        let is_news = |newest: &Arc<NodeConfig>| config.as_ref().is_none_or(|had| !Arc::ptr_eq(had, newest));
+        if let Some(newest) = newest.filter(is_news) {
+            acks.configuration(ConfigAck {
+                version: newest.version,
+                applied: true,
+                errors: Vec::new(),
+            });
+            config = Some(newest);
+        }
+        let Some(HeldLease { epoch, role, .. }) = *lease.borrow_and_update() else {
+            continue;
+        };
+        if had.replace((epoch, role)) != Some((epoch, role)) {
+            acks.role(RoleAck {
+                epoch,
+                role,
+                errors: Vec::new(),
+            });
         }
     }
 }
@@ -187,9 +285,12 @@ impl Host {
 
 pub(crate) struct Node {
     pub(crate) replica: ConnectorId,
+    pub(crate) host: Host,
     pub(crate) client: Client,
     pub(crate) state: watch::Receiver<ClientState>,
-    pub(crate) key: watch::Sender<PeerKey>,
+    pub(crate) keys: watch::Sender<NodeKeys>,
+    pub(crate) lease: watch::Receiver<Option<HeldLease>>,
+    _doing: JoinSet<()>,
 }
 
 impl Node {
@@ -209,10 +310,10 @@ impl Node {
         self.state.borrow().config.clone()
     }
 
+    /// What it is by a lease that is not over.
     pub(crate) fn role(&self) -> Option<Role> {
-        self.config()
-            .filter(|_| self.is_linked())
-            .map(|config| config.role)
+        let lease = (*self.lease.borrow()).filter(|lease| boot_clock::now() < lease.until);
+        lease.filter(|_| self.is_linked()).map(|lease| lease.role)
     }
 
     pub(crate) async fn until_role(&self, role: Role) {

@@ -36,13 +36,22 @@ impl H2SendBody {
     /// # Errors
     /// If the peer reset the stream, or the session ended.
     pub async fn write_chunk(&mut self, mut chunk: Bytes) -> Result<(), H2Error> {
+        std::future::poll_fn(|cx| self.poll_chunk(cx, &mut chunk)).await
+    }
+
+    /// Takes from `chunk` what the peer's windows have room for; ready once nothing is left of it.
+    pub(super) fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+        chunk: &mut Bytes,
+    ) -> Poll<Result<(), H2Error>> {
         while !chunk.is_empty() {
             let wanted = chunk.len();
-            let granted = std::future::poll_fn(|cx| self.poll_capacity(cx, wanted)).await?;
+            let granted = ready!(self.poll_capacity(cx, wanted))?;
             let piece = chunk.split_to(granted.min(wanted));
             self.inner.send_data(piece, false)?;
         }
-        Ok(())
+        Poll::Ready(Ok(()))
     }
 
     /// The body is complete. Harmless when the stream has ended already.
@@ -71,10 +80,19 @@ impl H2SendBody {
 
     /// Waits until the peer resets the stream, or the session ends.
     pub async fn stopped(&mut self) -> H2Error {
-        match std::future::poll_fn(|cx| self.inner.poll_reset(cx)).await {
+        std::future::poll_fn(|cx| self.poll_stopped(cx)).await
+    }
+
+    pub(super) fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<H2Error> {
+        self.inner.poll_reset(cx).map(|reset| match reset {
             Ok(reason) => H2Error::Reset(reason.description().to_owned()),
             Err(error) => error.into(),
-        }
+        })
+    }
+
+    /// Whether the body was finished or given up by this side.
+    pub(super) const fn is_ended(&self) -> bool {
+        self.ended
     }
 
     /// Some capacity, at most `wanted`. Nothing may be sent without: h2 would buffer it without bound.

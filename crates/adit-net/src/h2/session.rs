@@ -166,6 +166,12 @@ impl H2Session {
         self.draining.cancelled().await;
     }
 
+    /// Whether [`H2Session::close`] was called.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.is_cancelled()
+    }
+
     /// Ends the session and its TCP connection at once; open exchanges fail.
     pub fn close(&self) {
         self.ended.cancel();

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adit_wire::mesh::ALPN;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use socket2::SockRef;
@@ -13,7 +12,8 @@ use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::{ControlStream, export, prepare};
+use super::{CARRIER, CONTROL, ControlStream, Kind, export, prepare};
+use crate::quic::DialError;
 use crate::tls::{self, H2_SERVER_NAME, TlsConfigError, TrustAnchors};
 
 /// How long one address may take to accept.
@@ -40,6 +40,9 @@ pub enum MeshDialError {
     /// It speaks TLS and no mesh.
     #[error("{0} does not serve a mesh")]
     NotMesh(SocketAddr),
+    /// There is no QUIC connection.
+    #[error(transparent)]
+    Quic(#[from] DialError),
 }
 
 /// Dials edges.
@@ -48,6 +51,7 @@ pub struct MeshDialer {
     connector: TlsConnector,
     server_name: ServerName<'static>,
     mark: Option<u32>,
+    kind: &'static Kind,
 }
 
 impl MeshDialer {
@@ -56,12 +60,24 @@ impl MeshDialer {
     /// # Errors
     /// If the system's trust store cannot be read or an anchor is malformed.
     pub fn new(anchors: &TrustAnchors, mark: Option<u32>) -> Result<Self, TlsConfigError> {
-        let config: Arc<ClientConfig> = tls::mesh_node_config(anchors)?;
+        Self::of_kind(&CONTROL, tls::mesh_node_config(anchors)?, mark)
+    }
+
+    pub(super) fn for_carriers(config: Arc<ClientConfig>, mark: Option<u32>) -> Result<Self, TlsConfigError> {
+        Self::of_kind(&CARRIER, config, mark)
+    }
+
+    fn of_kind(
+        kind: &'static Kind,
+        config: Arc<ClientConfig>,
+        mark: Option<u32>,
+    ) -> Result<Self, TlsConfigError> {
         Ok(Self {
             connector: TlsConnector::from(config),
             server_name: ServerName::try_from(H2_SERVER_NAME)
                 .map_err(|_| TlsConfigError::Rustls(rustls::Error::General("no server name".to_owned())))?,
             mark,
+            kind,
         })
     }
 
@@ -84,21 +100,21 @@ impl MeshDialer {
         Err(last)
     }
 
-    async fn dial_address(&self, address: SocketAddr) -> Result<ControlStream, MeshDialError> {
+    pub(super) async fn dial_address(&self, address: SocketAddr) -> Result<ControlStream, MeshDialError> {
         let refused = |error| MeshDialError::Connect(address, error);
         let connecting = timeout(CONNECT, self.connect(address)).await;
         let tcp = connecting.unwrap_or_else(|_| Err(timed_out())).map_err(refused)?;
-        prepare(&tcp).map_err(refused)?;
+        prepare(&tcp, self.kind).map_err(refused)?;
         let broken = |error| MeshDialError::Handshake(address, error);
         let shaking = self.connector.connect(self.server_name.clone(), tcp);
         let shaken = timeout(HANDSHAKE, shaking).await;
         let tls = shaken.unwrap_or_else(|_| Err(timed_out())).map_err(broken)?;
         let session = tls.get_ref().1;
         // A server that knows no ALPN agrees on none.
-        if session.alpn_protocol() != Some(ALPN) {
+        if session.alpn_protocol() != Some(self.kind.alpn) {
             return Err(MeshDialError::NotMesh(address));
         }
-        let exporter = export(session).map_err(broken)?;
+        let exporter = export(session, self.kind).map_err(broken)?;
         Ok(ControlStream {
             tls: tls.into(),
             exporter,

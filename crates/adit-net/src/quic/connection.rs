@@ -14,17 +14,26 @@ use parking_lot::Mutex;
 use quinn::{Connection, FrameStats, VarInt};
 use tokio_util::sync::CancellationToken;
 
-use super::{CloseCause, DatagramRefused, RecvStream, SendStream};
+use super::{CONNECTOR_PEER_STREAMS, CloseCause, DatagramRefused, FrameCounts, RecvStream, SendStream};
 
 /// A QUIC connection between connector and edge. Clones are handles to the same connection; it closes with code 0
 /// when the last handle and the last stream are dropped.
 #[derive(Clone, Debug)]
 pub struct QuicConnection {
     connection: Connection,
-    window: Arc<AtomicU32>,
+    limits: Arc<Limits>,
     spare: Arc<Spare>,
     /// Cancelled once somebody takes the peer's datagrams.
     taken: CancellationToken,
+}
+
+/// What the peer may do now.
+#[derive(Debug)]
+struct Limits {
+    /// Bytes ahead on all streams together.
+    window: AtomicU32,
+    /// Streams that are open.
+    peer_streams: AtomicU32,
 }
 
 /// A stream that was opened to learn that one can be, until somebody has a use for it.
@@ -57,14 +66,21 @@ pub struct ConnectionStats {
     pub asked_frames: u64,
     /// Acknowledgements received so far.
     pub acks: u64,
+    /// Frames sent so far, by kind.
+    pub sent_frames: FrameCounts,
+    /// Frames received so far, by kind.
+    pub received_frames: FrameCounts,
 }
 
 impl QuicConnection {
-    /// `window` is what the connection's receive window is, bytes.
-    pub(super) fn new(connection: Connection, window: u32) -> Self {
+    /// `window` is what the connection's receive window is, bytes; `peer_streams` how many the peer may have open.
+    pub(super) fn new(connection: Connection, window: u32, peer_streams: u32) -> Self {
         Self {
             connection,
-            window: Arc::new(AtomicU32::new(window)),
+            limits: Arc::new(Limits {
+                window: AtomicU32::new(window),
+                peer_streams: AtomicU32::new(peer_streams),
+            }),
             spare: Arc::default(),
             taken: CancellationToken::new(),
         }
@@ -149,6 +165,15 @@ impl QuicConnection {
         }
     }
 
+    /// Sends one unreliable datagram as soon as there is room for it; those that wait stay. Dropping the future drops the
+    /// datagram.
+    ///
+    /// # Errors
+    /// See [`DatagramRefused`]; never [`DatagramRefused::Full`].
+    pub async fn send_datagram_in_turn(&self, datagram: Bytes) -> Result<(), DatagramRefused> {
+        Ok(self.connection.send_datagram_wait(datagram).await?)
+    }
+
     /// Drops what the peer sends until [`QuicConnection::take_datagrams`] is called, then waits: what nobody reads would
     /// be kept, up to 4 MiB. Never completes.
     pub async fn discard_datagrams(&self) -> Infallible {
@@ -220,8 +245,22 @@ impl QuicConnection {
     /// Lets the peer send so many bytes ahead on all streams together. A stranger begins with 128 KiB; one that has
     /// registered may be trusted with more. Everything works in a small window, only slower.
     pub fn set_window(&self, bytes: u32) {
-        self.window.store(bytes, Ordering::Relaxed);
+        self.limits.window.store(bytes, Ordering::Relaxed);
         self.connection.set_receive_window(VarInt::from_u32(bytes));
+    }
+
+    /// The peer has so many streams open: lets it have more before it is at its limit, up to
+    /// [`super::CONNECTOR_PEER_STREAMS`]. Each that may be open takes memory, so there are fewer to begin with.
+    pub fn make_room(&self, open: usize) {
+        let limit = self.limits.peer_streams.load(Ordering::Relaxed);
+        let is_half_taken = u32::try_from(open).is_ok_and(|open| open >= limit / 2);
+        if !is_half_taken || limit >= CONNECTOR_PEER_STREAMS {
+            return;
+        }
+        let raised = (limit * 2).min(CONNECTOR_PEER_STREAMS);
+        self.limits.peer_streams.store(raised, Ordering::Relaxed);
+        self.connection
+            .set_max_concurrent_bi_streams(VarInt::from_u32(raised));
     }
 
     /// Asks the peer whether it lives: [`ConnectionStats::acks`] rises when it does.
@@ -229,7 +268,7 @@ impl QuicConnection {
     /// quinn sends no PING on demand. A receive window that grows by a byte is told in a frame that the peer must
     /// acknowledge and otherwise ignores; then the byte is taken back.
     pub fn ask(&self) {
-        let window = self.window.load(Ordering::Relaxed);
+        let window = self.limits.window.load(Ordering::Relaxed);
         self.connection.set_receive_window(VarInt::from_u32(window + 1));
         self.connection.set_receive_window(VarInt::from_u32(window));
     }
@@ -255,7 +294,21 @@ impl QuicConnection {
             received_bytes: stats.udp_rx.bytes,
             asked_frames: ack_eliciting(&stats.frame_tx),
             acks: stats.frame_rx.acks,
+            sent_frames: FrameCounts::of(&stats.frame_tx),
+            received_frames: FrameCounts::of(&stats.frame_rx),
         }
+    }
+
+    /// What both ends of this connection know under this label, and nobody else (RFC 5705), without a context.
+    ///
+    /// # Errors
+    /// If the handshake is not done.
+    pub fn export(&self, label: &[u8]) -> io::Result<[u8; 32]> {
+        let mut bytes = [0; 32];
+        self.connection
+            .export_keying_material(&mut bytes, label, &[])
+            .map_err(|_| io::Error::other("no keying material can be exported"))?;
+        Ok(bytes)
     }
 
     /// A number that tells this connection from every other of its endpoint, for logs.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ClientConfig, Endpoint, EndpointConfig};
+use socket2::SockRef;
 
 use super::{CloseCause, QuicConnection, runtime::Batching, transport};
 use crate::socket;
@@ -18,6 +19,8 @@ use crate::socket;
 pub struct QuicDialer {
     config: ClientConfig,
     local_ip: Option<IpAddr>,
+    mark: Option<u32>,
+    streams: u32,
     endpoint: Mutex<Option<(SocketAddr, Endpoint)>>,
 }
 
@@ -62,19 +65,29 @@ impl QuicDialer {
     pub fn new(tls: Arc<rustls::ClientConfig>, local_ip: Option<IpAddr>) -> io::Result<Self> {
         let crypto = QuicClientConfig::try_from(tls).map_err(io::Error::other)?;
         let mut config = ClientConfig::new(Arc::new(crypto));
-        config.transport_config(transport::connector(transport::CONNECTOR_PEER_STREAMS));
+        config.transport_config(transport::connector(transport::FIRST_PEER_STREAMS));
         Ok(Self {
             config,
             local_ip,
+            mark: None,
+            streams: transport::FIRST_PEER_STREAMS,
             endpoint: Mutex::new(None),
         })
     }
 
-    /// Lets the edge have so many streams open at once on each connection, in place of
-    /// [`super::CONNECTOR_PEER_STREAMS`].
+    /// Gives its packets this firewall mark, which takes the right `CAP_NET_ADMIN`.
+    #[must_use]
+    pub fn with_mark(mut self, mark: Option<u32>) -> Self {
+        self.mark = mark;
+        self
+    }
+
+    /// Lets the edge have so many streams open at once on each connection from the beginning, in place of 256 that
+    /// [`QuicConnection::make_room`] raises.
     #[must_use]
     pub fn allowing_streams(mut self, streams: u32) -> Self {
         self.config.transport_config(transport::connector(streams));
+        self.streams = streams;
         self
     }
 
@@ -103,7 +116,11 @@ impl QuicDialer {
                 addr,
                 cause: error.into(),
             })?;
-        Ok(QuicConnection::new(connection, transport::CONNECTOR_WINDOW))
+        Ok(QuicConnection::new(
+            connection,
+            transport::CONNECTOR_WINDOW,
+            self.streams,
+        ))
     }
 
     /// Lets the next dial open a new socket, which changes the local port: a way out when a NAT or a firewall has
@@ -133,8 +150,11 @@ impl QuicDialer {
             return Ok(endpoint.clone());
         }
         let udp = socket::bind_udp(local)?;
+        if let Some(mark) = self.mark {
+            SockRef::from(&udp).set_mark(mark)?;
+        }
         let config = transport::endpoint(EndpointConfig::default());
-        let endpoint = Endpoint::new(config, None, udp, Arc::new(Batching))?;
+        let endpoint = Endpoint::new(config, None, udp, Arc::new(Batching::of_connector()))?;
         *slot = Some((local, endpoint.clone()));
         Ok(endpoint)
     }

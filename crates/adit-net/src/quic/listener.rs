@@ -51,7 +51,12 @@ impl QuicListener {
             .incoming_buffer_size_total(MAX_WAITING_BYTES);
         let mut config = transport::endpoint(keys.endpoint_config());
         config.min_reset_interval(MIN_RESET_INTERVAL);
-        let endpoint = Endpoint::new(config, Some(server), socket::bind_udp(addr)?, Arc::new(Batching))?;
+        let endpoint = Endpoint::new(
+            config,
+            Some(server),
+            socket::bind_udp(addr)?,
+            Arc::new(Batching::of_edge()),
+        )?;
         Ok(Self {
             endpoint,
             gate: Mutex::new(Gate::new(limits)),
@@ -158,7 +163,11 @@ impl QuicIncoming {
         let connection = shaken
             .map_err(|_elapsed| HandshakeError::TimedOut)?
             .map_err(|error| HandshakeError::Failed(error.into()))?;
-        Ok(QuicConnection::new(connection, transport::EDGE_STRANGER_WINDOW))
+        Ok(QuicConnection::new(
+            connection,
+            transport::EDGE_STRANGER_WINDOW,
+            transport::EDGE_PEER_STREAMS,
+        ))
     }
 }
 

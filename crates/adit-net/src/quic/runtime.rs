@@ -20,7 +20,30 @@ use super::transport::MAX_PACKET;
 /// add to what it sends: packets carry several requests and system calls several packets. Where nothing else is ready
 /// nothing is waited for.
 #[derive(Debug)]
-pub(super) struct Batching;
+pub(super) struct Batching {
+    /// How many messages are taken from the system at a time.
+    messages: usize,
+}
+
+/// Messages that an edge takes at a time: as many as quinn has room for.
+const EDGE_MESSAGES: usize = 32;
+/// The same of a connector, whose socket has one peer: each message then holds many packets, and memory that was written
+/// to once stays taken.
+const CONNECTOR_MESSAGES: usize = 8;
+
+impl Batching {
+    pub(super) const fn of_edge() -> Self {
+        Self {
+            messages: EDGE_MESSAGES,
+        }
+    }
+
+    pub(super) const fn of_connector() -> Self {
+        Self {
+            messages: CONNECTOR_MESSAGES,
+        }
+    }
+}
 
 impl Runtime for Batching {
     fn new_timer(&self, at: Instant) -> Pin<Box<dyn AsyncTimer>> {
@@ -35,7 +58,10 @@ impl Runtime for Batching {
     }
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
-        Ok(Arc::new(Socket(TokioRuntime.wrap_udp_socket(socket)?)))
+        Ok(Arc::new(Socket {
+            of_tokio: TokioRuntime.wrap_udp_socket(socket)?,
+            messages: self.messages,
+        }))
     }
 
     fn now(&self) -> Instant {
@@ -65,15 +91,18 @@ impl Future for LastInTurn {
 /// the system may join, 64: that is 12 MiB for [`MAX_PACKET`]. A message of UDP never holds more than 64 KiB, whatever
 /// it was joined from.
 #[derive(Debug)]
-struct Socket(Arc<dyn AsyncUdpSocket>);
+struct Socket {
+    of_tokio: Arc<dyn AsyncUdpSocket>,
+    messages: usize,
+}
 
 impl AsyncUdpSocket for Socket {
     fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
-        Arc::clone(&self.0).create_io_poller()
+        Arc::clone(&self.of_tokio).create_io_poller()
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        self.0.try_send(transmit)
+        self.of_tokio.try_send(transmit)
     }
 
     fn poll_recv(
@@ -82,23 +111,25 @@ impl AsyncUdpSocket for Socket {
         bufs: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
-        self.0.poll_recv(cx, bufs, meta)
+        let most = bufs.len().min(self.messages);
+        let bufs = bufs.get_mut(..most).unwrap_or_default();
+        self.of_tokio.poll_recv(cx, bufs, meta)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.of_tokio.local_addr()
     }
 
     fn max_transmit_segments(&self) -> usize {
-        self.0.max_transmit_segments()
+        self.of_tokio.max_transmit_segments()
     }
 
     fn max_receive_segments(&self) -> usize {
         let whole_message = usize::from(u16::MAX).div_ceil(usize::from(MAX_PACKET));
-        self.0.max_receive_segments().min(whole_message)
+        self.of_tokio.max_receive_segments().min(whole_message)
     }
 
     fn may_fragment(&self) -> bool {
-        self.0.may_fragment()
+        self.of_tokio.may_fragment()
     }
 }

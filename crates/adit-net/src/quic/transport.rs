@@ -18,6 +18,9 @@ pub const EDGE_PEER_STREAMS: u32 = 16;
 /// Streams the edge may have open towards a connector: requests in flight on one connection. See
 /// [`super::QuicDialer::allowing_streams`].
 pub const CONNECTOR_PEER_STREAMS: u32 = 4096;
+/// As many of them a connection begins with; see [`super::QuicConnection::make_room`]. quinn keeps 80 bytes for each that may be,
+/// open or not.
+pub(super) const FIRST_PEER_STREAMS: u32 = 256;
 
 const KIB: u32 = 1024;
 const MIB: u32 = 1024 * KIB;

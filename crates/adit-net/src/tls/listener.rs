@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use adit_wire::mesh::ALPN as MESH_ALPN;
+use adit_wire::mesh::{ALPN as MESH_ALPN, CARRIER_ALPN};
 use rustls::ServerConfig;
 use rustls::server::Acceptor;
 use socket2::{SockRef, TcpKeepalive};
@@ -51,8 +51,8 @@ pub enum TlsAcceptError {
 #[derive(Clone)]
 struct Configs {
     usual: Arc<ServerConfig>,
-    /// For those who offer [`MESH_ALPN`].
-    mesh: Option<Arc<ServerConfig>>,
+    /// For those who offer this protocol.
+    special: Option<(&'static [u8], Arc<ServerConfig>)>,
 }
 
 /// Accepts TCP clients for TLS.
@@ -73,7 +73,7 @@ impl TlsListener {
             tcp: listen_tcp(addr)?,
             configs: Configs {
                 usual: tls,
-                mesh: None,
+                special: None,
             },
             limits,
             half_open: Arc::new(Semaphore::new(limits.half_open)),
@@ -83,7 +83,14 @@ impl TlsListener {
     /// Serves clients that offer ALPN [`MESH_ALPN`] with a configuration of their own, and all others as before.
     #[must_use]
     pub fn with_mesh(mut self, mesh: Arc<ServerConfig>) -> Self {
-        self.configs.mesh = Some(mesh);
+        self.configs.special = Some((MESH_ALPN, mesh));
+        self
+    }
+
+    /// Serves clients that offer ALPN [`CARRIER_ALPN`] with a configuration of their own, and all others as before.
+    #[must_use]
+    pub fn with_carriers(mut self, carriers: Arc<ServerConfig>) -> Self {
+        self.configs.special = Some((CARRIER_ALPN, carriers));
         self
     }
 
@@ -150,9 +157,18 @@ impl TlsIncoming {
 
 async fn shake(tcp: TcpStream, configs: Configs) -> io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
     let hello = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
-    let offered = hello.client_hello().alpn();
-    let wants_mesh = offered.is_some_and(|mut offered| offered.any(|protocol| protocol == MESH_ALPN));
-    let config = configs.mesh.filter(|_| wants_mesh).unwrap_or(configs.usual);
+    let config = {
+        let hello = hello.client_hello();
+        let offers = |wanted: &[u8]| {
+            hello
+                .alpn()
+                .is_some_and(|mut offered| offered.any(|protocol| protocol == wanted))
+        };
+        match configs.special {
+            Some((protocol, special)) if offers(protocol) => special,
+            Some(_) | None => configs.usual,
+        }
+    };
     hello.into_stream(config).await
 }
 

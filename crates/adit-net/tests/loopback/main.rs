@@ -1,6 +1,7 @@
 //! Both sides of every transport over real loopback sockets.
 #![cfg(test)]
 
+mod carriers;
 mod h2;
 mod mesh;
 mod quic_connections;

@@ -1,7 +1,7 @@
 //! Streams of a QUIC connection over real loopback sockets.
 
 use crate::support::{QuicPair, within};
-use adit_net::quic::{EDGE_PEER_STREAMS, ReadError, WriteError};
+use adit_net::quic::{CONNECTOR_PEER_STREAMS, EDGE_PEER_STREAMS, ReadError, WriteError};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -107,6 +107,26 @@ async fn room_for_a_stream_is_waited_for_and_goes_to_who_asks_next() {
     send.write_chunk(Bytes::from_static(b"y")).await.unwrap();
     let (_, mut recv) = within("the stream", pair.edge.accept_stream()).await.unwrap();
     assert_eq!(recv.read_chunk(10).await.unwrap().unwrap(), "y");
+}
+
+#[tokio::test]
+async fn a_connector_makes_room_for_more_streams_as_the_edge_opens_them_up_to_a_limit() {
+    let pair = QuicPair::start().await;
+    let (mut opened, mut accepted) = (Vec::new(), Vec::new());
+    while opened.len() < CONNECTOR_PEER_STREAMS as usize {
+        let mut stream = within("a stream", pair.edge.open_stream()).await.unwrap();
+        stream.0.write_chunk(Bytes::from_static(b"x")).await.unwrap();
+        opened.push(stream);
+        accepted.push(
+            within("the stream", pair.connector.accept_stream())
+                .await
+                .unwrap(),
+        );
+        pair.connector.make_room(accepted.len());
+    }
+    pair.connector.make_room(accepted.len());
+    assert!(pair.edge.open_stream().now_or_never().is_none(), "one too many");
+    assert_eq!(pair.connector.close_cause(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

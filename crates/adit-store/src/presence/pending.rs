@@ -162,6 +162,7 @@ mod tests {
                 version: String::new(),
                 arch: String::new(),
                 features: Vec::new(),
+                hostname: None,
             },
             index: ConnectionIndex(0),
             protocol: TransportProtocol::Quic,

@@ -55,23 +55,25 @@ async fn open(
         .features
         .iter()
         .take(32)
-        .map(|text| bounded(text))
+        .map(|text| bounded(text, MAX_TEXT))
         .collect();
     let (account, tunnel) = (opened.tunnel.account.to_string(), opened.tunnel.tunnel.uuid());
     query(
-        "INSERT INTO connectors (account_id, tunnel_id, connector_id, version, arch, features, run_at)
-         SELECT account_id, tunnel_id, $3, $4, $5, $6, $7 FROM tunnels WHERE account_id = $1 AND tunnel_id = $2
+        "INSERT INTO connectors (account_id, tunnel_id, connector_id, version, arch, features, run_at, hostname)
+         SELECT account_id, tunnel_id, $3, $4, $5, $6, $7, $8 FROM tunnels WHERE account_id = $1 AND tunnel_id = $2
          ON CONFLICT (account_id, tunnel_id, connector_id) DO UPDATE
              SET version = excluded.version, arch = excluded.arch, features = excluded.features,
+                 hostname = excluded.hostname,
                  run_at = CASE WHEN excluded.run_at < connectors.run_at THEN excluded.run_at ELSE connectors.run_at END",
     )
     .bind(&account)
     .bind(tunnel)
     .bind(connector.id.uuid())
-    .bind(bounded(&connector.version))
-    .bind(bounded(&connector.arch))
+    .bind(bounded(&connector.version, MAX_TEXT))
+    .bind(bounded(&connector.arch, MAX_TEXT))
     .bind(serde_json::Value::from(features).to_string())
     .bind(opened.opened_at.unix_micros())
+    .bind(connector.hostname.as_deref().map(|name| bounded(name, MAX_HOSTNAME)))
     .execute(&mut *connection)
     .await?;
     query(
@@ -97,11 +99,15 @@ async fn open(
     Ok(())
 }
 
-/// A peer's text as it is kept: at most 64 characters, without control characters.
-fn bounded(text: &str) -> String {
+/// The most characters of a peer's text, and of the name of its host.
+const MAX_TEXT: usize = 64;
+const MAX_HOSTNAME: usize = 255;
+
+/// A peer's text as it is kept: at most so many characters, without control characters.
+fn bounded(text: &str, most: usize) -> String {
     text.chars()
         .filter(|character| !character.is_control())
-        .take(64)
+        .take(most)
         .collect()
 }
 

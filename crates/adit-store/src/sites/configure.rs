@@ -36,16 +36,21 @@ pub(super) async fn find(
 }
 
 fn configuration(row: &Row) -> Result<SiteConfiguration, Cause> {
+    Ok(SiteConfiguration {
+        version: ConfigVersion(number(row, "version")?),
+        setting: setting(row)?,
+        author: column(row, "author")?,
+        created_at: time(row, "created_at")?,
+    })
+}
+
+/// The mode in a row, with its configuration.
+pub(super) fn setting(row: &Row) -> Result<HaSetting, Cause> {
     let config = column::<Option<&str>>(row, "config")?
         .map(serde_json::from_str)
         .transpose()
         .map_err(|_| Cause::BadColumn("config"))?;
-    Ok(SiteConfiguration {
-        version: ConfigVersion(number(row, "version")?),
-        setting: HaSetting::read(parsed(row, "ha_mode")?, config).map_err(|_| Cause::BadColumn("config"))?,
-        author: column(row, "author")?,
-        created_at: time(row, "created_at")?,
-    })
+    HaSetting::read(parsed(row, "ha_mode")?, config).map_err(|_| Cause::BadColumn("config"))
 }
 
 /// What a new site starts with.
@@ -141,7 +146,7 @@ pub(super) async fn insert_next(
     };
     tx.audit(entry.with(before.as_ref().map(state), Some(state(&configuration))))
         .await?;
-    let change = tx.changed(Object::Tunnel(key)).await?;
+    let change = tx.changed(Object::Site(key)).await?;
     Ok((configuration, change))
 }
 

@@ -18,7 +18,7 @@ pub(super) async fn since(
     since: Timestamp,
 ) -> Result<Vec<ConnectorRecord>, Cause> {
     let rows = query(
-        "SELECT k.connector_id, k.version, k.arch, k.features, k.run_at,
+        "SELECT k.connector_id, k.version, k.arch, k.features, k.hostname, k.run_at,
              k.applied_version, k.applied_at, k.refused_version, k.refused_text, k.refused_at,
              c.connection_id, c.connection_index, c.location, c.origin_ip, c.opened_at
          FROM connectors k

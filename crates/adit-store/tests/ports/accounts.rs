@@ -52,6 +52,7 @@ async fn a_zone_with_thousands_of_records_goes_in_writes_that_let_others_by() {
             | Change::Limits(..)
             | Change::Mesh(_)
             | Change::Private(_)
+            | Change::Site(..)
             | Change::Tunnel(..) => {
                 panic!("{change:?}")
             }

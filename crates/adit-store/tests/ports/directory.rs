@@ -177,7 +177,8 @@ async fn a_thing_that_changed_often_is_told_once_in_its_present_state() {
             | Change::Host(..)
             | Change::Limits(..)
             | Change::Mesh(_)
-            | Change::Private(_) => {
+            | Change::Private(_)
+            | Change::Site(..) => {
                 panic!("unexpected {change:?}")
             }
         })

@@ -146,6 +146,10 @@ impl Home {
 fn of_mesh(change: Change) -> Option<MeshChange> {
     match change {
         Change::Mesh(change) => Some(change),
-        Change::Tunnel(..) | Change::Host(..) | Change::Limits(..) | Change::Private(_) => None,
+        Change::Tunnel(..)
+        | Change::Host(..)
+        | Change::Limits(..)
+        | Change::Private(_)
+        | Change::Site(..) => None,
     }
 }

@@ -64,7 +64,9 @@ impl Home {
 fn private(change: Change) -> Option<PrivateChange> {
     match change {
         Change::Private(change) => Some(change),
-        Change::Tunnel(..) | Change::Host(..) | Change::Limits(..) | Change::Mesh(_) => None,
+        Change::Tunnel(..) | Change::Host(..) | Change::Limits(..) | Change::Mesh(_) | Change::Site(..) => {
+            None
+        }
     }
 }
 

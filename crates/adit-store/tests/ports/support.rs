@@ -294,6 +294,7 @@ pub(crate) fn opened(
             version: "2026.8.2".to_owned(),
             arch: "linux_amd64".to_owned(),
             features: vec!["allow_remote_config".to_owned(), "serialized_headers".to_owned()],
+            hostname: None,
         },
         index: ConnectionIndex(index),
         protocol: TransportProtocol::Quic,

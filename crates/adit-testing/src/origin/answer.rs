@@ -54,7 +54,7 @@ pub(super) async fn answer(
 ) -> Result<Answer, HangUp> {
     let live = Live::new(&shared);
     let answer = match &shared.saying {
-        Some(text) => plain(StatusCode::OK, text.clone()),
+        Some(text) => with_length(text),
         None => by_path(request, &shared, &upgrades).await?,
     };
     // The request lives as long as the body of its answer.
@@ -65,6 +65,15 @@ pub(super) async fn answer(
         })
         .boxed_unsync()
     }))
+}
+
+/// Whoever has read so many bytes has the whole answer, whatever becomes of the connection after them.
+fn with_length(text: &str) -> Answer {
+    let mut answer = plain(StatusCode::OK, text.to_owned());
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, text.len().into());
+    answer
 }
 
 async fn by_path(request: Request<Incoming>, shared: &Shared, upgrades: &Upgrades) -> Result<Answer, HangUp> {

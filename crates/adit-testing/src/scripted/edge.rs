@@ -7,15 +7,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adit_model::ConnectionId;
+use adit_net::h2::{H2Limits, H2Session};
 use adit_net::quic::{HandshakeLimits, QuicConnection, QuicKeys, QuicListener};
-use adit_net::tls::{self, CertificateSlot, TrustAnchors};
+use adit_net::tls::{self, CertificateSlot, TlsLimits, TlsListener, TlsStream, TrustAnchors};
 use adit_rpc::{Registrar, RpcLanes, serve_registration};
+use adit_wire::http2::{UPGRADE_CONTROL, UPGRADE_HEADER};
 use adit_wire::registration::{ConnectionDetails, RegisterConnection, RegistrationAnswer};
 use async_trait::async_trait;
+use http::Request;
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
+use connection::Carrier;
 pub use connection::{Answer, EdgeConnection, Exchange};
 
 use super::TestIdentity;
@@ -24,12 +28,24 @@ use crate::wait_for;
 /// How an edge answers registrations.
 pub type Script = Arc<dyn Fn(&RegisterConnection) -> RegistrationAnswer + Send + Sync>;
 
+/// Where an edge listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transports {
+    /// UDP.
+    Quic,
+    /// TCP.
+    Http2,
+    /// Both, on the same port.
+    Both,
+}
+
 /// An edge for one connector under test, on a port and a runtime of its own: it can be killed as abruptly as a process,
 /// and comes back on the same port with the same keys.
 pub struct ScriptedEdge {
     identity: TestIdentity,
     keys: QuicKeys,
     addr: SocketAddr,
+    transports: Transports,
     state: Arc<State>,
     running: Option<Runtime>,
 }
@@ -51,6 +67,22 @@ impl ScriptedEdge {
     /// An edge that answers registrations as `script` says.
     #[must_use]
     pub fn scripted(script: Script) -> Self {
+        Self::listening(([127, 0, 0, 1], 0).into(), Transports::Quic, script)
+    }
+
+    /// An edge that takes every registration, on these transports.
+    #[must_use]
+    pub fn on(transports: Transports) -> Self {
+        let everything: Script = Arc::new(|_| Ok(Self::details()));
+        Self::listening(([127, 0, 0, 1], 0).into(), transports, everything)
+    }
+
+    /// An edge that listens there, and answers registrations as `script` says.
+    ///
+    /// # Panics
+    /// When the address cannot be had.
+    #[must_use]
+    pub fn listening(addr: SocketAddr, transports: Transports, script: Script) -> Self {
         let state = State {
             script,
             lanes: RpcLanes::start(1).unwrap(),
@@ -60,7 +92,8 @@ impl ScriptedEdge {
         let mut edge = Self {
             identity: TestIdentity::edge(),
             keys: QuicKeys::generate().unwrap(),
-            addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+            addr,
+            transports,
             state: Arc::new(state),
             running: None,
         };
@@ -90,12 +123,31 @@ impl ScriptedEdge {
         self.identity.anchors.clone()
     }
 
+    /// Its certificate as PEM, for programs that read files.
+    #[must_use]
+    pub fn ca_pem(&self) -> &str {
+        &self.identity.ca_pem
+    }
+
     /// Ends without a word, as a killed process does.
     pub fn kill(&mut self) {
         self.state.live.lock().clear();
         if let Some(runtime) = self.running.take() {
             runtime.shutdown_background();
         }
+    }
+
+    /// From now on it listens on UDP beside TCP; its connections stay.
+    ///
+    /// # Panics
+    /// If it was killed, or somebody else has the port.
+    pub fn open_udp(&mut self) {
+        self.transports = Transports::Both;
+        let runtime = self.running.as_ref().expect("it runs");
+        let inside = runtime.enter();
+        let listener = again(|| self.bind_udp());
+        drop(inside);
+        drop(runtime.spawn(accept(listener, Arc::clone(&self.state))));
     }
 
     /// Comes back on the same port with the same keys.
@@ -106,13 +158,20 @@ impl ScriptedEdge {
             .enable_all()
             .build()
             .unwrap();
-        let listener = {
-            let _inside = runtime.enter();
-            self.bind()
-        };
-        self.addr = listener.local_addr().unwrap();
-        let state = Arc::clone(&self.state);
-        drop(runtime.spawn(accept(listener, state)));
+        let inside = runtime.enter();
+        if self.transports != Transports::Quic {
+            let listener = again(|| self.bind_tcp());
+            self.addr = listener.local_addr().unwrap();
+            let state = Arc::clone(&self.state);
+            drop(runtime.spawn(accept_tcp(listener, state)));
+        }
+        if self.transports != Transports::Http2 {
+            let listener = again(|| self.bind_udp());
+            self.addr = listener.local_addr().unwrap();
+            let state = Arc::clone(&self.state);
+            drop(runtime.spawn(accept(listener, state)));
+        }
+        drop(inside);
         self.running = Some(runtime);
     }
 
@@ -136,22 +195,26 @@ impl ScriptedEdge {
         self.live()
     }
 
-    /// A killed predecessor's socket takes a moment to close.
-    fn bind(&self) -> QuicListener {
+    fn bind_udp(&self) -> std::io::Result<QuicListener> {
         let tls = tls::edge_quic_config(CertificateSlot::new(&self.identity.identity)).unwrap();
-        let began = Instant::now();
-        loop {
-            match QuicListener::bind(
-                self.addr,
-                Arc::clone(&tls),
-                &self.keys,
-                HandshakeLimits::default(),
-            ) {
-                Ok(listener) => return listener,
-                Err(error) => assert!(began.elapsed() < Duration::from_secs(5), "cannot bind: {error}"),
-            }
-            std::thread::yield_now();
+        QuicListener::bind(self.addr, tls, &self.keys, HandshakeLimits::default())
+    }
+
+    fn bind_tcp(&self) -> std::io::Result<TlsListener> {
+        let tls = tls::edge_tcp_config(CertificateSlot::new(&self.identity.identity)).unwrap();
+        TlsListener::bind(self.addr, tls, TlsLimits::default())
+    }
+}
+
+/// A killed predecessor's socket takes a moment to close.
+fn again<T>(bind: impl Fn() -> std::io::Result<T>) -> T {
+    let began = Instant::now();
+    loop {
+        match bind() {
+            Ok(listener) => return listener,
+            Err(error) => assert!(began.elapsed() < Duration::from_secs(5), "cannot bind: {error}"),
         }
+        std::thread::yield_now();
     }
 }
 
@@ -178,11 +241,7 @@ async fn control(connection: QuicConnection, state: &Arc<State>) {
     let Ok((send, recv)) = connection.accept_stream().await else {
         return;
     };
-    let registrar = Arc::new(Calls {
-        state: Arc::clone(state),
-        connection: connection.clone(),
-        registered: Mutex::default(),
-    });
+    let registrar = Calls::new(state, Carrier::Quic(connection.clone()));
     tokio::select! {
         _ = connection.closed() => {}
         ended = serve_registration(&state.lanes, recv, send, registrar) => {
@@ -193,10 +252,58 @@ async fn control(connection: QuicConnection, state: &Arc<State>) {
     }
 }
 
+async fn accept_tcp(listener: TlsListener, state: Arc<State>) {
+    let mut connections = JoinSet::new();
+    while let Ok(incoming) = listener.accept().await {
+        let state = Arc::clone(&state);
+        connections.spawn(async move {
+            if let Ok(stream) = incoming.finish().await {
+                control_http2(stream, &state).await;
+            }
+        });
+    }
+}
+
+/// Serves one connection over HTTP/2, on which the edge is the client.
+async fn control_http2(stream: TlsStream, state: &Arc<State>) {
+    let Ok((session, driver)) = H2Session::start(stream, H2Limits::default()).await else {
+        return;
+    };
+    let registrar = Calls::new(state, Carrier::Http2(session.clone()));
+    let carried = Arc::clone(&registrar);
+    let serving = async {
+        let request = Request::get("https://h2.cftunnel.com/").header(UPGRADE_HEADER, UPGRADE_CONTROL);
+        let (response, body) = session.open(request.body(()).unwrap(), false).await?;
+        let (_head, answer) = response.await?;
+        // As on QUIC; a refused connector waits for the edge to close.
+        drop(serve_registration(&state.lanes, answer, body, registrar).await);
+        if carried.registered.lock().is_none() {
+            session.close();
+        }
+        std::future::pending::<Result<(), adit_net::h2::H2Error>>().await
+    };
+    tokio::select! {
+        _ = driver.run() => {}
+        _ = serving => {}
+    }
+    // Its handles tell that it is over.
+    session.close();
+}
+
 struct Calls {
     state: Arc<State>,
-    connection: QuicConnection,
+    carrier: Carrier,
     registered: Mutex<Option<EdgeConnection>>,
+}
+
+impl Calls {
+    fn new(state: &Arc<State>, carrier: Carrier) -> Arc<Self> {
+        Arc::new(Self {
+            state: Arc::clone(state),
+            carrier,
+            registered: Mutex::default(),
+        })
+    }
 }
 
 #[async_trait]
@@ -205,8 +312,8 @@ impl Registrar for Calls {
         self.state.registrations.lock().push(request.clone());
         let answer = (self.state.script)(&request);
         if answer.is_ok() {
-            self.connection.set_window(16 << 20);
-            let connection = EdgeConnection::new(self.connection.clone(), request);
+            self.carrier.set_window(16 << 20);
+            let connection = EdgeConnection::new(self.carrier.clone(), request);
             *self.registered.lock() = Some(connection.clone());
             self.state.live.lock().push(connection);
         }

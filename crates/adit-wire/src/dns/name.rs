@@ -8,8 +8,12 @@ use super::DnsError;
 const MOST_NAME_BYTES: usize = 255;
 
 pub(super) fn write_name(name: &Hostname, bytes: &mut Vec<u8>) {
-    for label in name.as_str().split('.') {
-        // A host name's labels are at most 63 bytes long.
+    write_labels(name.as_str(), bytes);
+}
+
+/// Each label is at most 63 bytes long.
+pub(super) fn write_labels(name: &str, bytes: &mut Vec<u8>) {
+    for label in name.split('.') {
         bytes.push(u8::try_from(label.len()).unwrap_or_default());
         bytes.extend(label.as_bytes());
     }

@@ -11,6 +11,9 @@ pub const LIFETIME: Duration = Duration::from_secs(60 * 60);
 /// Who signs, by the vendor's name for it; connectors take another one for a hosted special edition.
 pub(super) const ISSUER: &str = "tunnelstore";
 
+/// What tokens for log lines name as well: whether the connector answers. Every token opens that.
+const PING: &str = "ping";
+
 /// The longest name of an actor that is read.
 const MAX_ACTOR: usize = 512;
 
@@ -144,13 +147,22 @@ impl From<&ManagementClaims> for WireClaims {
                 account_tag: claims.tunnel.account,
             },
             actor: claims.actor.clone(),
-            res: claims.resources.iter().map(ToString::to_string).collect(),
+            res: named(&claims.resources),
             iat: seconds(claims.issued_at),
             exp: seconds(claims.expires_at),
             nbf: None,
             iss: ISSUER.to_owned(),
         }
     }
+}
+
+/// The resources as the vendor's tokens name them.
+fn named(resources: &[ManagementResource]) -> Vec<String> {
+    let mut names: Vec<_> = resources.iter().map(ToString::to_string).collect();
+    if resources.contains(&ManagementResource::Logs) {
+        names.push(PING.to_owned());
+    }
+    names
 }
 
 impl WireClaims {
@@ -179,4 +191,17 @@ pub(super) fn seconds(time: Timestamp) -> u64 {
 pub(super) fn moment(seconds: u64) -> Option<Timestamp> {
     let micros = i64::try_from(seconds).ok()?.checked_mul(1_000_000)?;
     Timestamp::from_unix_micros(micros)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_for_log_lines_names_the_ping_that_goes_with_them() {
+        use ManagementResource::{Admin, HostDetails, Logs};
+        assert_eq!(named(&[Logs]), ["logs", "ping"]);
+        assert_eq!(named(&[Logs, HostDetails]), ["logs", "host_details", "ping"]);
+        assert_eq!(named(&[Admin]), ["admin"]);
+    }
 }

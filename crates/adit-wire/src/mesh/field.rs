@@ -53,6 +53,17 @@ pub(super) fn text<'de, D: Deserializer<'de>, const MAX: usize>(deserializer: D)
     Ok(text)
 }
 
+/// A text of at most `MAX` bytes, or none.
+pub(super) fn maybe_text<'de, D: Deserializer<'de>, const MAX: usize>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    if text.as_ref().is_some_and(|text| text.len() > MAX) {
+        return Err(D::Error::custom("too long a text"));
+    }
+    Ok(text)
+}
+
 /// At most `MAX` texts of at most `BYTES` bytes each.
 pub(super) fn texts<'de, D, const MAX: usize, const BYTES: usize>(
     deserializer: D,

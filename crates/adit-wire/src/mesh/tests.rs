@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use adit_model::{AccountId, ConnectorId, IdentityKey, PeerKey, TunnelId};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -13,15 +13,25 @@ fn peer_key() -> impl Strategy<Value = PeerKey> {
 
 fn host() -> impl Strategy<Value = HostInfo> {
     let short = || ".{0,16}";
-    (short(), short(), short(), short(), vec(short(), 0..=32)).prop_map(
-        |(hostname, os, arch, version, features)| HostInfo {
+    let texts = (short(), short(), short(), short());
+    (texts, vec(short(), 0..=32), any::<u32>()).prop_map(
+        |((hostname, os, arch, version), features, priority)| HostInfo {
             hostname,
             os,
             arch,
             version,
             features,
+            priority,
         },
     )
+}
+
+fn role() -> impl Strategy<Value = Role> {
+    prop_oneof![Just(Role::Active), Just(Role::Passive)]
+}
+
+fn lan() -> impl Strategy<Value = LanHealth> {
+    (any::<bool>(), vec(".{0,40}", 0..=8)).prop_map(|(well, problems)| LanHealth { well, problems })
 }
 
 fn signature() -> impl Strategy<Value = IdentitySignature> {
@@ -89,9 +99,11 @@ fn to_edge() -> impl Strategy<Value = ToEdge> {
         any::<u64>(),
         option::of(any::<u32>()),
         option::of(any::<u64>()),
-        any::<(u64, u64)>(),
+        any::<(u64, u64, u64)>(),
+        (role(), lan()),
     )
-        .prop_map(|(seq, rtt_ms, handshake_age_ms, (received_bytes, sent_bytes))| {
+        .prop_map(|(seq, rtt_ms, handshake_age_ms, numbers, (role, lan))| {
+            let (received_bytes, sent_bytes, epoch) = numbers;
             let report = Report {
                 rtt_ms,
                 handshake_age_ms,
@@ -99,11 +111,20 @@ fn to_edge() -> impl Strategy<Value = ToEdge> {
                 received_bytes,
                 sent_bytes,
             };
-            ToEdge::from(Beat { seq, report })
+            ToEdge::from(Beat {
+                seq,
+                report,
+                epoch,
+                role,
+                lan,
+            })
         });
     let key = peer_key().prop_map(|key| ToEdge::from(KeyUpdate { key }));
     let drain = ".{0,60}".prop_map(|reason| ToEdge::from(Drain { reason }));
-    prop_oneof![enrol, hello, ack, beat, key, drain]
+    let resume = Just(ToEdge::from(Resume {}));
+    let role_ack = (any::<u64>(), role(), vec(".{0,40}", 0..=16))
+        .prop_map(|(epoch, role, errors)| ToEdge::from(RoleAck { epoch, role, errors }));
+    prop_oneof![enrol, hello, ack, beat, key, drain, resume, role_ack]
 }
 
 fn network() -> impl Strategy<Value = IpNet> {
@@ -129,14 +150,27 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
 
 fn config() -> impl Strategy<Value = NodeConfig> {
     let prefixes = || vec(network(), 0..40);
-    let hub = (peer_key(), vec(endpoint(), 0..=16), any::<u16>())
-        .prop_map(|(key, endpoints, port)| HubAddress { key, endpoints, port });
-    let role = prop_oneof![Just(Role::Active), Just(Role::Passive)];
+    let endpoints = || vec(endpoint(), 0..=16);
+    let hub = (
+        peer_key(),
+        endpoints(),
+        any::<u16>(),
+        endpoints(),
+        option::of(any::<u16>()),
+    )
+        .prop_map(|(key, endpoints, port, carriers, carrier_port)| HubAddress {
+            key,
+            endpoints,
+            port,
+            carriers,
+            carrier_port,
+        });
+    let vips = || vec(any::<IpAddr>(), 0..=16);
+    let ha = (any::<bool>(), vips(), vips(), option::of(".{0,40}"));
     let numbers = any::<(u64, [u8; 4], [u8; 16], u16, u32)>();
-    (numbers, role, peer_key(), hub, prefixes(), prefixes()).prop_map(
-        |((version, v4, v6, mtu, beat_ms), role, key, hub, remote, local)| NodeConfig {
+    (numbers, ha, peer_key(), hub, prefixes(), prefixes()).prop_map(
+        |((version, v4, v6, mtu, beat_ms), ha, key, hub, remote, local)| NodeConfig {
             version,
-            role,
             key,
             v4: v4.into(),
             v6: v6.into(),
@@ -145,6 +179,10 @@ fn config() -> impl Strategy<Value = NodeConfig> {
             local,
             mtu,
             beat_ms,
+            ha: ha.0,
+            vips: ha.1,
+            vips_previous: ha.2,
+            fnr_id: ha.3,
         },
     )
 }
@@ -164,6 +202,14 @@ fn to_node() -> impl Strategy<Value = ToNode> {
         }),
         (code, ".{0,60}").prop_map(|(code, message)| ToNode::from(Refused { code, message })),
         config().prop_map(ToNode::from),
+        (any::<(u64, u32, u64)>(), role()).prop_map(|((epoch, ttl_ms, seq), role)| {
+            ToNode::from(Lease {
+                epoch,
+                role,
+                ttl_ms,
+                seq,
+            })
+        }),
         any::<u64>().prop_map(|seq| ToNode::from(BeatAck { seq })),
         ".{0,60}".prop_map(|reason| ToNode::from(Revoke { reason })),
         (reason, any::<u32>()).prop_map(|(reason, back_in_ms)| ToNode::from(Closing { reason, back_in_ms })),
@@ -241,10 +287,10 @@ proptest! {
 
 #[test]
 fn an_unknown_critical_message_is_an_error() {
-    let read = first::<ToNode>(&framed(r#"{"type":"lease","critical":true}"#));
+    let read = first::<ToNode>(&framed(r#"{"type":"leash","critical":true}"#));
     assert_eq!(read, Err(MeshError::UnknownCritical));
     assert_eq!(
-        first::<ToNode>(&framed(r#"{"type":"lease","critical":false}"#)),
+        first::<ToNode>(&framed(r#"{"type":"leash","critical":false}"#)),
         Ok(None)
     );
 }
@@ -318,7 +364,6 @@ fn texts_and_prefixes_keep_their_limits_and_forms() {
 
     let config = NodeConfig {
         version: 1,
-        role: Role::Active,
         key: PeerKey::from_bytes([1; 32]),
         v4: Ipv4Addr::new(100, 96, 0, 2),
         v6: Ipv6Addr::LOCALHOST,
@@ -326,11 +371,17 @@ fn texts_and_prefixes_keep_their_limits_and_forms() {
             key: PeerKey::from_bytes([2; 32]),
             endpoints: Vec::new(),
             port: 51820,
+            carriers: Vec::new(),
+            carrier_port: None,
         },
         remote: vec!["10.0.0.0/8".parse().unwrap()],
         local: Vec::new(),
         mtu: 1420,
         beat_ms: 500,
+        ha: true,
+        vips: vec!["10.10.0.1".parse().unwrap()],
+        vips_previous: Vec::new(),
+        fnr_id: None,
     };
     let json = serde_json::to_string(&ToNode::from(config.clone())).unwrap();
     assert_eq!(first(&framed(&json)), Ok(Some(ToNode::from(config.clone()))));
@@ -365,4 +416,43 @@ fn a_message_that_grew_too_long_is_not_sent() {
         reason: "a".repeat(MAX_MESSAGE_BYTES),
     });
     assert!(matches!(encode(&drain), Err(MeshError::TooLong(_))));
+}
+
+#[test]
+fn a_hub_that_says_nothing_of_carriers_takes_none() {
+    let key = PeerKey::from_bytes([2; 32]);
+    let json = format!(r#"{{"key":"{key}","endpoints":[],"port":51820}}"#);
+    let hub: HubAddress = serde_json::from_str(&json).unwrap();
+    assert_eq!((hub.carriers, hub.carrier_port), (Vec::new(), None));
+}
+
+#[test]
+fn what_a_peer_of_an_earlier_version_leaves_out_is_as_it_was_there() {
+    let beat = framed(r#"{"type":"beat","seq":7,"report":{}}"#);
+    let Ok(Some(ToEdge::Beat(beat))) = first(&beat) else {
+        panic!("not read");
+    };
+    assert_eq!(
+        (beat.epoch, beat.role, beat.lan),
+        (0, Role::Passive, LanHealth::default())
+    );
+    let host: HostInfo =
+        serde_json::from_str(r#"{"hostname":"a","os":"linux","arch":"amd64","version":"1"}"#).unwrap();
+    assert_eq!(host.priority, USUAL_PRIORITY);
+}
+
+#[test]
+fn problems_and_virtual_addresses_keep_their_limits() {
+    let beat = |problems: usize| {
+        let problems = vec![r#""no carrier""#; problems].join(",");
+        framed(&format!(
+            r#"{{"type":"beat","seq":7,"report":{{}},"lan":{{"well":false,"problems":[{problems}]}}}}"#
+        ))
+    };
+    assert!(first::<ToEdge>(&beat(8)).unwrap().is_some());
+    assert_eq!(first::<ToEdge>(&beat(9)), Err(MeshError::Malformed("beat")));
+    let ack = framed(r#"{"type":"role_ack","epoch":3,"role":"king"}"#);
+    assert_eq!(first::<ToEdge>(&ack), Err(MeshError::Malformed("role_ack")));
+    let lease = framed(r#"{"type":"lease","epoch":-1,"role":"active","ttl_ms":1500,"seq":1}"#);
+    assert_eq!(first::<ToNode>(&lease), Err(MeshError::Malformed("lease")));
 }

@@ -8,6 +8,7 @@ use super::{
     framing::direction,
     identity::IdentitySignature,
     proof::EnrolProof,
+    to_node::Role,
 };
 
 direction! {
@@ -23,8 +24,12 @@ direction! {
         Beat = "beat",
         /// It changes its WireGuard key.
         KeyUpdate = "key_update",
-        /// It is about to stop.
+        /// Another replica is to take over.
         Drain = "drain",
+        /// It may carry its site's traffic again.
+        Resume = "resume",
+        /// It did what a lease asked for.
+        RoleAck = "role_ack",
     }
 }
 
@@ -93,8 +98,11 @@ impl Hello {
     }
 }
 
+/// The priority of a node that tells none.
+pub const USUAL_PRIORITY: u32 = 100;
+
 /// What runs a node. Texts are the node's own words.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostInfo {
     /// The host's name; at most 255 bytes.
     #[serde(deserialize_with = "text::<_, 255>")]
@@ -111,6 +119,27 @@ pub struct HostInfo {
     /// What it can do; at most 32 entries of at most 64 bytes.
     #[serde(default, deserialize_with = "texts::<_, 32, 64>")]
     pub features: Vec<String>,
+    /// Of replicas that can all carry their site's traffic, the one with the highest is chosen. Usually
+    /// [`USUAL_PRIORITY`].
+    #[serde(default = "usual_priority")]
+    pub priority: u32,
+}
+
+const fn usual_priority() -> u32 {
+    USUAL_PRIORITY
+}
+
+impl Default for HostInfo {
+    fn default() -> Self {
+        Self {
+            hostname: String::new(),
+            os: String::new(),
+            arch: String::new(),
+            version: String::new(),
+            features: Vec::new(),
+            priority: USUAL_PRIORITY,
+        }
+    }
 }
 
 /// What became of a configuration.
@@ -126,12 +155,40 @@ pub struct ConfigAck {
 }
 
 /// Sent every [`super::NodeConfig::beat_ms`], answered by [`super::BeatAck`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Beat {
     /// Rises with each.
     pub seq: u64,
     /// How the node fares.
     pub report: Report,
+    /// The newest epoch that it was told by a [`super::Lease`]; 0 before the first.
+    #[serde(default)]
+    pub epoch: u64,
+    /// Whether it does carry its site's traffic now.
+    #[serde(default)]
+    pub role: Role,
+    /// Whether its site's network is well.
+    #[serde(default)]
+    pub lan: LanHealth,
+}
+
+/// How a node's own network fares. A node that looks after nothing there calls it well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LanHealth {
+    /// Whether packets of its site get through there.
+    pub well: bool,
+    /// What is wrong, for people; at most 8 entries of at most 256 bytes.
+    #[serde(default, deserialize_with = "texts::<_, 8, 256>")]
+    pub problems: Vec<String>,
+}
+
+impl Default for LanHealth {
+    fn default() -> Self {
+        Self {
+            well: true,
+            problems: Vec::new(),
+        }
+    }
 }
 
 /// How a node fares.
@@ -163,10 +220,27 @@ pub struct KeyUpdate {
     pub key: PeerKey,
 }
 
-/// The node is about to stop and asks that another replica take over.
+/// The node asks that another replica take over, because it is about to stop or is worked on. It stays passive for as
+/// long as another one is there, until it says [`Resume`]; told anew in each session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drain {
     /// Why, for people; at most 256 bytes.
     #[serde(deserialize_with = "text::<_, 256>")]
     pub reason: String,
+}
+
+/// The node no longer asks that another replica take over. What moved does not move back by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {}
+
+/// The node has become what a [`super::Lease`] of a new epoch or role made it, or has tried to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleAck {
+    /// Of which decision.
+    pub epoch: u64,
+    /// What it is now.
+    pub role: Role,
+    /// What did not work, for people; at most 16 entries of at most 512 bytes. It has the role all the same.
+    #[serde(default, deserialize_with = "texts::<_, 16, 512>")]
+    pub errors: Vec<String>,
 }

@@ -1,6 +1,6 @@
 //! What the edge says.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use adit_model::PeerKey;
 use ipnet::IpNet;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
     endpoint::Endpoint,
-    field::{AsText, as_text, list, networks, text},
+    field::{AsText, as_text, list, maybe_text, networks, text},
     framing::direction,
     proof::Challenge,
 };
@@ -17,9 +17,12 @@ use super::{
 pub const MAX_PREFIXES: usize = 1000;
 /// The most endpoints of the hub.
 const MAX_ENDPOINTS: usize = 16;
+/// The most virtual addresses of a list.
+const MAX_VIPS: usize = 16;
 
 direction! {
     /// A message of the edge to a node.
+    #[expect(clippy::large_enum_variant, reason = "a peer has one of them in hand, and never a list")]
     ToNode {
         /// What an [`super::EnrolProof`] is made for; the first message.
         Nonce = "nonce",
@@ -27,6 +30,8 @@ direction! {
         Refused = "refused",
         /// What the node is to be from now on.
         NodeConfig = "config",
+        /// What the node may do for a while.
+        Lease = "lease",
         /// A beat was heard.
         BeatAck = "beat_ack",
         /// The node is no longer part of the mesh.
@@ -110,8 +115,6 @@ impl RefusalCode {
 pub struct NodeConfig {
     /// Rises with each change within a session.
     pub version: u64,
-    /// Whether it carries its site's traffic.
-    pub role: Role,
     /// The node's own WireGuard key, as the hub knows it.
     #[serde(with = "as_text")]
     pub key: PeerKey,
@@ -131,15 +134,46 @@ pub struct NodeConfig {
     pub mtu: u16,
     /// How often it is to beat, milliseconds.
     pub beat_ms: u32,
+    /// Whether another replica may take over from it, and it from another.
+    #[serde(default)]
+    pub ha: bool,
+    /// The virtual addresses that whoever carries the site's traffic has on its tunnel's interface; at most 16.
+    #[serde(default, deserialize_with = "list::<_, IpAddr, MAX_VIPS>")]
+    pub vips: Vec<IpAddr>,
+    /// Virtual addresses of before, to be taken away wherever they are left; at most 16.
+    #[serde(default, deserialize_with = "list::<_, IpAddr, MAX_VIPS>")]
+    pub vips_previous: Vec<IpAddr>,
+    /// The network interface that moves to whoever carries the site's traffic, by the name that the provider has for it; at
+    /// most 255 bytes.
+    #[serde(default, deserialize_with = "maybe_text::<_, 255>")]
+    pub fnr_id: Option<String>,
+}
+
+/// What a node may do, and for how long. Sent in answer to each beat and when it changes.
+///
+/// The time runs from when the node *sent* beat `seq`, not from when the lease arrives: so it ends at the node before it
+/// ends at the edge, however long the lease was on its way. Without another lease the node carries nothing after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The decision that it follows from; a lease of a lower one than the newest counts for nothing.
+    pub epoch: u64,
+    /// Whether the node carries its site's traffic.
+    pub role: Role,
+    /// For how long, milliseconds.
+    pub ttl_ms: u32,
+    /// The newest beat of this session that the edge had heard; 0 before the first one: the time runs from when the
+    /// node said who it is.
+    pub seq: u64,
 }
 
 /// Whether a replica carries its site's traffic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// It does.
     Active,
-    /// Another one does.
+    /// Another one does, or nobody.
+    #[default]
     Passive,
 }
 
@@ -165,6 +199,16 @@ pub struct HubAddress {
     pub endpoints: Vec<Endpoint>,
     /// Its UDP port, for a node that is told no endpoint: at the address that it dialled this connection to.
     pub port: u16,
+    /// Where carriers are taken when UDP is blocked, TLS (TCP) and QUIC (UDP) alike, best first; at most 16.
+    #[serde(
+        default,
+        serialize_with = "write_endpoints",
+        deserialize_with = "read_endpoints"
+    )]
+    pub carriers: Vec<Endpoint>,
+    /// Their port, for a node that is told no such endpoint: at the hub's addresses. Without either there are none.
+    #[serde(default)]
+    pub carrier_port: Option<u16>,
 }
 
 fn write_endpoints<S: Serializer>(endpoints: &[Endpoint], serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,11 +1,10 @@
 //! Where Adit's own web pages come from: the only ones that may ask the management host.
 
-use adit_edge::reachable_here;
 use anyhow::Context;
 use http::Uri;
 use tokio::net::TcpListener;
 
-use crate::config::Settings;
+use crate::{config::Settings, environment::reachable_here};
 
 /// Origins of pages of the API's listener: what it listens on, and what it is said to be outside.
 pub(super) fn origins(settings: &Settings, api: &TcpListener) -> anyhow::Result<Vec<String>> {

@@ -8,7 +8,6 @@ use adit_core::{
     port::{Actor, Catalog, DnsRecordFilter, NewTunnel, PageRequest, TunnelFilter},
     zone_names::{RoutePlan, plan_route},
 };
-use adit_edge::reachable_here;
 use adit_model::{
     AccountId, ConfigSource, HostPattern, Hostname, TunnelKey, TunnelKind, TunnelName, TunnelSecret, ZoneId,
 };
@@ -20,7 +19,7 @@ use rand::Rng as _;
 use tokio::task::JoinSet;
 
 use super::progress::Progress;
-use crate::local_http;
+use crate::{environment::reachable_here, local_http};
 
 /// The tunnel's name, and its label below the base domain.
 const NAME: &str = "hello";

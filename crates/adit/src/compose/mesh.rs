@@ -7,9 +7,13 @@ use adit_core::port::SiteControl;
 use adit_mesh::{
     hub::{Hub, HubConfig, MTU},
     noise::PrivateKey,
-    server::{Forwarding, MeshServer, MeshServerConfig},
+    onramp::{Limits, Onramp},
+    server::{CarrierPlaces, Decisions, Forwarding, MeshServer, MeshServerConfig},
 };
-use adit_net::mesh::ControlStreams;
+use adit_net::{
+    mesh::{Carriers, ControlStreams},
+    private::PrivateDialer,
+};
 use adit_store::Store;
 use adit_wire::mesh::{Endpoint, HubAddress};
 use anyhow::Context;
@@ -24,6 +28,7 @@ pub(super) struct Mesh {
     hub: Arc<Hub>,
     server: MeshServer,
     endpoint: Option<String>,
+    onramp: Option<Onramp>,
 }
 
 impl Mesh {
@@ -43,6 +48,8 @@ impl Mesh {
                 key: hub.public_key(),
                 endpoints: told.into_iter().collect(),
                 port: hub.address().port(),
+                carriers: Vec::new(),
+                carrier_port: None,
             },
             location: settings.location.clone(),
             mtu: MTU,
@@ -52,6 +59,7 @@ impl Mesh {
             config,
             Arc::clone(store) as _,
             Arc::clone(store) as _,
+            Arc::clone(store) as Arc<dyn Decisions>,
             Arc::clone(store) as _,
             Arc::clone(&hub) as Arc<dyn Forwarding>,
         );
@@ -60,7 +68,19 @@ impl Mesh {
             hub,
             server,
             endpoint,
+            onramp: None,
         })
+    }
+
+    /// From now on members reach what connectors reach; the buffers of their flows take up to so many bytes.
+    pub(super) fn reach(&mut self, dialer: Arc<dyn PrivateDialer>, memory: u64) {
+        let limits = Limits {
+            memory: usize::try_from(memory).unwrap_or(usize::MAX),
+            ..Limits::default()
+        };
+        let onramp = Onramp::start(limits, dialer, self.hub.answers());
+        self.hub.hand_over_to(onramp.intake());
+        self.onramp = Some(onramp);
     }
 
     /// Where packets arrive.
@@ -71,6 +91,21 @@ impl Mesh {
     /// What takes control connections off the edge.
     pub(super) fn streams(&self) -> Arc<dyn ControlStreams> {
         self.server.streams()
+    }
+
+    /// What takes packets of nodes whose UDP is blocked off the edge.
+    pub(super) fn carriers(&self) -> Arc<dyn Carriers> {
+        self.server.carriers(self.hub.board())
+    }
+
+    /// Tells nodes where those are taken, now that the edge listens.
+    pub(super) fn tell_carriers(&self, settings: &Settings, https: Option<SocketAddr>) {
+        let named = settings.mesh_advertise_https.as_ref().map(ToString::to_string);
+        let endpoints: Vec<Endpoint> = named.iter().filter_map(|text| text.parse().ok()).collect();
+        if let Some(https) = https {
+            let port = https.port();
+            self.server.set_carriers(CarrierPlaces { endpoints, port });
+        }
     }
 
     /// What the API asks.
@@ -91,8 +126,12 @@ impl Mesh {
         self.endpoint.clone()
     }
 
-    /// Takes leave of the nodes, then stops forwarding.
+    /// Ends the flows to connectors, which members learn as long as their nodes forward; takes leave of the nodes, then
+    /// stops forwarding.
     pub(super) async fn stop(self) {
+        if let Some(onramp) = self.onramp {
+            onramp.stop().await;
+        }
         self.server.stop().await;
         // Its threads are waited for, which must not hold up the runtime.
         drop(tokio::task::spawn_blocking(move || drop(self.hub)).await);

@@ -32,6 +32,8 @@ use crate::{
     recorder,
 };
 
+/// The buffers of TCP flows from the mesh to connectors take up this part of the memory budget at most: one of so many.
+const MESH_FLOWS: u64 = 8;
 /// How long the last answers of the API may take once nothing else waits.
 const API_STOP: Duration = Duration::from_secs(2);
 
@@ -142,10 +144,13 @@ async fn assemble(
     let metrics_listener = metrics_listener::bind(settings.metrics_listen).await?;
 
     progress.waits_for("the mesh's listener");
-    let mesh = Mesh::start(settings, keys.mesh, &store)?;
+    let mut mesh = Mesh::start(settings, keys.mesh, &store)?;
 
     progress.waits_for("the edge's listeners");
     let authority = Arc::new(keys.authority);
+    let memory_budget = settings
+        .edge_memory_budget
+        .map_or_else(memory::quarter, |size| size.0);
     let config = EdgeConfig {
         node: store.node(),
         domain: settings.domain.clone(),
@@ -163,10 +168,9 @@ async fn assemble(
         },
         access_log: logging.access(),
         mesh: Some(mesh.streams()),
+        mesh_carriers: Some(mesh.carriers()),
         certificates: settings.https_cert_dir.clone(),
-        memory_budget: settings
-            .edge_memory_budget
-            .map_or_else(memory::quarter, |size| size.0),
+        memory_budget,
         relieve_memory: crate::allocator::give_back,
         management: ManagementConfig {
             verifier: keys.management.verifier(),
@@ -177,6 +181,8 @@ async fn assemble(
         leaf_key: Arc::new(keys.leaf),
     };
     let edge = Edge::start(config, Arc::clone(&store) as _, Arc::clone(&store) as _).await?;
+    mesh.tell_carriers(settings, edge.addresses().https);
+    mesh.reach(edge.private(), memory_budget / MESH_FLOWS);
 
     let stop_servers = CancellationToken::new();
     let mut servers = JoinSet::new();
@@ -285,6 +291,7 @@ fn public_limits(settings: &Settings) -> anyhow::Result<PublicLimits> {
         max_connections: usize::try_from(settings.http_max_connections).context(too_much)?,
         idle_timeout: settings.http_idle_timeout,
         trusted_proxies: settings.trusted_proxies.clone(),
+        pass_access_jwt: settings.http_pass_access_jwt,
     })
 }
 

@@ -8,7 +8,8 @@ use ipnet::IpNet;
 use super::{
     ConfigError, Role,
     layers::Layers,
-    value::{ByteSize, Directives, GracePeriod, HostPort, LogFormat, PublicUrl, StoreUrl},
+    store_url::StoreUrl,
+    value::{ByteSize, Directives, GracePeriod, HostPort, LogFormat, PublicUrl},
 };
 
 /// What a key is worth when nobody sets it.
@@ -140,6 +141,8 @@ keys! {
     "http.max_connections" "COUNT" http_max_connections: u32 = Fallback::Both("16384"),
     /// A public connection without a request is closed after this time
     "http.idle_timeout" "TIME" http_idle_timeout: Duration = Fallback::Both("2m"),
+    /// Whether the header Cf-Access-Jwt-Assertion of trusted proxies goes on to origins
+    "http.pass_access_jwt" "BOOL" http_pass_access_jwt: bool = Fallback::Both("false"),
     /// Public HTTPS, and the names `api.` and `management.` below the domain
     "https.listen" "ADDR" https_listen: SocketAddr = Fallback::PerRole("127.0.0.1:8443", "0.0.0.0:8443"),
     /// A directory of certificates for public HTTPS, read again when its files change [default: those of Adit's own CA]
@@ -150,6 +153,8 @@ keys! {
     "mesh.listen" "ADDR" mesh_listen: SocketAddr = Fallback::PerRole("127.0.0.1:51820", "0.0.0.0:51820"),
     /// The address that mesh devices, and nodes that dial another one, are told to send packets to [default: where the mesh listens, if that is one address that others reach]
     "mesh.advertise" "HOST:PORT" mesh_advertise: Option<HostPort> = Fallback::Unset,
+    /// The address that mesh nodes dial when UDP is blocked, TCP and UDP [default: the host of mesh.advertise or the edge, at the port of https.listen]
+    "mesh.advertise_https" "HOST:PORT" mesh_advertise_https: Option<HostPort> = Fallback::Unset,
     /// SOCKS5 and HTTP CONNECT into private networks [default: off]
     "private_proxy.listen" "ADDR" private_proxy_listen: Option<SocketAddr> = Fallback::Unset,
     /// Networks that private routes may reach although they are local to a machine or Adit's own, comma-separated

@@ -3,7 +3,6 @@
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use adit_model::{AccountId, Hostname, Location};
-use adit_store::BadStoreAddress;
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
@@ -220,15 +219,6 @@ impl PublicUrl {
     }
 }
 
-/// Where the state is kept.
-pub(crate) use adit_store::StoreAddress as StoreUrl;
-
-impl Setting for StoreUrl {
-    fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|error: BadStoreAddress| error.to_string())
-    }
-}
-
 /// What is logged: a level, or directives per target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Directives(pub(crate) String);
@@ -328,22 +318,6 @@ mod tests {
     }
 
     #[test]
-    fn a_store_url_is_never_quoted() {
-        for bad in [
-            "mysql://user:hunter2@host/db",
-            "postgres:user:hunter2@host",
-            "adit.db",
-        ] {
-            let problem = StoreUrl::parse(bad).unwrap_err();
-            assert!(!problem.contains("hunter2"), "{problem}");
-        }
-        assert_eq!(
-            StoreUrl::parse("sqlite:b.db"),
-            Ok(StoreUrl::Sqlite("b.db".into()))
-        );
-    }
-
-    #[test]
     fn directives_are_levels_perhaps_of_a_target() {
         assert!(Directives::parse("info,adit_edge=debug").is_ok());
         for bad in ["", " ", "loud", "loud=", "adit=loud", "0¡["] {
@@ -381,7 +355,7 @@ mod tests {
         #[test]
         fn no_text_panics(text in ".{0,40}") {
             let _ = (Duration::parse(&text), ByteSize::parse(&text), HostPort::parse(&text), PublicUrl::parse(&text));
-            let _ = (StoreUrl::parse(&text), Directives::parse(&text), Vec::<IpNet>::parse(&text));
+            let _ = (Directives::parse(&text), Vec::<IpNet>::parse(&text));
         }
     }
 }

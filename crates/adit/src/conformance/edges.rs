@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use adit_core::{
-    ha::Epoch,
+    ha::{Epoch, HaCause},
     port::{
         Answer, Ask, AskError, Catalog, ChangeNumber, ConnectionRecord, EdgeControl, Eviction, FailoverError,
         FailoverRequest, LiveReplica, SiteControl, Sites, StoreError,
@@ -67,7 +67,12 @@ impl SiteControl for SeededSites {
     async fn fail_over(&self, request: FailoverRequest, _: Duration) -> Result<Epoch, FailoverError> {
         let decided = self
             .0
-            .decide(request.tunnel, request.seen, Some(request.target))
+            .decide(
+                request.tunnel,
+                request.seen,
+                Some(request.target),
+                HaCause::Manual,
+            )
             .await;
         decided.map(|state| state.epoch).map_err(|error| {
             tracing::warn!(%error, "a seeded site did not fail over");

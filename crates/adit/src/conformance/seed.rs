@@ -6,7 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use adit_core::{
-    ha::{Epoch, HaSetting},
+    ha::{Epoch, HaCause, HaSetting},
     networks::{Family, SubnetKind},
     permission::{AddressRule, Choice, Effect, PermissionGroup, Policy, Resource},
     port::{
@@ -195,7 +195,10 @@ impl Seed<'_> {
         self.store
             .configure_site(tunnel, HaSetting::None, &self.actor)
             .await?;
-        self.store.decide(tunnel, Epoch(0), Some(ACTIVE.parse()?)).await?;
+        let active = Some(ACTIVE.parse()?);
+        self.store
+            .decide(tunnel, Epoch(0), active, HaCause::First)
+            .await?;
         Ok(())
     }
 
@@ -215,6 +218,7 @@ impl Seed<'_> {
                     version: "2026.8.2".to_owned(),
                     arch: "linux_amd64".to_owned(),
                     features: vec!["ha-origin".to_owned()],
+                    hostname: None,
                 },
                 index: ConnectionIndex(0),
                 protocol: TransportProtocol::Quic,

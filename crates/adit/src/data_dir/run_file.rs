@@ -10,6 +10,7 @@ use adit_model::{AccountId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{DataDir, DataDirError, file, io_error};
+#[cfg(feature = "server")]
 use crate::config::StoreUrl;
 
 /// What the running process says of itself. Written after every listener is open, removed at a clean stop.
@@ -47,6 +48,7 @@ pub(crate) enum StorePlace {
     Postgres,
 }
 
+#[cfg(feature = "server")]
 impl StorePlace {
     /// As the running process was told.
     pub(crate) fn of(url: &StoreUrl) -> Self {

@@ -1,16 +1,8 @@
-//! The node under systemd: its unit file, and the words that systemd understands.
+//! The node under systemd: its unit file.
 
-use std::{
-    env,
-    os::{
-        linux::net::SocketAddrExt,
-        unix::{
-            ffi::OsStrExt,
-            net::{SocketAddr, UnixDatagram},
-        },
-    },
-};
+use std::env;
 
+pub(super) use crate::systemd::notify;
 use crate::{failure::Failure, output};
 
 /// Prints a unit file for the node.
@@ -33,7 +25,8 @@ After=network-online.target
 
 [Service]
 Type=notify
-# TUNNEL_TOKEN=…, TUNNEL_EDGE=HOST:PORT and TUNNEL_CACERT=/etc/adit/ca.pem
+# TUNNEL_TOKEN=…, TUNNEL_EDGE=HOST:PORT and TUNNEL_CACERT=/etc/adit/ca.pem; for replicas ADIT_MESH_PRIORITY,
+# ADIT_MESH_LAN_INTERFACE, ADIT_MESH_LAN_TARGET, ADIT_MESH_LAN_PROBE, ADIT_MESH_ON_ACTIVE and ADIT_MESH_ON_PASSIVE
 EnvironmentFile=-/etc/adit/mesh.env
 ExecStart={program} mesh up
 Restart=on-failure
@@ -45,6 +38,8 @@ StateDirectoryMode=0700
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW
 NoNewPrivileges=yes
 ProtectSystem=strict
+# For what the commands of a replica leave to others, such as keepalived.
+ReadWritePaths=/run
 ProtectHome=yes
 PrivateTmp=yes
 
@@ -52,21 +47,6 @@ PrivateTmp=yes
 WantedBy=multi-user.target
 "
     )
-}
-
-/// Tells systemd how the service fares, if systemd runs it. Source: sd_notify(3).
-pub(super) fn notify(state: &str) {
-    let Some(place) = env::var_os("NOTIFY_SOCKET") else {
-        return;
-    };
-    let address = match place.as_bytes() {
-        [b'@', name @ ..] => SocketAddr::from_abstract_name(name),
-        path => SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(path)),
-    };
-    let told = address.and_then(|address| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address));
-    if let Err(error) = told {
-        tracing::debug!(error = &error as &dyn std::error::Error, "cannot tell systemd");
-    }
 }
 
 #[cfg(test)]
@@ -78,5 +58,7 @@ mod tests {
         let unit = unit("/opt/adit");
         assert!(unit.contains("ExecStart=/opt/adit mesh up\n"));
         assert!(unit.contains("StateDirectory=adit-mesh\nStateDirectoryMode=0700\n"));
+        // As the manual's command for keepalived does.
+        assert!(unit.contains("ReadWritePaths=/run\n"));
     }
 }

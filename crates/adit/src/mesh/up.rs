@@ -3,19 +3,30 @@
 use std::{
     ffi::OsString,
     fs,
+    net::IpAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use adit_mesh::node::{HostOptions, Node, NodeError, NodeOptions};
+use adit_mesh::{
+    node::{
+        HookCommands, HostOptions, LanOptions, LanProbe, Node, NodeError, NodeOptions, StandbyOptions,
+        watchdog::WatchdogCommand,
+    },
+    way::Timing,
+};
 use adit_model::{SecretDigest, TunnelKey};
 use adit_net::tls::TrustAnchors;
-use adit_wire::{TunnelToken, mesh::RefusalCode};
+use adit_wire::{
+    TunnelToken,
+    mesh::{RefusalCode, USUAL_PRIORITY},
+};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::{StatePlace, service};
 use crate::{
-    config::{Directives, LogFormat},
+    config::{Directives, GoDuration, LogFormat},
     failure::Failure,
     logging,
     signals::StopSignals,
@@ -61,6 +72,49 @@ pub(super) struct Up {
     /// The largest packet for the tunnel, in bytes [default: what the edge says]
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(1280..))]
     mtu: Option<u16>,
+    /// How often UDP is tried while packets go by QUIC or TLS, since it is blocked
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = probe)]
+    udp_probe: Duration,
+    /// Of the site's replicas, the one with the highest number carries its traffic when one must be chosen
+    #[arg(long, value_name = "NUMBER", env = "ADIT_MESH_PRIORITY", hide_env_values = true, default_value_t = USUAL_PRIORITY)]
+    priority: u32,
+    /// The interface to the site: without a carrier there, another replica takes over
+    #[arg(long, value_name = "NAME", env = "ADIT_MESH_LAN_INTERFACE", hide_env_values = true, value_parser = interface)]
+    lan_interface: Option<String>,
+    /// A host of the site's LAN, such as its router or switch: if it is silent there, another replica takes over; repeatable
+    #[arg(
+        long,
+        value_name = "IP",
+        env = "ADIT_MESH_LAN_TARGET",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    lan_target: Vec<IpAddr>,
+    /// icmp:IP or tcp:IP:PORT: if it is not answered, another replica takes over; repeatable
+    #[arg(
+        long,
+        value_name = "PROBE",
+        env = "ADIT_MESH_LAN_PROBE",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    lan_probe: Vec<LanProbe>,
+    /// A command for /bin/sh when this node begins to carry its site's traffic; ADIT_VIPS, ADIT_REMOTE_PREFIXES and others tell it more
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        env = "ADIT_MESH_ON_ACTIVE",
+        hide_env_values = true
+    )]
+    on_active: Option<String>,
+    /// A command for /bin/sh when it ceases to, or starts without
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        env = "ADIT_MESH_ON_PASSIVE",
+        hide_env_values = true
+    )]
+    on_passive: Option<String>,
     /// error, warn, info, debug, trace, or directives such as info,adit_mesh=debug
     #[arg(long, value_name = "LEVEL", env = "ADIT_LOG_LEVEL", hide_env_values = true, default_value = "info", value_parser = Directives::read)]
     log_level: Directives,
@@ -77,6 +131,16 @@ fn interface(text: &str) -> Result<String, &'static str> {
         && !matches!(text, "." | "..");
     fits.then(|| text.to_owned())
         .ok_or("an interface's name has 1 to 15 letters, digits, dots, dashes or underscores")
+}
+
+fn probe(text: &str) -> Result<Duration, String> {
+    let GoDuration(time) = text.parse().map_err(|error| format!("{text:?} {error}"))?;
+    let allowed = Duration::from_secs(2)..=Duration::from_secs(3600);
+    if allowed.contains(&time) {
+        Ok(time)
+    } else {
+        Err("expected a time from 2s to 1h".to_owned())
+    }
 }
 
 fn table(text: &str) -> Result<u32, &'static str> {
@@ -118,6 +182,11 @@ pub(super) async fn run(up: Up) -> Result<(), Failure> {
             snat: up.snat.unwrap_or_else(|| is_container(variable)),
         },
         mtu: up.mtu,
+        ways: Timing {
+            probe_every: up.udp_probe,
+            ..Timing::default()
+        },
+        standby: standby(&up),
         version: env!("CARGO_PKG_VERSION"),
         ssh_connection: std::env::var("SSH_CONNECTION").ok(),
     };
@@ -150,6 +219,32 @@ pub(super) async fn run(up: Up) -> Result<(), Failure> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// How the node takes part in who carries its site's traffic.
+fn standby(up: &Up) -> StandbyOptions {
+    let set = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+    StandbyOptions {
+        priority: up.priority,
+        lan: LanOptions {
+            interface: up.lan_interface.clone(),
+            targets: up.lan_target.clone(),
+            probes: up.lan_probe.clone(),
+        },
+        hooks: HookCommands {
+            on_active: set(&up.on_active),
+            on_passive: set(&up.on_passive),
+        },
+        // The very program that runs, even if its file has been replaced since.
+        watchdog: Some(WatchdogCommand {
+            program: "/proc/self/exe".into(),
+            arguments: ["mesh", "watchdog"]
+                .into_iter()
+                .chain(up.log_json.then_some("--log-json"))
+                .map(OsString::from)
+                .collect(),
+        }),
+    }
 }
 
 /// The flag; a variable; the file.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use http::StatusCode;
 
 use super::ApiMessage;
-use crate::failure::Failure;
+use crate::{failure::Failure, tunnel::render::plain};
 
 /// Why a call of the API failed. Never quotes the API token.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,22 @@ pub(crate) enum RestError {
         /// How long it was waited for.
         seconds: u64,
     },
+    /// The answer ended before its end.
+    #[error("the answer of the API at {base} broke off: {cause}")]
+    Cut {
+        /// The base URL.
+        base: String,
+        /// Why.
+        cause: String,
+    },
+    /// The answer names another place. The API token is good for one place only, so nothing is asked there.
+    #[error("the API at {base} says that it is elsewhere: {to}")]
+    Elsewhere {
+        /// The base URL.
+        base: String,
+        /// The other place.
+        to: String,
+    },
     /// The API said no.
     #[error("{}", told(.errors, *.status))]
     Refused {
@@ -66,7 +82,7 @@ fn file(path: Option<&PathBuf>) -> String {
 fn told(errors: &[ApiMessage], status: StatusCode) -> String {
     let texts: Vec<_> = errors
         .iter()
-        .map(|error| format!("{} (code {})", error.message, error.code))
+        .map(|error| format!("{} (code {})", plain(&error.message), error.code))
         .collect();
     if texts.is_empty() {
         format!("the API refused with status {status}")
@@ -92,6 +108,8 @@ impl RestError {
                 status: StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN,
                 ..
             } => Some("check TUNNEL_ORIGIN_CERT: its API token must belong to this Adit"),
+            Self::Elsewhere { .. } => Some("if that is right, set TUNNEL_API_URL to where the API is"),
+            Self::Cut { .. } => Some("try again; if it stays so, look at what stands between here and Adit"),
             Self::BadToken | Self::Roots { .. } | Self::Refused { .. } => None,
         };
         let failure = Failure::failed(anyhow::Error::new(self).context(format!("cannot {doing}")));

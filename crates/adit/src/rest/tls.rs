@@ -28,7 +28,7 @@ pub(crate) fn client_config(ca: Option<&Path>) -> Result<ClientConfig, RestError
         .with_no_client_auth())
 }
 
-pub(super) fn connector(ca: Option<&Path>) -> Result<HttpsConnector<HttpConnector>, RestError> {
+pub(crate) fn connector(ca: Option<&Path>) -> Result<HttpsConnector<HttpConnector>, RestError> {
     Ok(HttpsConnectorBuilder::new()
         .with_tls_config(client_config(ca)?)
         .https_or_http()

@@ -30,7 +30,7 @@ pub(super) struct Filters {
         default_value = "debug"
     )]
     level: String,
-    /// Only this part of all lines, 0.0 to 1.0
+    /// Only this part of all lines, up to 1.0
     #[arg(
         long,
         value_name = "PART",
@@ -57,9 +57,9 @@ struct Wanted<'a> {
     sampling: f64,
 }
 
-/// A connector takes 0 and 1 alike: for all lines.
+/// A connector that is told nothing of it sends all lines.
 fn is_all(sampling: &f64) -> bool {
-    *sampling >= 1.0 || *sampling <= 0.0
+    *sampling >= 1.0
 }
 
 impl Filters {
@@ -82,8 +82,8 @@ impl Filters {
             let sentence = format!("--level {:?} is none of {}", self.level, LEVELS.join(", "));
             return Err(Failure::usage(sentence));
         }
-        if !(0.0..=1.0).contains(&self.sample) {
-            return Err(Failure::usage("--sample must be between 0.0 and 1.0"));
+        if !(self.sample > 0.0 && self.sample <= 1.0) {
+            return Err(Failure::usage("--sample must be above 0.0 and not above 1.0"));
         }
         let start = Start {
             kind: "start_streaming",
@@ -127,6 +127,7 @@ mod tests {
             filters(&["dns"], "debug", 1.0),
             filters(&[], "fatal", 1.0),
             filters(&[], "debug", 1.5),
+            filters(&[], "debug", 0.0),
             filters(&[], "debug", f64::NAN),
         ] {
             assert!(bad.start_message().is_err(), "{bad:?}");

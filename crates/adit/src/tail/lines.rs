@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, tunnel::render};
 
 /// How lines are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,19 +116,9 @@ fn sorted_value(value: Value) -> Value {
     }
 }
 
-/// JSON as Go writes it, where HTML could read something into it: such characters only occur within strings.
+/// JSON on one line.
 fn escaped(value: &impl Serialize) -> String {
-    let json = serde_json::to_string(value).unwrap_or_default();
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        match c {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\u{7f}'..='\u{9f}' => {
-                text.push_str(&format!("\\u{:04x}", u32::from(c)));
-            }
-            _ => text.push(c),
-        }
-    }
-    text
+    render::escaped(&serde_json::to_string(value).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -6,14 +6,16 @@ use std::{
     sync::Arc,
 };
 
-use adit_edge::reachable_here;
 use http::uri::Authority;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::{data_dir::run_file::RunFile, failure::Failure, rest::tls, tunnel::options::set};
+use crate::{
+    data_dir::run_file::RunFile, environment::reachable_here, failure::Failure, rest::tls,
+    tunnel::options::set,
+};
 
 const HTTPS_PORT: u16 = 443;
 

@@ -145,6 +145,10 @@ impl Access {
         {
             return Ok(credentials.tunnel.tunnel);
         }
+        self.find_by_name(word).await
+    }
+
+    async fn find_by_name(&self, word: &str) -> Result<TunnelId, Failure> {
         let doing = format!("look up tunnel {word:?}");
         let target = self.tunnels("").with("is_deleted", "false").with("name", word);
         let found = self.list(&target).await.map_err(|error| error.while_to(&doing))?;
@@ -157,11 +161,19 @@ impl Access {
         })
     }
 
+    /// Whether the account has a live tunnel of that name.
+    pub(super) async fn is_tunnel(&self, name: &str) -> Result<bool, Failure> {
+        let target = self.tunnels("").with("is_deleted", "false").with("name", name);
+        let doing = format!("look up tunnel {name:?}");
+        let found = self.list(&target).await.map_err(|error| error.while_to(&doing))?;
+        Ok(!found.is_empty())
+    }
+
     /// The tunnels that the words mean; ids come first, as they need no look-up.
     pub(super) async fn find_all(&self, words: &[String]) -> Result<Vec<TunnelId>, Failure> {
         let mut ids: Vec<TunnelId> = words.iter().filter_map(|word| word.parse().ok()).collect();
         for word in words.iter().filter(|word| word.parse::<TunnelId>().is_err()) {
-            ids.push(self.find(word).await?);
+            ids.push(self.find_by_name(word).await?);
         }
         Ok(ids)
     }
@@ -193,7 +205,7 @@ fn read_login(origincert: Option<&PathBuf>) -> Result<(OriginCertificate, PathBu
 }
 
 /// The usual directories, with the home directory filled in.
-pub(super) fn directories() -> Vec<PathBuf> {
+pub(crate) fn directories() -> Vec<PathBuf> {
     let home = std::env::var_os("HOME")
         .filter(|home| !home.is_empty())
         .map(PathBuf::from);

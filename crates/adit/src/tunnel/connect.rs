@@ -1,12 +1,20 @@
 //! Runs a connector until a signal stops it.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
-use adit_connector::{Connector, ConnectorConfig, LocalEndpoint, Shutdown, Status};
+use adit_connector::{
+    Configurations, Connector, ConnectorConfig, LocalEndpoint, LocalView, RenderMetrics, Shutdown, Status,
+};
 use anyhow::Context;
 use tokio::task::JoinSet;
 
-use crate::{failure::Failure, recorder, signals::StopSignals};
+use super::{rules_file::RulesFile, stdin_control};
+use crate::{
+    failure::Failure,
+    recorder,
+    signals::{Hangups, StopSignals},
+    systemd,
+};
 
 /// What a connector is told, and what is around it.
 pub(super) struct RunPlan {
@@ -16,6 +24,14 @@ pub(super) struct RunPlan {
     pub(super) metrics: Option<String>,
     /// Where the process id is written once connected.
     pub(super) pid_file: Option<PathBuf>,
+    /// Whether lines on stdin are commands.
+    pub(super) stdin_control: bool,
+    /// The file that the rules stand in; it is read again when it changes, and at SIGHUP.
+    pub(super) rules: Option<RulesFile>,
+    /// The host name that a quick tunnel was given.
+    pub(super) quick_tunnel: Option<String>,
+    /// The flags that a diagnosis may tell: none holds a secret.
+    pub(super) flags: BTreeMap<String, String>,
 }
 
 /// Serves until the first signal, then drains; a second signal ends it at once.
@@ -24,27 +40,50 @@ pub(super) struct RunPlan {
 /// If the edge refuses the tunnel for good, or something around the connector cannot be had.
 pub(super) async fn serve(plan: RunPlan) -> Result<(), Failure> {
     let RunPlan {
-        config,
+        mut config,
         metrics,
         pid_file,
+        stdin_control,
+        rules,
+        quick_tunnel,
+        flags,
     } = plan;
     let mut signals = StopSignals::listen()
         .context("cannot listen for signals")
         .map_err(Failure::failed)?;
     let recorder = recorder::install().map_err(Failure::failed)?;
-    let connector = Connector::new(config).map_err(Failure::failed)?;
-    let status = connector.status();
-
-    let mut helpers = JoinSet::new();
-    let render = {
+    let render: RenderMetrics = {
         let recorder = recorder.clone();
         Arc::new(move || recorder.render())
     };
-    let endpoint = endpoint(metrics.as_deref(), status.clone(), render)
+    if let Some(management) = &mut config.management {
+        management.metrics = Arc::clone(&render);
+    }
+    let mut helpers = JoinSet::new();
+    let connector = Connector::new(config).map_err(Failure::failed)?;
+    let status = connector.status();
+    if stdin_control {
+        stdin_control::listen(connector.reconnects());
+    }
+    if let Some(rules) = rules {
+        let hangups = Hangups::listen(true)
+            .context("cannot listen for SIGHUP")
+            .map_err(Failure::failed)?;
+        helpers.spawn(follow(rules, hangups, connector.configurations()));
+    }
+
+    let view = LocalView {
+        quick_tunnel,
+        flags,
+        ..connector.local_view(render)
+    };
+    let endpoint = endpoint(metrics.as_deref(), view)
         .await
         .map_err(Failure::failed)?;
     helpers.spawn(endpoint.run());
     helpers.spawn(recorder::keep_up(recorder));
+    helpers.spawn(tell_systemd(status.clone()));
+    helpers.spawn(crate::allocator::give_back_now_and_then());
     if let Some(path) = pid_file {
         helpers.spawn(write_pid(path, status));
     }
@@ -56,31 +95,44 @@ pub(super) async fn serve(plan: RunPlan) -> Result<(), Failure> {
         tokio::select! {
             ended = &mut running => return ended.map_err(Failure::failed),
             signal = signals.next() => {
-                tracing::info!(signal, draining, "stopping");
+                // First of all: whoever asks /ready next is to hear of it.
                 if draining { shutdown.abort() } else { shutdown.drain() }
+                let word = if signal == "SIGINT" { "interrupt" } else { "terminated" };
+                if draining {
+                    tracing::info!("stopping at once due to signal {word}");
+                } else {
+                    tracing::info!("Initiating graceful shutdown due to signal {word} ...");
+                }
                 draining = true;
             }
         }
     }
 }
 
-async fn endpoint(
-    address: Option<&str>,
-    status: Status,
-    render: Arc<dyn Fn() -> String + Send + Sync>,
-) -> anyhow::Result<LocalEndpoint> {
+/// Serves what the file holds whenever it changes, or somebody asks for it.
+async fn follow(mut rules: RulesFile, mut hangups: Hangups, configurations: Configurations) {
+    loop {
+        tokio::select! {
+            () = rules.changed() => {}
+            () = hangups.next() => {}
+        }
+        rules.serve(&configurations);
+    }
+}
+
+async fn endpoint(address: Option<&str>, view: LocalView) -> anyhow::Result<LocalEndpoint> {
     let address = match address {
         Some(text) => Some(resolve(text).await?),
         None => None,
     };
-    let endpoint = LocalEndpoint::bind(address, status, render)
+    let endpoint = LocalEndpoint::bind(address, view)
         .await
         .with_context(|| match address {
             Some(address) => format!("cannot listen on {address} for metrics"),
             None => "cannot listen on loopback for metrics".to_owned(),
         })?;
     tracing::info!(
-        "metrics server on {}/metrics",
+        "Starting metrics server on {}/metrics",
         endpoint.local_addr().context("no metrics address")?
     );
     Ok(endpoint)
@@ -94,6 +146,11 @@ async fn resolve(text: &str) -> anyhow::Result<SocketAddr> {
     found
         .next()
         .with_context(|| format!("the metrics address {text:?} leads nowhere"))
+}
+
+async fn tell_systemd(status: Status) {
+    status.wait_ready(1).await;
+    systemd::notify("READY=1");
 }
 
 async fn write_pid(path: PathBuf, status: Status) {

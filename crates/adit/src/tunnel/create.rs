@@ -11,8 +11,9 @@ use serde_json::json;
 
 use super::{
     access::{Access, write_credentials},
+    format::ResultFormat,
     objects::Tunnel,
-    options::{ResultFormat, TunnelOptions, set},
+    options::{TunnelOptions, set},
     render,
 };
 use crate::{failure::Failure, output, personality::Personality};
@@ -21,7 +22,7 @@ use crate::{failure::Failure, output, personality::Personality};
 pub(super) struct Create {
     /// The tunnel's name
     #[arg(value_name = "NAME")]
-    name: String,
+    words: Vec<String>,
     /// The tunnel's secret, base64 of at least 32 bytes [default: 32 random bytes]
     #[arg(
         long,
@@ -33,21 +34,39 @@ pub(super) struct Create {
     secret: Option<String>,
 }
 
+/// Makes a tunnel as the command does that is told nothing but the name.
+pub(super) async fn named(
+    name: &str,
+    options: &TunnelOptions,
+    personality: Personality,
+) -> Result<(), Failure> {
+    let command = Create {
+        words: vec![name.to_owned()],
+        secret: None,
+    };
+    run(&command, options, personality).await
+}
+
 pub(super) async fn run(
     command: &Create,
     options: &TunnelOptions,
     personality: Personality,
 ) -> Result<(), Failure> {
-    let format = options.result_format()?;
-    let doing = format!("create tunnel {:?}", command.name);
-    if command.name.parse::<TunnelId>().is_ok() {
+    let [name] = &command.words[..] else {
+        return Err(Failure::usage(
+            "`tunnel create` needs one argument: the tunnel's name",
+        ));
+    };
+    let format = ResultFormat::of(options)?;
+    let doing = format!("create tunnel {name:?}");
+    if name.parse::<TunnelId>().is_ok() {
         return Err(Failure::because(
             "a tunnel's name cannot be a UUID, for it could not be told from an id",
         ));
     }
     let secret = secret(command.secret.as_deref().filter(|text| !text.is_empty()))?;
     let access = Access::open(options, personality)?;
-    let body = json!({"name": command.name, "tunnel_secret": BASE64_STANDARD.encode(secret.expose())});
+    let body = json!({"name": name, "tunnel_secret": BASE64_STANDARD.encode(secret.expose())});
     let tunnel: Tunnel = access
         .rest
         .send(Method::POST, access.tunnels(""), &body)
@@ -71,8 +90,10 @@ pub(super) async fn run(
     if let Err(error) = write_credentials(&path, &credentials) {
         return Err(undo(&access, id, &path, error).await);
     }
-    if format == ResultFormat::Json {
-        return render::json(&tunnel);
+    match format {
+        ResultFormat::Json => return render::json(&tunnel),
+        ResultFormat::Yaml => return output::result(&tunnel.to_yaml_with_token().document()),
+        ResultFormat::Table => {}
     }
     let reason = if chosen.is_some() {
         ""

@@ -2,22 +2,32 @@
 
 use super::{
     access::Access,
-    objects::{ConfigurationStatus, Connector, TunnelInfo},
-    options::{ResultFormat, TunnelOptions},
+    format::ResultFormat,
+    objects::{ConfigurationStatus, Connector, Tunnel, TunnelInfo},
+    options::TunnelOptions,
     render,
 };
 use crate::{failure::Failure, output, personality::Personality};
+
+/// What connectors may be sorted by.
+const FIELDS: [&str; 5] = ["id", "startedAt", "createdAt", "numConnections", "version"];
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Info {
     /// The tunnel's name or id
     #[arg(value_name = "TUNNEL")]
-    tunnel: String,
+    words: Vec<String>,
     /// Connections that were just lost, too
     #[arg(long, alias = "rd")]
     show_recently_disconnected: bool,
     /// id, startedAt, numConnections or version
-    #[arg(long, value_name = "FIELD", env = "TUNNEL_INFO_SORT_BY", hide_env_values = true, default_value = "startedAt", value_parser = ["id", "startedAt", "createdAt", "numConnections", "version"])]
+    #[arg(
+        long,
+        value_name = "FIELD",
+        env = "TUNNEL_INFO_SORT_BY",
+        hide_env_values = true,
+        default_value = "startedAt"
+    )]
     sort_by: String,
     /// The other way round
     #[arg(long, env = "TUNNEL_INFO_INVERT_SORT", hide_env_values = true, value_parser = clap::builder::BoolishValueParser::new())]
@@ -29,24 +39,27 @@ pub(super) async fn run(
     options: &TunnelOptions,
     personality: Personality,
 ) -> Result<(), Failure> {
-    let format = options.result_format()?;
+    let [word] = &command.words[..] else {
+        return Err(Failure::usage(
+            "`tunnel info` needs one argument: a tunnel's name or id",
+        ));
+    };
+    let format = ResultFormat::of(options)?;
     let access = Access::open(options, personality)?;
-    let id = access.find(&command.tunnel).await?;
-    let doing = format!("show tunnel {:?}", command.tunnel);
+    let id = access.find(word).await?;
+    let doing = format!("show tunnel {word:?}");
     let mut connectors: Vec<Connector> = access
         .rest
         .get(access.tunnels(&format!("/{id}/connections")))
         .await
         .map_err(|error| error.while_to(&doing))?;
-    let mut tunnels = access
+    let tunnels = access
         .list(&access.tunnels("").with("uuid", &id.to_string()))
         .await
         .map_err(|error| error.while_to(&doing))?;
-    let Some(tunnel) = tunnels.pop() else {
-        return Err(Failure::because(format!(
-            "tunnel {id} does not exist in this account"
-        )));
-    };
+    let [tunnel]: [Tunnel; 1] = tunnels
+        .try_into()
+        .map_err(|_| Failure::because(format!("tunnel {id} does not exist in this account")))?;
     sort(&mut connectors, &command.sort_by, command.invert_sort);
     let info = TunnelInfo {
         id: tunnel.id,
@@ -54,27 +67,31 @@ pub(super) async fn run(
         created_at: tunnel.created_at,
         connectors,
     };
-    match format {
-        ResultFormat::Json => render::json(&info),
-        ResultFormat::Table => {
-            let mut text = text(&info, command.show_recently_disconnected);
-            if personality == Personality::Adit {
-                let target = access.of_adit(&format!("/tunnels/{id}/configuration_status"));
-                // Another API does not have it, and what it adds is not worth a failure.
-                let status = access.rest.get(target).await.unwrap_or_default();
-                text.push_str(&configurations(&status));
-            }
-            output::result(&text)
-        }
+    if format != ResultFormat::Table {
+        return format.print(&info, String::new);
     }
+    let mut text = text(&info, command.show_recently_disconnected);
+    if personality == Personality::Adit {
+        let target = access.of_adit(&format!("/tunnels/{id}/configuration_status"));
+        // Another API does not have it, and what it adds is not worth a failure.
+        let status = access.rest.get(target).await.unwrap_or_default();
+        text.push_str(&configurations(&status));
+    }
+    output::result(&text)
 }
 
 fn sort(connectors: &mut [Connector], field: &str, inverted: bool) {
+    if !FIELDS.contains(&field) {
+        render::error_line(&format!(
+            "{field} is no field to sort by; those are {}. Sorted by createdAt",
+            FIELDS.join(", ")
+        ));
+    }
     connectors.sort_by(|a, b| match field {
         "id" => a.id.cmp(&b.id),
         "numConnections" => a.connections.len().cmp(&b.connections.len()),
         "version" => a.version.cmp(&b.version),
-        _ => a.run_at.cmp(&b.run_at),
+        _ => render::to_the_second(&a.run_at).cmp(&render::to_the_second(&b.run_at)),
     });
     if inverted {
         connectors.reverse();
@@ -136,26 +153,32 @@ fn text(info: &TunnelInfo, with_pending: bool) -> String {
         "EDGE",
     ]
     .map(str::to_owned);
-    let rows = info.connectors.iter().map(|connector| {
+    let rows = info.connectors.iter().filter_map(|connector| {
+        let edge = render::per_location(&connector.connections, with_pending);
         let origin_ip = connector
             .connections
             .first()
             .map(|connection| connection.origin_ip.clone());
-        [
-            connector.id.clone(),
-            render::to_the_second(&connector.run_at),
-            connector.arch.clone(),
-            connector.version.clone(),
-            origin_ip.unwrap_or_default(),
-            render::per_location(&connector.connections, with_pending),
-        ]
+        (!edge.is_empty()).then(|| {
+            [
+                connector.id.clone(),
+                render::to_the_second(&connector.run_at),
+                connector.arch.clone(),
+                connector.version.clone(),
+                origin_ip.unwrap_or_default(),
+                edge,
+            ]
+        })
     });
     let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
+    let connectors = match &rows[..] {
+        [_head] => "No connector of this tunnel has a connection.\n".to_owned(),
+        rows => render::table(rows),
+    };
     format!(
-        "NAME:     {}\nID:       {}\nCREATED:  {}\n\n{}",
-        info.name,
+        "NAME:     {}\nID:       {}\nCREATED:  {}\n\n{connectors}",
+        render::plain(&info.name),
         info.id,
         render::in_words(&info.created_at),
-        render::table(&rows)
     )
 }

@@ -1,13 +1,10 @@
 //! `tunnel ingress …`: what the rules of a configuration do, without running them.
 
-mod config_file;
-
 use adit_core::ingress::{HostMatch, Ingress as Rules, IngressError, Rule};
 use http::Uri;
 
-use super::options::TunnelOptions;
+use super::{config_file::ConfigFile, options::TunnelOptions};
 use crate::{failure::Failure, output};
-use config_file::ConfigFile;
 
 #[derive(Debug, clap::Args)]
 #[command(disable_help_subcommand = true)]

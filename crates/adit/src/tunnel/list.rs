@@ -2,13 +2,11 @@
 
 use adit_model::{Timestamp, TunnelId};
 
-use super::{
-    access::Access,
-    objects::Tunnel,
-    options::{ResultFormat, TunnelOptions},
-    render,
-};
-use crate::{failure::Failure, output, personality::Personality};
+use super::{access::Access, format::ResultFormat, objects::Tunnel, options::TunnelOptions, render};
+use crate::{failure::Failure, personality::Personality};
+
+/// What the list may be sorted by.
+const FIELDS: [&str; 5] = ["name", "id", "createdAt", "deletedAt", "numConnections"];
 
 #[derive(Debug, clap::Args)]
 pub(super) struct List {
@@ -29,12 +27,18 @@ pub(super) struct List {
     when: Option<String>,
     /// Only the tunnel with that id
     #[arg(long, short, value_name = "ID")]
-    id: Option<TunnelId>,
+    id: Option<String>,
     /// Connections that were just lost, too
     #[arg(long, alias = "rd")]
     show_recently_disconnected: bool,
     /// name, id, createdAt, deletedAt or numConnections
-    #[arg(long, value_name = "FIELD", env = "TUNNEL_LIST_SORT_BY", hide_env_values = true, default_value = "name", value_parser = ["name", "id", "createdAt", "deletedAt", "numConnections"])]
+    #[arg(
+        long,
+        value_name = "FIELD",
+        env = "TUNNEL_LIST_SORT_BY",
+        hide_env_values = true,
+        default_value = "name"
+    )]
     sort_by: String,
     /// The other way round
     #[arg(long, env = "TUNNEL_LIST_INVERT_SORT", hide_env_values = true, value_parser = clap::builder::BoolishValueParser::new())]
@@ -55,15 +59,17 @@ pub(super) async fn run(
     options: &TunnelOptions,
     personality: Personality,
 ) -> Result<(), Failure> {
-    let format = options.result_format()?;
+    let format = ResultFormat::of(options)?;
+    let id = given(command.id.as_ref()).map(str::parse::<TunnelId>).transpose();
+    let id = id.map_err(|_| Failure::misuse("--id is not the id of a tunnel"))?;
+    let id = id.map(|id| id.to_string());
     let access = Access::open(options, personality)?;
     let mut target = access.tunnels("");
-    let id = command.id.map(|id| id.to_string());
     for (name, value) in [
         ("is_deleted", (!command.show_deleted).then_some("false")),
-        ("name", command.name.as_deref()),
-        ("name_prefix", command.name_prefix.as_deref()),
-        ("exclude_prefix", command.exclude_name_prefix.as_deref()),
+        ("name", given(command.name.as_ref())),
+        ("name_prefix", given(command.name_prefix.as_ref())),
+        ("exclude_prefix", given(command.exclude_name_prefix.as_ref())),
         ("existed_at", command.when.as_deref()),
         ("uuid", id.as_deref()),
     ] {
@@ -76,23 +82,31 @@ pub(super) async fn run(
         .await
         .map_err(|error| error.while_to("list tunnels"))?;
     sort(&mut tunnels, &command.sort_by, command.invert_sort);
-    match format {
-        // What the stock client prints for an empty list.
-        ResultFormat::Json if tunnels.is_empty() => output::result("null\n"),
-        ResultFormat::Json => render::json(&tunnels),
-        ResultFormat::Table => output::result(&text(
+    format.print_list(&tunnels, || {
+        text(
             &tunnels,
             command.show_recently_disconnected,
             personality.program(),
-        )),
-    }
+        )
+    })
+}
+
+/// What a flag says, if it says anything.
+fn given(value: Option<&String>) -> Option<&str> {
+    value.map(String::as_str).filter(|text| !text.is_empty())
 }
 
 fn sort(tunnels: &mut [Tunnel], field: &str, inverted: bool) {
+    if !FIELDS.contains(&field) {
+        render::error_line(&format!(
+            "{field} is no field to sort by; those are {}. Sorted by name",
+            FIELDS.join(", ")
+        ));
+    }
     tunnels.sort_by(|a, b| match field {
         "id" => a.id.cmp(&b.id),
-        "createdAt" => a.created_at.cmp(&b.created_at),
-        "deletedAt" => a.deleted_at.cmp(&b.deleted_at),
+        "createdAt" => render::to_the_second(&a.created_at).cmp(&render::to_the_second(&b.created_at)),
+        "deletedAt" => render::to_the_second(&a.deleted_at).cmp(&render::to_the_second(&b.deleted_at)),
         "numConnections" => a.connections.len().cmp(&b.connections.len()),
         _ => a.name.cmp(&b.name),
     });
@@ -117,7 +131,7 @@ fn text(tunnels: &[Tunnel], with_pending: bool, program: &str) -> String {
     });
     let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
     format!(
-        "`adit tunnel info NAME` shows the connectors of a tunnel.\n{}",
+        "`{program} tunnel info NAME` shows the connectors of a tunnel.\n{}",
         render::table(&rows)
     )
 }

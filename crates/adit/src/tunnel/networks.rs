@@ -1,12 +1,14 @@
 //! Virtual networks and private routes, with the fields that the stock client reads and prints.
 
 use adit_model::VirtualNetworkId;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{
     access::Access,
-    objects::{ZERO_TIME, or_zero_time},
+    objects::{ZERO_TIME, at, or_zero_time},
     render,
+    yaml::{ToYaml, Yaml},
 };
 use crate::{failure::Failure, rest::Target};
 
@@ -49,6 +51,51 @@ pub(super) struct NetworkRoute {
     pub(super) deleted_at: String,
     #[serde(default)]
     pub(super) tunnel_name: String,
+}
+
+impl ToYaml for VirtualNetwork {
+    fn to_yaml(&self) -> Yaml {
+        Yaml::Map(vec![
+            ("id", Yaml::text(&self.id)),
+            ("comment", Yaml::text(&self.comment)),
+            ("name", Yaml::text(&self.name)),
+            ("isdefault", Yaml::Bool(self.is_default_network)),
+            ("createdat", at(&self.created_at)),
+            ("deletedat", at(&self.deleted_at)),
+        ])
+    }
+}
+
+impl ToYaml for NetworkRoute {
+    fn to_yaml(&self) -> Yaml {
+        let vnet = self.virtual_network_id.as_deref();
+        Yaml::Map(vec![
+            ("id", Yaml::text(&self.id)),
+            ("network", network_in_bytes(&self.network)),
+            ("tunnelid", Yaml::text(&self.tunnel_id)),
+            ("vnetid", vnet.map_or(Yaml::Null, Yaml::text)),
+            ("comment", Yaml::text(&self.comment)),
+            ("createdat", at(&self.created_at)),
+            ("deletedat", at(&self.deleted_at)),
+            ("tunnelname", Yaml::text(&self.tunnel_name)),
+        ])
+    }
+}
+
+/// A network as the stock client's library writes it: its address, and its mask byte by byte.
+fn network_in_bytes(network: &str) -> Yaml {
+    let Ok(network) = network.parse::<IpNet>() else {
+        return Yaml::text(network);
+    };
+    let mask = match network {
+        IpNet::V4(network) => network.netmask().octets().to_vec(),
+        IpNet::V6(network) => network.netmask().octets().to_vec(),
+    };
+    let mask = mask.into_iter().map(|byte| Yaml::Number(u64::from(byte)));
+    Yaml::Map(vec![
+        ("ip", Yaml::text(&network.addr().to_string())),
+        ("mask", Yaml::List(mask.collect())),
+    ])
 }
 
 fn zero_time() -> String {

@@ -1,14 +1,17 @@
 //! The flags of `tunnel` that mean something here. Names, variables and defaults are the stock client's.
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::{
     Args,
     builder::{OsStringValueParser, TypedValueParser},
 };
 
-use super::origin_flags::OriginFlags;
-use crate::config::{GoDuration, GracePeriod};
+use super::{
+    config_file::ConfigFile, edge_flags::EdgeFlags, log_flags::LogFlags, management_flags::ManagementFlags,
+    origin_flags::OriginFlags, private_flags::PrivateFlags,
+};
+use crate::config::GoDuration;
 
 /// Flags of `tunnel`; each may stand before or after the sub-command.
 #[derive(Debug, Clone, Args)]
@@ -38,7 +41,7 @@ pub(crate) struct TunnelOptions {
     /// The tunnel's credentials file, to read or to write
     #[arg(long, alias = "cred-file", global = true, value_name = "FILE", env = "TUNNEL_CRED_FILE", hide_env_values = true, value_parser = path())]
     pub(super) credentials_file: Option<PathBuf>,
-    /// The connector's configuration file, for `ingress`
+    /// The connector's configuration file, for `run` and `ingress`
     #[arg(long, global = true, hide = true, value_name = "FILE", value_parser = path())]
     pub(super) config: Option<PathBuf>,
     /// json for programs; with `run`, how log lines are written (default, json)
@@ -70,23 +73,24 @@ pub(crate) struct TunnelOptions {
     /// The CA that signed the edge's certificate, instead of the system's
     #[arg(long, global = true, value_name = "FILE", env = "TUNNEL_CACERT", hide_env_values = true, value_parser = path(), help_heading = "Connector")]
     pub(super) cacert: Option<PathBuf>,
-    /// auto or quic
+    #[command(flatten)]
+    pub(super) edges: EdgeFlags,
+    #[command(flatten)]
+    pub(super) private: PrivateFlags,
+    #[command(flatten)]
+    pub(super) management: ManagementFlags,
+    /// How many connections to open
     #[arg(
         long,
-        short,
         global = true,
-        value_name = "NAME",
-        env = "TUNNEL_TRANSPORT_PROTOCOL",
-        hide_env_values = true,
-        default_value = "auto",
+        value_name = "COUNT",
+        default_value_t = 4,
+        allow_negative_numbers = true,
         help_heading = "Connector"
     )]
-    pub(super) protocol: String,
-    /// How many connections to open
-    #[arg(long, global = true, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..), help_heading = "Connector")]
-    pub(super) ha_connections: u8,
+    ha_connections: i64,
     /// How long open requests may finish after a stop signal; at most 3m
-    #[arg(long, global = true, value_name = "TIME", env = "TUNNEL_GRACE_PERIOD", hide_env_values = true, default_value = "30s", value_parser = grace_period, help_heading = "Connector")]
+    #[arg(long, global = true, value_name = "TIME", env = "TUNNEL_GRACE_PERIOD", hide_env_values = true, default_value = "30s", value_parser = go_duration, help_heading = "Connector")]
     pub(super) grace_period: Duration,
     /// What to call this connector beside its id
     #[arg(long, global = true, value_name = "TEXT", help_heading = "Connector")]
@@ -113,31 +117,47 @@ pub(crate) struct TunnelOptions {
         hide_env_values = true,
         help_heading = "Connector"
     )]
-    pub(super) edge_bind_address: Option<IpAddr>,
+    pub(super) edge_bind_address: Option<String>,
     /// A header Cf-Warp-Tag-NAME for origins; repeatable
-    #[arg(long, global = true, value_name = "NAME=VALUE", env = "TUNNEL_TAG", hide_env_values = true, value_delimiter = ',', value_parser = tag, help_heading = "Connector")]
-    pub(super) tag: Vec<(String, String)>,
-    /// debug, info, warn, error or fatal
     #[arg(
         long,
         global = true,
-        value_name = "LEVEL",
-        env = "TUNNEL_LOGLEVEL",
+        value_name = "NAME=VALUE",
+        env = "TUNNEL_TAG",
         hide_env_values = true,
-        default_value = "info",
+        value_delimiter = ',',
         help_heading = "Connector"
     )]
-    pub(super) loglevel: String,
+    pub(super) tag: Vec<String>,
+    /// Take commands on stdin: `reconnect [TIME]` breaks one connection
+    #[arg(
+        long,
+        global = true,
+        hide = true,
+        env = "STDIN_CONTROL",
+        hide_env_values = true,
+        action = clap::ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true",
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    pub(super) stdin_control: bool,
+    #[command(flatten)]
+    pub(super) log: LogFlags,
 }
 
 impl TunnelOptions {
-    /// # Errors
-    /// If a configuration file is named to a command that would go by its flags.
-    pub(super) fn refuse_config(&self) -> Result<(), crate::failure::Failure> {
-        match set(self.config.as_ref()) {
-            Some(_) => Err(crate::failure::Failure::not_in_this_version("--config")),
-            None => Ok(()),
-        }
+    /// How many connections to hold: at least one.
+    pub(super) fn ha_connections(&self) -> u8 {
+        u8::try_from(self.ha_connections.max(1)).unwrap_or(u8::MAX)
+    }
+
+    /// The tunnel that the configuration file names, if there is such a file.
+    pub(super) fn tunnel_of_file(&self) -> Option<String> {
+        let file = ConfigFile::path(self.config.as_ref())?;
+        ConfigFile::read_at(file).ok()?.tunnel
     }
 
     /// How log lines are written, by flag or variable.
@@ -154,33 +174,32 @@ impl TunnelOptions {
             .map(str::to_owned)
             .collect()
     }
-
-    /// How results are written.
-    pub(super) fn result_format(&self) -> Result<ResultFormat, crate::failure::Failure> {
-        use crate::failure::Failure;
-        match self.output.as_deref() {
-            None | Some("" | "default") => Ok(ResultFormat::Table),
-            Some("json") => Ok(ResultFormat::Json),
-            Some("yaml") => Err(Failure::not_in_this_version("--output yaml").hint("--output json")),
-            Some(other) => {
-                Err(Failure::usage(format!("{other:?} is no output format")).hint("--output json"))
-            }
-        }
-    }
 }
 
-/// How results are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ResultFormat {
-    /// For people.
-    Table,
-    /// For programs.
-    Json,
+/// A switch that may be given a value: `--force=false`.
+pub(super) fn switch() -> impl TypedValueParser<Value = bool> {
+    clap::builder::BoolishValueParser::new()
 }
 
-/// An empty variable stands for no path; who uses the path leaves empty ones out.
+/// An empty variable stands for no path; who uses the path leaves empty ones out. `~/` stands for the home directory.
 pub(crate) fn path() -> impl TypedValueParser<Value = PathBuf> {
-    OsStringValueParser::new().map(PathBuf::from)
+    OsStringValueParser::new().map(|text| expanded(PathBuf::from(text), home()))
+}
+
+/// The home directory, if one is set.
+pub(super) fn home() -> Option<PathBuf> {
+    std::env::var_os("HOME")
+        .filter(|home| !home.is_empty())
+        .map(PathBuf::from)
+}
+
+/// A path with the home directory filled in. A shell does that for an argument of its own; not for `--flag=~/x`, nor for
+/// what stands in a variable or a file.
+fn expanded(path: PathBuf, home: Option<PathBuf>) -> PathBuf {
+    match (path.strip_prefix("~"), home) {
+        (Ok(rest), Some(home)) if path.starts_with("~") => home.join(rest),
+        _ => path,
+    }
 }
 
 /// A path that is set and not empty.
@@ -195,18 +214,45 @@ pub(super) fn go_duration(text: &str) -> Result<Duration, String> {
         .map_err(|error| format!("{text:?} {error}"))
 }
 
-fn tag(text: &str) -> Result<(String, String), String> {
+/// What is to be a header's end and its value.
+pub(super) fn tag(text: &str) -> Result<(String, String), String> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("a tag is NAME=VALUE".to_owned()),
+        Some((name, value))
+            if !name.is_empty()
+                && name.bytes().all(is_token)
+                && !value.is_empty()
+                && !value.contains(char::is_control) =>
+        {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err("a tag is NAME=VALUE, to be sent as a header".to_owned()),
     }
 }
 
-fn grace_period(text: &str) -> Result<Duration, String> {
-    let time = go_duration(text)?;
-    if time > GracePeriod::MAX {
-        Err("the longest is 3m".to_owned())
-    } else {
-        Ok(time)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tilde_is_the_home_directory() {
+        let home = || Some(PathBuf::from("/home/ada"));
+        for (text, means) in [
+            ("~/.cloudflared/a.json", "/home/ada/.cloudflared/a.json"),
+            ("~ada/a.json", "~ada/a.json"),
+            ("/etc/~/a.json", "/etc/~/a.json"),
+            ("a.json", "a.json"),
+        ] {
+            assert_eq!(expanded(PathBuf::from(text), home()), PathBuf::from(means));
+        }
+        assert_eq!(expanded(PathBuf::from("~/a"), None), PathBuf::from("~/a"));
+    }
+
+    #[test]
+    fn a_tag_is_what_a_header_can_carry() {
+        assert_eq!(tag("a-b=c=d"), Ok(("a-b".to_owned(), "c=d".to_owned())));
+        for bad in ["", "a", "=b", "a b=c", "a=", "a=b\nc"] {
+            assert!(tag(bad).is_err(), "{bad:?}");
+        }
     }
 }

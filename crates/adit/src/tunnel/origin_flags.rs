@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use adit_core::ingress::{Ingress, IngressError, OriginRequest, Service};
+use adit_core::ingress::{Ingress, IngressError, OriginRequest, ProxyType, Service};
 use clap::{Args, builder::BoolishValueParser};
 
 use super::options::{go_duration, path, set};
@@ -31,6 +31,18 @@ pub(super) struct OriginFlags {
     #[arg(long, global = true, value_name = "PATH", env = "TUNNEL_UNIX_SOCKET", hide_env_values = true,
         value_parser = path(), help_heading = "Origin")]
     unix_socket: Option<PathBuf>,
+    /// Serve as a jump host: clients name their destination
+    #[arg(long, global = true, env = "TUNNEL_BASTION", hide_env_values = true, num_args = 0..=1,
+        require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true,
+        hide_possible_values = true, value_name = "BOOL", value_parser = BoolishValueParser::new(),
+        action = clap::ArgAction::Set, help_heading = "Origin")]
+    bastion: bool,
+    /// Serve as a SOCKS5 proxy, with --url tcp://…
+    #[arg(long, global = true, env = "TUNNEL_SOCKS", hide_env_values = true, num_args = 0..=1,
+        require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true,
+        hide_possible_values = true, value_name = "BOOL", value_parser = BoolishValueParser::new(),
+        action = clap::ArgAction::Set, help_heading = "Origin")]
+    socks5: bool,
     /// The Host that the origin is asked for, instead of the client's
     #[arg(
         long,
@@ -61,6 +73,18 @@ pub(super) struct OriginFlags {
         hide_possible_values = true, value_name = "BOOL", value_parser = BoolishValueParser::new(),
         action = clap::ArgAction::Set, help_heading = "Origin")]
     no_tls_verify: bool,
+    /// Send bodies with their length, as origins want that speak WSGI
+    #[arg(long, global = true, env = "TUNNEL_NO_CHUNKED_ENCODING", hide_env_values = true, num_args = 0..=1,
+        require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true,
+        hide_possible_values = true, value_name = "BOOL", value_parser = BoolishValueParser::new(),
+        action = clap::ArgAction::Set, help_heading = "Origin")]
+    no_chunked_encoding: bool,
+    /// Speak HTTP/2 with an https origin that does
+    #[arg(long, global = true, env = "TUNNEL_ORIGIN_ENABLE_HTTP2", hide_env_values = true, num_args = 0..=1,
+        require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true,
+        hide_possible_values = true, value_name = "BOOL", value_parser = BoolishValueParser::new(),
+        action = clap::ArgAction::Set, help_heading = "Origin")]
+    http2_origin: bool,
     /// How long connecting to the origin may take
     #[arg(long, global = true, value_name = "TIME", default_value = "30s", value_parser = go_duration,
         help_heading = "Origin")]
@@ -94,9 +118,18 @@ pub(super) struct OriginFlags {
 }
 
 impl OriginFlags {
-    /// Whether an origin was named, which without `run` asks for a quick tunnel.
+    /// Whether an origin was named.
     pub(super) fn names_an_origin(&self) -> bool {
-        self.url.is_some() || self.hello_world || self.unix_socket.is_some()
+        self.wants_a_quick_tunnel() || self.bastion || set(self.unix_socket.as_ref()).is_some()
+    }
+
+    /// Whether what was said asks, without a command, for a quick tunnel.
+    pub(super) fn wants_a_quick_tunnel(&self) -> bool {
+        self.url().is_some() || self.hello_world
+    }
+
+    fn url(&self) -> Option<&str> {
+        self.url.as_deref().filter(|url| !url.is_empty())
     }
 
     /// One rule: everything goes to the origin.
@@ -104,19 +137,17 @@ impl OriginFlags {
     /// # Errors
     /// If the origin's address makes no sense, or is of a kind that is not in this version.
     pub(super) fn ingress(&self) -> Result<Ingress, Failure> {
-        let url = self.url.as_deref().filter(|url| !url.is_empty());
         let service = if self.hello_world {
             Ok(Service::HelloWorld)
-        } else if let Some(path) = set(self.unix_socket.as_ref()) {
+        } else if self.bastion {
+            Ok(Service::Bastion)
+        } else if let (None, Some(path)) = (self.url(), set(self.unix_socket.as_ref())) {
             Service::parse(&format!("unix:{}", path.display()))
         } else {
-            Service::from_url_flag(url.unwrap_or("http://localhost:8080"))
+            Service::from_url_flag(self.url().unwrap_or("http://localhost:8080"))
         };
         let service = service
-            .map_err(|error: IngressError| Failure::usage(format!("the origin cannot be used: {error}")))?;
-        if matches!(service, Service::Bastion | Service::SocksProxy) {
-            return Err(Failure::not_in_this_version(format!("the origin {service}")));
-        }
+            .map_err(|error: IngressError| Failure::misuse(format!("the origin cannot be used: {error}")))?;
         Ok(Ingress::single(service, self.origin_request()))
     }
 
@@ -133,6 +164,14 @@ impl OriginFlags {
             ca_pool: set(self.origin_ca_pool.as_ref())
                 .map_or(String::new(), |path| path.display().to_string()),
             no_tls_verify: self.no_tls_verify,
+            disable_chunked_encoding: self.no_chunked_encoding,
+            http2_origin: self.http2_origin,
+            bastion_mode: self.bastion,
+            proxy_type: if self.socks5 {
+                ProxyType::Socks
+            } else {
+                ProxyType::None
+            },
             ..OriginRequest::default()
         }
     }

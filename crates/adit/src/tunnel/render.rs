@@ -9,7 +9,12 @@ use super::objects::Connection;
 use crate::{failure::Failure, output};
 
 /// Columns that are as wide as their widest cell. Every cell, the last one too, is followed by one blank.
-pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> String {
+/// Control characters are replaced: a name with line ends would forge rows.
+pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| row.each_ref().map(|cell| plain(cell)))
+        .collect();
     let width = |column: usize| {
         rows.iter()
             .filter_map(|row| row.get(column))
@@ -19,7 +24,7 @@ pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> String {
     };
     let widths: [usize; N] = std::array::from_fn(width);
     let mut text = String::new();
-    for row in rows {
+    for row in &rows {
         for (cell, width) in row.iter().zip(widths) {
             text.push_str(&format!("{cell:width$} "));
         }
@@ -45,7 +50,7 @@ pub(super) fn per_location(connections: &[Connection], with_pending: bool) -> St
 }
 
 /// A time as tables show it, to the second.
-pub(super) fn to_the_second(time: &str) -> String {
+pub(crate) fn to_the_second(time: &str) -> String {
     match Timestamp::parse(time).map(|time| time.to_string()) {
         Some(text) => match text.split_once('.') {
             Some((seconds, _)) => format!("{seconds}Z"),
@@ -79,7 +84,8 @@ pub(super) fn time<S: Serializer>(time: &str, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_str(&without_zeros(time))
 }
 
-fn without_zeros(time: &str) -> String {
+/// A time as the stock client writes it.
+pub(super) fn without_zeros(time: &str) -> String {
     match time.strip_suffix('Z').and_then(|time| time.split_once('.')) {
         Some((seconds, fraction)) => {
             let fraction = fraction.trim_end_matches('0');
@@ -92,15 +98,53 @@ fn without_zeros(time: &str) -> String {
 
 /// Prints a result as JSON.
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    output::result(&in_json(value)?)
+}
+
+/// A result as JSON, in lines.
+///
+/// # Errors
+/// If it cannot be written so.
+pub(super) fn in_json(value: &(impl Serialize + ?Sized)) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(value).map_err(Failure::failed)?;
-    output::result(&format!("{text}\n"))
+    Ok(format!("{}\n", escaped(&text)))
+}
+
+/// JSON as Go writes it, where HTML could read something into it, and as a terminal may be shown it: such characters
+/// only occur within strings.
+pub(crate) fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\u{7f}'..='\u{9f}' => {
+                text.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+            _ => text.push(c),
+        }
+    }
+    text
+}
+
+/// Text for a terminal: words of others must not move its cursor, change its title or begin a line.
+pub(crate) fn plain(text: &str) -> String {
+    let replaced = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().map(replaced).collect()
 }
 
 /// A log line on stderr, in the stock client's form.
-pub(super) fn log_line(message: &str, tunnel: Option<&str>) {
-    let now = to_the_second(&Timestamp::from(std::time::SystemTime::now()).to_string());
+pub(crate) fn log_line(message: &str, tunnel: Option<&str>) {
     let tunnel = tunnel.map_or(String::new(), |id| format!(" tunnelID={id}"));
-    output::note(&format!("{now} INF {message}{tunnel}"));
+    line_of_level("INF", &format!("{message}{tunnel}"));
+}
+
+/// As [`log_line`], of something that failed without ending the command.
+pub(crate) fn error_line(message: &str) {
+    line_of_level("ERR", message);
+}
+
+fn line_of_level(level: &str, message: &str) {
+    let now = to_the_second(&Timestamp::from(std::time::SystemTime::now()).to_string());
+    output::note(&format!("{now} {level} {message}"));
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `tunnel route …`: what leads to a tunnel.
 
-mod dns;
+pub(super) mod dns;
 mod ip;
 mod lb;
 
@@ -28,6 +28,22 @@ enum RouteCommand {
     Other(Vec<OsString>),
 }
 
+/// Leads a host name to a tunnel, through a pool of a load balancer if one is named.
+pub(super) async fn to_hostname(
+    (tunnel, hostname, pool): (&str, &str, Option<&str>),
+    overwrite_dns: bool,
+    options: &TunnelOptions,
+    personality: Personality,
+) -> Result<(), Failure> {
+    match pool {
+        Some(pool) => lb::run(&lb::Lb::new(tunnel, hostname, pool), options, personality).await,
+        None => {
+            let command = dns::Dns::new(tunnel, hostname, overwrite_dns);
+            dns::run(&command, options, personality).await
+        }
+    }
+}
+
 pub(super) async fn run(
     route: &Route,
     options: &TunnelOptions,
@@ -42,8 +58,10 @@ pub(super) async fn run(
                 .first()
                 .map(|word| word.to_string_lossy())
                 .unwrap_or_default();
-            Err(Failure::usage(format!("`tunnel route` has no command {word:?}"))
-                .hint("tunnel route dns, lb or ip"))
+            Err(
+                Failure::no_command(format!("`tunnel route` has no command {word:?}"))
+                    .hint("tunnel route dns, lb or ip"),
+            )
         }
     }
 }

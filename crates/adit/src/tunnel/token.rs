@@ -12,7 +12,7 @@ use crate::{failure::Failure, output, personality::Personality};
 pub(super) struct Token {
     /// The tunnel's name or id
     #[arg(value_name = "TUNNEL")]
-    tunnel: String,
+    words: Vec<String>,
 }
 
 pub(super) async fn run(
@@ -20,9 +20,14 @@ pub(super) async fn run(
     options: &TunnelOptions,
     personality: Personality,
 ) -> Result<(), Failure> {
+    let [word] = &command.words[..] else {
+        return Err(Failure::usage(
+            "`tunnel token` needs one argument: a tunnel's name or id",
+        ));
+    };
     let access = Access::open(options, personality)?;
-    let id = access.find(&command.tunnel).await?;
-    let doing = format!("fetch the token of tunnel {:?}", command.tunnel);
+    let id = access.find(word).await?;
+    let doing = format!("fetch the token of tunnel {word:?}");
     let target = access.tunnels(&format!("/{id}/token"));
     let text: String = access
         .rest

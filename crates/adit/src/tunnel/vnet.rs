@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     access::Access,
+    format::ResultFormat,
     networks::{VirtualNetwork, networks_table},
-    options::{ResultFormat, TunnelOptions},
-    render,
+    options::{TunnelOptions, switch},
 };
 use crate::{failure::Failure, output, personality::Personality};
 
@@ -33,14 +33,11 @@ enum VnetCommand {
 
 #[derive(Debug, clap::Args)]
 struct Add {
-    /// What to call it
-    #[arg(value_name = "NAME")]
-    name: String,
-    /// What to remember of it
-    #[arg(value_name = "COMMENT", default_value = "")]
-    comment: String,
+    /// What to call it, and what to remember of it
+    #[arg(value_names = ["NAME", "COMMENT"], num_args = 0..)]
+    words: Vec<String>,
     /// What names no virtual network means this one from now on
-    #[arg(long, short)]
+    #[arg(long, short, value_name = "WHETHER", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true, hide_possible_values = true, value_parser = switch())]
     default: bool,
 }
 
@@ -48,25 +45,28 @@ struct Add {
 struct List {
     /// Only the one with that id
     #[arg(long, value_name = "ID")]
-    id: Option<VirtualNetworkId>,
+    id: Option<String>,
     /// Only the one with that name
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Only the default one; with =false, only the others
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "WHETHER", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, value_parser = switch())]
     is_default: Option<bool>,
     /// Only deleted ones
-    #[arg(long)]
+    #[arg(long, value_name = "WHETHER", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true, hide_possible_values = true, value_parser = switch())]
     show_deleted: bool,
+    /// Ignored, as by the stock client
+    #[arg(hide = true)]
+    rest: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]
 struct Delete {
     /// Its id or name
     #[arg(value_name = "VNET")]
-    network: String,
+    words: Vec<String>,
     /// Its routes, too
-    #[arg(long, short)]
+    #[arg(long, short, value_name = "WHETHER", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true, hide_possible_values = true, value_parser = switch())]
     force: bool,
 }
 
@@ -74,7 +74,7 @@ struct Delete {
 struct Update {
     /// Its id or name
     #[arg(value_name = "VNET")]
-    network: String,
+    words: Vec<String>,
     /// What to call it from now on
     #[arg(long, short, value_name = "NAME")]
     name: Option<String>,
@@ -82,7 +82,7 @@ struct Update {
     #[arg(long, short, value_name = "COMMENT")]
     comment: Option<String>,
     /// What names no virtual network means this one from now on
-    #[arg(long, short, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, short, value_name = "WHETHER", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, value_parser = switch())]
     default: Option<bool>,
 }
 
@@ -91,7 +91,7 @@ pub(super) async fn run(
     options: &TunnelOptions,
     personality: Personality,
 ) -> Result<(), Failure> {
-    let format = options.result_format()?;
+    let format = ResultFormat::of(options)?;
     let access = Access::open(options, personality)?;
     match &vnet.command {
         VnetCommand::Add(command) => add(command, &access).await,
@@ -102,8 +102,11 @@ pub(super) async fn run(
 }
 
 async fn add(command: &Add, access: &Access) -> Result<(), Failure> {
-    let name = &command.name;
-    let body = json!({"name": name, "comment": command.comment, "is_default_network": command.default});
+    let [name, rest @ ..] = &command.words[..] else {
+        return Err(Failure::misuse("`tunnel vnet add` needs a name"));
+    };
+    let comment = rest.first().map_or("", String::as_str);
+    let body = json!({"name": name, "comment": comment, "is_default_network": command.default});
     let made: VirtualNetwork = access
         .rest
         .send(Method::POST, access.virtual_networks(""), &body)
@@ -129,8 +132,11 @@ async fn list(
     format: ResultFormat,
     personality: Personality,
 ) -> Result<(), Failure> {
+    let id = command.id.as_deref().filter(|id| !id.is_empty());
+    let id = id.map(str::parse::<VirtualNetworkId>).transpose();
+    let id = id.map_err(|_| Failure::misuse("--id is not the id of a virtual network"))?;
     let (id, is_default) = (
-        command.id.map(|id| id.to_string()),
+        id.map(|id| id.to_string()),
         command.is_default.map(|is_default| is_default.to_string()),
     );
     let mut target = access
@@ -138,7 +144,7 @@ async fn list(
         .with("is_deleted", &command.show_deleted.to_string());
     for (name, value) in [
         ("id", id.as_deref()),
-        ("name", command.name.as_deref()),
+        ("name", command.name.as_deref().filter(|name| !name.is_empty())),
         ("is_default", is_default.as_deref()),
     ] {
         if let Some(value) = value {
@@ -150,18 +156,21 @@ async fn list(
         .get(target)
         .await
         .map_err(|error| error.while_to("list virtual networks"))?;
-    match format {
-        ResultFormat::Json => render::json(&networks),
-        ResultFormat::Table if networks.is_empty() => output::result(&format!(
+    format.print(&networks, || match &networks[..] {
+        [] => format!(
             "No virtual network matches. Make one with `{} tunnel vnet add NAME`.\n",
             personality.program()
-        )),
-        ResultFormat::Table => output::result(&networks_table(&networks)),
-    }
+        ),
+        networks => networks_table(networks),
+    })
 }
 
 async fn delete(command: &Delete, access: &Access) -> Result<(), Failure> {
-    let word = &command.network;
+    let [word, ..] = &command.words[..] else {
+        return Err(Failure::misuse(
+            "`tunnel vnet delete` needs one argument: a virtual network's id or name",
+        ));
+    };
     let id = access.find_virtual_network(word).await?;
     let mut target = access.virtual_networks(&format!("/{id}"));
     if command.force {
@@ -176,7 +185,11 @@ async fn delete(command: &Delete, access: &Access) -> Result<(), Failure> {
 }
 
 async fn update(command: &Update, access: &Access) -> Result<(), Failure> {
-    let word = &command.network;
+    let [word] = &command.words[..] else {
+        return Err(Failure::misuse(
+            "`tunnel vnet update` needs one argument: a virtual network's id or name",
+        ));
+    };
     let id = access.find_virtual_network(word).await?;
     let mut changes = Map::new();
     for (name, value) in [

@@ -106,7 +106,7 @@ async fn info_prints_a_block_and_a_table() {
         [
             "GET /cfd_tunnel?is_deleted=false&name=blog&page=1".to_owned(),
             format!("GET /cfd_tunnel/{BLOG}/connections"),
-            format!("GET /cfd_tunnel?uuid={BLOG}&page=1"),
+            format!("GET /cfd_tunnel?page=1&uuid={BLOG}"),
             format!("GET /adit/tunnels/{BLOG}/configuration_status"),
         ]
     );
@@ -189,7 +189,7 @@ async fn create_refuses_what_cannot_be_a_tunnel_before_asking() {
         (vec!["create", "--secret", "c2hvcnQ=", "x"], 1),
         (vec!["create"], 2),
         (vec!["create", "a", "b"], 2),
-        (vec!["create", "-o", "yaml", "x"], 2),
+        (vec!["create", "-o", "xml", "x"], 2),
     ] {
         assert_eq!(api.tunnel(&args).await.code, Some(code), "{args:?}");
     }

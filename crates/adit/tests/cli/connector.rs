@@ -176,3 +176,33 @@ async fn an_unusable_ca_is_named_before_the_first_dial() {
     assert_eq!(outcome.code, Some(1));
     assert!(outcome.stderr.contains("/nowhere/ca.pem"), "{outcome:?}");
 }
+
+#[tokio::test]
+async fn a_line_on_stdin_breaks_one_connection_which_comes_back() {
+    let adit = Adit::start(&["--no-demo"]).await;
+    let outcome = adit.command(&["tunnel", "create", "shop"]).await;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let commands = adit.home.path().join("commands");
+    std::fs::write(&commands, "help\nreconnect 50ms\n").unwrap();
+    let program = binary(adit.home.path()).as_std().get_program().to_owned();
+    // The harness gives its processes no input.
+    let mut command = tokio::process::Command::new("sh");
+    command
+        .env_clear()
+        .envs(adit.variables().await)
+        .env("HOME", adit.home.path())
+        .args(["-c", "exec \"$0\" \"$@\" < \"$HOME/commands\""])
+        .arg(program)
+        .args(["tunnel", "--metrics", "localhost:0", "--ha-connections", "2"])
+        .args(["--stdin-control", "run", "--hello-world", "shop"]);
+    let process = Process::spawn("adit tunnel run", command);
+    process.line("Reconnecting in 50.0ms").await;
+    wait_for("a third registration", async || {
+        let lines = process.lines();
+        let registered = lines
+            .iter()
+            .filter(|line| line.contains("Registered tunnel connection"));
+        registered.count() == 3
+    })
+    .await;
+}

@@ -94,9 +94,9 @@ async fn rules_are_validated_from_a_file_or_a_flag() {
 }
 
 #[tokio::test]
-async fn other_commands_take_no_configuration_file_yet() {
+async fn other_commands_than_run_take_a_configuration_file_too() {
     let home = TempDir::new().unwrap();
-    let outcome = run_in(home.path(), &[], &["tunnel", "--config", "c.yml", "run", "x"]).await;
-    assert_eq!(outcome.code, Some(2));
-    assert!(outcome.stderr.contains("--config"), "{outcome:?}");
+    let outcome = run_in(home.path(), &[], &["tunnel", "--config", "c.yml", "list"]).await;
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.contains("c.yml"), "{outcome:?}");
 }

@@ -62,7 +62,6 @@ async fn run(api: &RecordingApi, line: &str) -> (String, Vec<String>) {
 #[tokio::test]
 async fn commands_ask_for_what_they_say() {
     let api = RecordingApi::start(answers).await;
-    let routes = "is_deleted=false&tun_types=cfd_tunnel";
     for (line, asked) in [
         (
             "tunnel vnet add -d prod note",
@@ -70,7 +69,7 @@ async fn commands_ask_for_what_they_say() {
         ),
         (
             "tunnel vnet list --name prod --is-default=false",
-            vec!["GET /teamnet/virtual_networks?is_deleted=false&name=prod&is_default=false".to_owned()],
+            vec!["GET /teamnet/virtual_networks?is_default=false&is_deleted=false&name=prod".to_owned()],
         ),
         (
             "tunnel vnet update -n next -d prod",
@@ -91,12 +90,12 @@ async fn commands_ask_for_what_they_say() {
         ),
         (
             "tunnel route ip list --nsub 10.0.0.0/8 --filter-comment-is x",
-            vec![format!("GET /teamnet/routes?{routes}&network_subset=10.0.0.0%2F8&comment=x&page=1")],
+            vec!["GET /teamnet/routes?comment=x&is_deleted=false&network_subset=10.0.0.0%2F8&page=1&tun_types=cfd_tunnel".to_owned()],
         ),
         (
             "tunnel route ip delete 10.0.0.0/8",
             vec![
-                format!("GET /teamnet/routes?{routes}&network_subset=10.0.0.0%2F8&network_superset=10.0.0.0%2F8&page=1"),
+                "GET /teamnet/routes?is_deleted=false&network_subset=10.0.0.0%2F8&network_superset=10.0.0.0%2F8&page=1&tun_types=cfd_tunnel".to_owned(),
                 format!("DELETE /teamnet/routes/{ROUTE}"),
             ],
         ),

@@ -52,6 +52,11 @@ impl RecordingApi {
         }
     }
 
+    /// The base of its paths.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// A file beside `cert.pem`.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.home.path().join(name)

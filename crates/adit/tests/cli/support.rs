@@ -29,6 +29,21 @@ pub(crate) fn binary(home: &Path) -> Command {
     command
 }
 
+/// The binary called as `cloudflared`.
+pub(crate) fn as_cloudflared(home: &Path) -> Command {
+    let link = home.join("cloudflared");
+    if !link.exists() {
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_adit"), &link).unwrap();
+    }
+    let mut command = Command::new(link);
+    command
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", "/usr/bin:/bin")
+        .stdin(Stdio::null());
+    command
+}
+
 /// Runs a command to its end.
 pub(crate) async fn run_in(home: &Path, variables: &[(&str, &str)], args: &[&str]) -> Outcome {
     let mut command = binary(home);

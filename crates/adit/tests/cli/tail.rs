@@ -1,5 +1,7 @@
 //! `adit tail` and `adit management token`, beside those of the stock client.
 
+use std::path::Path;
+
 use adit_net::tls::TrustAnchors;
 use adit_testing::{
     client,
@@ -15,6 +17,7 @@ use serde_json::Value;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::{
+    local_http::{ours, shop},
     recording_api::{BLOG, RecordingApi, ok},
     support::{Adit, Outcome, binary, run},
 };
@@ -205,18 +208,25 @@ async fn both_tails_print_the_same_of_a_stock_connector() {
             cloudflared::ABSENT,
         );
     };
-    let adit = Adit::start(&["--no-demo"]).await;
+    both_tails_print_the_same_of(&stock, &stock).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_tails_print_the_same_of_our_connector() {
+    let Some(stock) = cloudflared::binary() else {
+        return skip("both_tails_print_the_same_of_our_connector", cloudflared::ABSENT);
+    };
+    let home = tempfile::TempDir::new().unwrap();
+    both_tails_print_the_same_of(&ours(&home), &stock).await;
+}
+
+/// On both transports.
+async fn both_tails_print_the_same_of(connector: &Path, stock: &Path) {
+    let (adit, token) = shop().await;
     let origin = Origin::start().await;
-    for args in [
-        &["tunnel", "create", "shop"][..],
-        &["tunnel", "route", "dns", "shop", "shop.adit.localhost"],
-    ] {
-        assert_eq!(adit.command(args).await.code, Some(0));
-    }
-    let token = adit.command(&["tunnel", "token", "shop"]).await.stdout;
     let ca = adit.dir().join("ca.pem");
     for protocol in Protocol::ALL {
-        let options = Options::new(&stock, adit.listener("edge"), &ca, token.trim())
+        let options = Options::new(connector, adit.listener("edge"), &ca, &token)
             .over(protocol)
             .with(&["--management-hostname", "management.adit.localhost"])
             .serving(&origin.url());
@@ -255,7 +265,7 @@ async fn both_tails_print_the_same_of_a_stock_connector() {
         // The connector may learn a moment later that the first stream has ended.
         let their_line = wait_for_some("their tail", async || {
             let flags = ["--event", "http", "f70ff985-a4ef-4643-bbbc-4a0ed4fc8415"];
-            let theirs = cloudflared::tail(&stock, host, management, &flags, proxy.addr(), &ca);
+            let theirs = cloudflared::tail(stock, host, management, &flags, proxy.addr(), &ca);
             let line = printed(&theirs.process, "/same?a=b&c");
             tokio::time::timeout(std::time::Duration::from_secs(5), line)
                 .await

@@ -11,14 +11,14 @@ use adit_testing::{
 use crate::scene::{Scene, soon, tcp, udp};
 
 /// What speaks WireGuard in user space, as its users start it: the interface's name is its only argument.
-struct Client {
+pub(crate) struct Client {
     _process: Process,
     interface: String,
 }
 
 impl Client {
     /// Brings up an interface as the file says, which `wg-quick` would read.
-    async fn up(program: &str, host: &Namespace, file: &str) -> Self {
+    pub(crate) async fn up(program: &str, host: &Namespace, file: &str) -> Self {
         // The names of all namespaces' interfaces share one directory of sockets.
         let interface = format!("w{}", std::process::id());
         let mut command = host.command(program);
@@ -72,7 +72,7 @@ impl Drop for Client {
 }
 
 /// Tells why a test is left out, if it is.
-fn left_out(test: &str, programs: &[&'static str]) -> bool {
+pub(crate) fn left_out(test: &str, programs: &[&'static str]) -> bool {
     let reason = netns::absent()
         .map(str::to_owned)
         .or_else(|| programs.iter().find_map(|program| netns::absent_program(program)));
@@ -82,7 +82,7 @@ fn left_out(test: &str, programs: &[&'static str]) -> bool {
     reason.is_some()
 }
 
-fn add(scene: &Scene, name: &str) -> String {
+pub(crate) fn add(scene: &Scene, name: &str) -> String {
     scene.device(&["add", name, "--no-qr"]).unwrap()
 }
 

@@ -83,6 +83,74 @@ async fn a_second_host_of_a_site_stands_by_and_takes_over() {
 }
 
 #[tokio::test]
+async fn a_drained_replica_stays_so_over_restarts_until_it_is_told_otherwise_or_is_alone() {
+    let name = "a_drained_replica_stays_so_over_restarts_until_it_is_told_otherwise_or_is_alone";
+    if let Some(reason) = netns::absent() {
+        return skip(name, reason);
+    }
+    let scene = Scene::start().await;
+    let tunnel = scene.api("POST", "/warp_connector", &json!({"name": "berlin", "ha": true}));
+    let id = tunnel["id"].as_str().unwrap().to_owned();
+    let token = scene.api("GET", &format!("/warp_connector/{id}/token"), &json!({}));
+    let site = crate::scene::Site {
+        id,
+        token: token.as_str().unwrap().to_owned(),
+    };
+    let (first_host, second_host) = (&scene.sites.node_a, &scene.sites.device);
+    let stands = |host, name, role: &str, draining: bool| {
+        let status = scene.status(host, name).unwrap_or_default();
+        status["role"] == role && status["ha"]["draining"] == draining
+    };
+    let mut first = scene.node(first_host, "first", &site, &[]);
+    soon("the first to be active", async || {
+        stands(first_host, "first", "active", false)
+    })
+    .await;
+    let mut second = scene.node(second_host, "second", &site, &[]);
+    soon("the second to stand by", async || {
+        stands(second_host, "second", "passive", false)
+    })
+    .await;
+    let drained = scene.ask(first_host, "first", &["drain"]).unwrap();
+    assert!(drained.contains("also after a restart"), "{drained}");
+    soon("the second to take over", async || {
+        stands(second_host, "second", "active", false)
+    })
+    .await;
+
+    first.kill().await;
+    first = scene.node(first_host, "first", &site, &[]);
+    soon("the first to be back", async || {
+        stands(first_host, "first", "passive", true)
+    })
+    .await;
+    second.terminate().await;
+    soon("the first to carry on alone", async || {
+        stands(first_host, "first", "active", true)
+    })
+    .await;
+    second = scene.node(second_host, "second", &site, &[]);
+    soon("the second to take over again", async || {
+        stands(second_host, "second", "active", false)
+    })
+    .await;
+
+    scene.ask(first_host, "first", &["drain", "--undo"]).unwrap();
+    first.kill().await;
+    first = scene.node(first_host, "first", &site, &[]);
+    soon("the first to be a candidate", async || {
+        stands(first_host, "first", "passive", false)
+    })
+    .await;
+    second.terminate().await;
+    soon("the first to be active again", async || {
+        stands(first_host, "first", "active", false)
+    })
+    .await;
+    drop(first);
+}
+
+#[tokio::test]
 async fn routes_reach_every_node_while_it_runs_and_a_check_names_the_hop_that_fails() {
     if let Some(reason) = netns::absent() {
         return skip(

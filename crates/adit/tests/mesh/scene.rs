@@ -24,7 +24,8 @@ const SOON: Duration = Duration::from_secs(20);
 /// A mesh whose server runs at the edge's place.
 pub(crate) struct Scene {
     pub(crate) sites: Sites,
-    _server: Process,
+    server: Process,
+    flags: Vec<String>,
     dir: TempDir,
 }
 
@@ -42,21 +43,22 @@ impl Scene {
     pub(crate) async fn start_with(flags: &[&str]) -> Self {
         let sites = Sites::build();
         let dir = TempDir::new().unwrap();
-        let mut command = sites.edge.command(ADIT);
-        command
-            .args(["up", "--no-demo", "--data-dir"])
-            .arg(dir.path().join("data"))
-            .args(["--edge-listen", "198.18.0.1:7844"])
-            .args(flags)
-            .env("ADIT_BOOTSTRAP_API_TOKEN", TOKEN)
-            .env("ADIT_ACCOUNT_ID", ACCOUNT);
-        let server = Process::spawn("adit up", command);
-        server.line("ready").await;
+        let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
+        let server = serve(&sites, &dir, &flags).await;
         Self {
             sites,
-            _server: server,
+            server,
+            flags,
             dir,
         }
+    }
+
+    pub(crate) async fn kill_server(&mut self) {
+        self.server.kill().await;
+    }
+
+    pub(crate) async fn start_server(&mut self) {
+        self.server = serve(&self.sites, &self.dir, &self.flags).await;
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -111,7 +113,7 @@ impl Scene {
         route["id"].as_str().unwrap().to_owned()
     }
 
-    fn state(&self, name: &str) -> PathBuf {
+    pub(crate) fn state(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
@@ -164,6 +166,20 @@ impl Scene {
         .await;
         Joined { a, b, node_a, node_b }
     }
+}
+
+async fn serve(sites: &Sites, dir: &TempDir, flags: &[String]) -> Process {
+    let mut command = sites.edge.command(ADIT);
+    command
+        .args(["up", "--no-demo", "--data-dir"])
+        .arg(dir.path().join("data"))
+        .args(["--edge-listen", "198.18.0.1:7844"])
+        .args(flags)
+        .env("ADIT_BOOTSTRAP_API_TOKEN", TOKEN)
+        .env("ADIT_ACCOUNT_ID", ACCOUNT);
+    let server = Process::spawn("adit up", command);
+    server.line("ready").await;
+    server
 }
 
 /// Two sites and their nodes.

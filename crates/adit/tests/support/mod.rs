@@ -146,6 +146,21 @@ impl Server {
         answer["result"].clone()
     }
 
+    /// Leads `<name>.adit.localhost` to a tunnel, too.
+    pub(crate) async fn route(&self, tunnel: &Tunnel, name: &str) -> String {
+        let zone = self.api("GET", "/zones", json!({})).await;
+        let zone = zone[0]["id"].as_str().unwrap().to_owned();
+        let host = format!("{name}.{DOMAIN}");
+        let route = json!({ "type": "dns", "user_hostname": &host });
+        self.api(
+            "PUT",
+            &format!("/zones/{zone}/tunnels/{}/routes", tunnel.id),
+            route,
+        )
+        .await;
+        host
+    }
+
     /// A tunnel that serves `<name>.adit.localhost`.
     pub(crate) async fn tunnel(&self, name: &str) -> Tunnel {
         let made = self.api("POST", "/cfd_tunnel", json!({ "name": name })).await;
@@ -259,6 +274,10 @@ pub(crate) struct Connector {
 
 impl Connector {
     pub(crate) async fn start(server: &Server, token: &str, origin: &str) -> Self {
+        Self::start_over(server, token, origin, "auto").await
+    }
+
+    pub(crate) async fn start_over(server: &Server, token: &str, origin: &str, protocol: &str) -> Self {
         let mut command = clean(ADIT);
         command
             .args([
@@ -273,6 +292,7 @@ impl Connector {
             ])
             .env("TUNNEL_EDGE", server.listener("edge").to_string())
             .env("TUNNEL_CACERT", server.ca())
+            .env("TUNNEL_TRANSPORT_PROTOCOL", protocol)
             .env("TUNNEL_TOKEN", token);
         let process = Process::spawn("adit tunnel run", command);
         let line = process.line("metrics").await;

@@ -1,6 +1,9 @@
 //! What the audit log says that each kind of object was before a change, and is after it.
 
-use adit_core::{ha::Epoch, port::Sites as _};
+use adit_core::{
+    ha::{Epoch, HaCause},
+    port::Sites as _,
+};
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 
@@ -83,7 +86,7 @@ async fn of_sites() {
     api.put(&format!("{one}/configurations"), local).await.result();
     let (replica, _) = api.connect_replica(&site).await;
     api.store
-        .decide(api.key(&site), Epoch(0), Some(replica))
+        .decide(api.key(&site), Epoch(0), Some(replica), HaCause::First)
         .await
         .unwrap();
     let activation = &log(&api, "?action.type=site.activate").await[0];

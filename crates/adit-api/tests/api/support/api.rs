@@ -145,6 +145,7 @@ impl Api {
             version: "2026.8.2".to_owned(),
             arch: "linux_amd64".to_owned(),
             features: vec!["allow_remote_config".to_owned(), "serialized_headers".to_owned()],
+            hostname: None,
         };
         let first = self.open(tunnel, connector.clone(), ConnectionIndex(0)).await;
         [first, self.open(tunnel, connector, ConnectionIndex(1)).await]
@@ -157,6 +158,7 @@ impl Api {
             version: "1.0.0".to_owned(),
             arch: "linux_arm64".to_owned(),
             features: vec!["ha".to_owned()],
+            hostname: Some("gate-1".to_owned()),
         };
         let replica = connector.id;
         (replica, self.open(site, connector, ConnectionIndex(0)).await)

@@ -28,6 +28,11 @@ impl ScriptedSites {
         *self.fault.lock() = Some(error);
     }
 
+    /// From now on a failover succeeds again.
+    pub(crate) fn mend(&self) {
+        *self.fault.lock() = None;
+    }
+
     /// From now on every other question fails so.
     pub(crate) fn fall_silent(&self, error: AskError) {
         *self.silent.lock() = Some(error);
@@ -90,7 +95,10 @@ impl SiteControl for ScriptedSites {
         self.asked.lock().push(request);
         match *self.fault.lock() {
             Some(error) => Err(error),
-            None => Ok(Epoch(request.seen.0 + 1)),
+            None => {
+                self.activate(request.tunnel, request.target);
+                Ok(Epoch(request.seen.0 + 1))
+            }
         }
     }
 }

@@ -191,6 +191,7 @@ fn config(authority: Authority, access_log: Arc<dyn AccessLog>) -> anyhow::Resul
         relieve_memory: || {},
         quic_keys: QuicKeys::generate()?,
         mesh: None,
+        mesh_carriers: None,
         certificates: None,
         authority: Arc::new(authority),
         leaf_key: Arc::new(LeafKey::create()?.0),

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    ingress::{Access, IngressError, IpRule, OriginRequest, ProxyType},
+    ingress::{Access, IngressError, IpRule, IpRuleFault, OriginRequest, ProxyProtocol, ProxyType},
     object,
 };
 
@@ -52,6 +51,8 @@ pub(super) struct WireOriginRequest {
         deserialize_with = "object::maybe_all"
     )]
     ip_rules: Option<Vec<WireIpRule>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy_protocol: Option<String>,
     #[serde(rename = "http2Origin", skip_serializing_if = "Option::is_none")]
     http2_origin: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "object::maybe")]
@@ -60,11 +61,17 @@ pub(super) struct WireOriginRequest {
 
 #[derive(Clone, Serialize, Deserialize)]
 struct WireIpRule {
-    prefix: IpNet,
     #[serde(default)]
-    ports: Vec<u16>,
+    prefix: Option<String>,
+    #[serde(default, deserialize_with = "ports")]
+    ports: Vec<i64>,
     #[serde(default)]
     allow: bool,
+}
+
+/// `null` is an empty list, as everywhere in a configuration.
+fn ports<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<i64>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -107,14 +114,19 @@ impl WireOriginRequest {
         lay(&self.bastion_mode, &mut over.bastion_mode);
         lay(&self.http2_origin, &mut over.http2_origin);
         if let Some(kind) = &self.proxy_type {
+            // What `cloudflared` does not know is no proxy to it.
             over.proxy_type = match kind.as_str() {
-                "" => ProxyType::None,
                 "socks" => ProxyType::Socks,
-                other => return Err(IngressError::BadProxyType(other.to_owned())),
+                _ => ProxyType::None,
             };
         }
-        if let Some(rules) = &self.ip_rules {
-            over.ip_rules = rules.iter().cloned().map(IpRule::from).collect();
+        if let Some(version) = &self.proxy_protocol {
+            over.proxy_protocol = match version.as_str() {
+                "" => ProxyProtocol::None,
+                "v1" => ProxyProtocol::V1,
+                "v2" => ProxyProtocol::V2,
+                other => return Err(IngressError::BadProxyProtocol(other.to_owned())),
+            };
         }
         if let Some(access) = &self.access {
             if access.team_name.is_empty() && !access.aud_tag.is_empty() {
@@ -123,6 +135,14 @@ impl WireOriginRequest {
             over.access = Some(access.clone().into());
         }
         Ok(())
+    }
+
+    /// The rules for SOCKS5 clients, if these settings have any.
+    pub(super) fn ip_rules(&self) -> Option<Result<Vec<IpRule>, IpRuleFault>> {
+        let rule = |wire: &WireIpRule| IpRule::new(wire.prefix.as_deref(), &wire.ports, wire.allow);
+        self.ip_rules
+            .as_ref()
+            .map(|rules| rules.iter().map(rule).collect())
     }
 
     /// The settings that differ from the defaults.
@@ -161,21 +181,24 @@ impl WireOriginRequest {
             proxy_type: proxy_type.map(|_socks| "socks".to_owned()),
             ip_rules: differing(&settings.ip_rules, &default.ip_rules)
                 .map(|rules| rules.into_iter().map(WireIpRule::from).collect()),
+            proxy_protocol: match settings.proxy_protocol {
+                ProxyProtocol::None => None,
+                ProxyProtocol::V1 => Some("v1".to_owned()),
+                ProxyProtocol::V2 => Some("v2".to_owned()),
+            },
             http2_origin: differing(&settings.http2_origin, &default.http2_origin),
             access: settings.access.clone().map(WireAccess::from),
         }
     }
 }
 
-impl From<WireIpRule> for IpRule {
-    fn from(WireIpRule { prefix, ports, allow }: WireIpRule) -> Self {
-        Self { prefix, ports, allow }
-    }
-}
-
 impl From<IpRule> for WireIpRule {
     fn from(IpRule { prefix, ports, allow }: IpRule) -> Self {
-        Self { prefix, ports, allow }
+        Self {
+            prefix: Some(prefix.to_string()),
+            ports: ports.into_iter().map(i64::from).collect(),
+            allow,
+        }
     }
 }
 

@@ -2,20 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use adit_model::{AccountId, TunnelKey, TunnelKind, VirtualNetworkId};
+use adit_model::{TunnelKey, TunnelKind, VirtualNetworkId};
 
-use super::{Carriers, Lead, Member, MemberIndex, Members, Table, Target, Who};
+use super::{Carriers, Lead, Member, MemberIndex, Members, Proxied, Space, Table, Target, Who};
 use crate::{mesh::MeshRanges, networks::Network};
-
-/// A virtual network; without an id the default one of an account that has none yet.
-type Space = (AccountId, Option<VirtualNetworkId>);
 
 /// The table of the present.
 #[must_use]
 pub fn build(members: &Members, carriers: &Carriers) -> Table {
     let mut making = Making::default();
     let routed = networks_of_sites(members);
-    let mut carrying = BTreeMap::new();
+    let (mut carrying, mut accepted) = (BTreeMap::new(), Vec::new());
     for ((tunnel, connector), replica) in &members.replicas {
         if members.tunnels.get(tunnel) != Some(&TunnelKind::WarpConnector) {
             continue;
@@ -33,13 +30,20 @@ pub fn build(members: &Members, carriers: &Carriers) -> Table {
                 addresses: replica.addresses,
                 hub: members.ranges(&tunnel.account).and_then(MeshRanges::hub),
                 mtu: carriers.mtus.get(&(*tunnel, *connector)).copied(),
+                stands_in: None,
                 networks: Vec::new(),
             },
             &spaces,
         );
+        if carriers.accepted.contains(&(*tunnel, *connector)) {
+            accepted.push((*tunnel, index));
+        }
         if carriers.active.get(tunnel) == Some(connector) {
             carrying.insert(*tunnel, index);
         }
+    }
+    for (tunnel, index) in accepted {
+        making.stand_in(index, carrying.get(&tunnel).copied());
     }
     for ((account, id), device) in &members.devices {
         let member = Member {
@@ -48,6 +52,7 @@ pub fn build(members: &Members, carriers: &Carriers) -> Table {
             addresses: device.addresses,
             hub: members.ranges(account).and_then(MeshRanges::hub),
             mtu: None,
+            stands_in: None,
             networks: Vec::new(),
         };
         making.member(member, &[(*account, Some(device.virtual_network))]);
@@ -60,8 +65,11 @@ pub fn build(members: &Members, carriers: &Carriers) -> Table {
         let target = match members.tunnels.get(&tunnel) {
             Some(TunnelKind::WarpConnector) => carrying
                 .get(&tunnel)
-                .map_or(Target::NoCarrier, |index| Target::Member(*index)),
-            Some(TunnelKind::CfdTunnel) => Target::NotPackets,
+                .map_or(Target::NoCarrier, |index| Target::Carrier(*index)),
+            Some(TunnelKind::CfdTunnel) => Target::Proxied(Proxied {
+                tunnel,
+                network: route.virtual_network,
+            }),
             None => continue,
         };
         making.lead((*account, Some(route.virtual_network)), route.network, target);
@@ -114,12 +122,19 @@ impl Making {
         index
     }
 
+    fn stand_in(&mut self, index: MemberIndex, carrier: Option<MemberIndex>) {
+        if let Some(member) = self.table.members.get_mut(index.place()) {
+            member.stands_in = carrier.filter(|carrier| *carrier != index);
+        }
+    }
+
     /// Members' own addresses and keys come last: no route and no former key takes them away.
     fn finish(self) -> Table {
         let Table {
             members,
             mut by_key,
             mut networks,
+            ..
         } = self.table;
         for (place, member) in members.iter().enumerate() {
             let index = MemberIndex(place);
@@ -147,6 +162,7 @@ impl Making {
             members,
             by_key,
             networks,
+            places: self.places,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What tables are made from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use adit_model::{
     AccountId, ConnectorId, DeviceId, PeerKey, RouteId, TunnelKey, TunnelKind, VirtualNetworkId,
@@ -28,6 +28,8 @@ pub struct Members {
 pub struct Carriers {
     /// The replica that carries a site's traffic. One that is not linked to the site carries nothing.
     pub active: BTreeMap<TunnelKey, ConnectorId>,
+    /// Replicas that may send from their site's prefixes beside the one that carries.
+    pub accepted: BTreeSet<(TunnelKey, ConnectorId)>,
     /// Keys of replicas that have another one since, and are good for a while longer.
     pub former_keys: BTreeMap<(TunnelKey, ConnectorId), PeerKey>,
     /// How long packets to a replica may be, in bytes, where it has said so.
@@ -63,7 +65,7 @@ impl Members {
             }
             Change::Private(change) => self.apply_private(change),
             Change::Mesh(change) => self.apply_mesh(change),
-            Change::Host(..) | Change::Limits(..) => false,
+            Change::Host(..) | Change::Limits(..) | Change::Site(..) => false,
         }
     }
 

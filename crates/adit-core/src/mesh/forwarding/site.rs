@@ -15,13 +15,15 @@ use crate::{
 pub struct SiteReach {
     /// Its own, in order.
     pub local: Vec<Network>,
-    /// Those of other sites, in the virtual networks that it is in, in order. Not those that are its own too.
+    /// Those of other sites, and behind connectors of `cfd_tunnel`s, in the virtual networks that it is in, in order. Not
+    /// those that are its own too, nor everything (`0.0.0.0/0`, `::/0`) behind a connector: that is an exit for users who
+    /// choose it, and a site's whole traffic would leave by it.
     pub remote: Vec<Network>,
 }
 
 impl Members {
-    /// The networks of a live site and of those that it reaches: in the virtual networks that it has routes in, and in the
-    /// account's default one. Prefixes of `cfd_tunnel`s are not among them: no packets go there.
+    /// The networks of a live site and of all live tunnels that it reaches: in the virtual networks that it has routes in,
+    /// and in the account's default one.
     #[must_use]
     pub fn reach_of(&self, site: TunnelKey) -> SiteReach {
         if !self.is_site(site) {
@@ -42,7 +44,9 @@ impl Members {
             };
             if to == site {
                 local.insert(route.network);
-            } else if spaces.contains(&route.virtual_network) && self.is_site(to) {
+            } else if spaces.contains(&route.virtual_network)
+                && (self.is_site(to) || self.is_partial(to, route))
+            {
                 remote.insert(route.network);
             }
         }
@@ -67,6 +71,11 @@ impl Members {
 
     fn is_site(&self, tunnel: TunnelKey) -> bool {
         self.tunnels.get(&tunnel) == Some(&TunnelKind::WarpConnector)
+    }
+
+    /// Whether the route leads to connectors, and not with everything.
+    fn is_partial(&self, to: TunnelKey, route: &PrivateRoute) -> bool {
+        self.tunnels.contains_key(&to) && route.network.length() > 0
     }
 
     /// The routes of the site's account.
@@ -129,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_site_is_told_of_other_sites_in_its_virtual_networks_and_of_nothing_else() {
+    fn a_site_is_told_of_all_tunnels_in_its_virtual_networks_and_of_nothing_else() {
         let mut members = Members::default();
         let [berlin, lisbon, oslo, web] = [1, 2, 3, 4].map(|number| site(number, ACCOUNT));
         let stranger = site(2, AccountId::from_bytes([2; 16]));
@@ -152,16 +161,19 @@ mod tests {
         route(&mut members, lisbon, 2, "10.1.0.0/16");
         route(&mut members, lisbon, 3, "10.3.0.0/16");
         route(&mut members, web, 1, "10.4.0.0/16");
+        route(&mut members, web, 1, "0.0.0.0/0");
+        route(&mut members, web, 1, "::/0");
         route(&mut members, stranger, 1, "10.5.0.0/16");
+        route(&mut members, site(9, ACCOUNT), 1, "10.6.0.0/16");
 
         let reach = members.reach_of(berlin);
         assert_eq!(texts(&reach.local), ["10.1.0.0/16", "10.2.0.0/16"]);
-        assert_eq!(texts(&reach.remote), ["10.0.0.0/8"]);
+        assert_eq!(texts(&reach.remote), ["10.0.0.0/8", "10.4.0.0/16"]);
         let reach = members.reach_of(oslo);
         assert_eq!(texts(&reach.local), [""; 0]);
         assert_eq!(
             texts(&reach.remote),
-            ["10.0.0.0/8", "10.1.0.0/16"],
+            ["10.0.0.0/8", "10.1.0.0/16", "10.4.0.0/16"],
             "by the default network"
         );
         assert_eq!(texts(&members.reach_of(stranger).local), ["10.5.0.0/16"]);

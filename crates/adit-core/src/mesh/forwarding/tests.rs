@@ -135,16 +135,18 @@ impl Scene {
         match table.verdict(from, source.parse().unwrap(), destination.parse().unwrap()) {
             Verdict::To(to) => Told::To(table.member(to).unwrap().keys[0]),
             Verdict::Hub => Told::Hub,
+            Verdict::Proxied(to) => Told::Proxied(to.tunnel, to.network),
             Verdict::Denied(denial) => Told::Denied(denial),
         }
     }
 }
 
 /// A verdict with a name that means something beyond its table.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
     To(PeerKey),
     Hub,
+    Proxied(TunnelKey, VirtualNetworkId),
     Denied(Denial),
 }
 
@@ -156,6 +158,11 @@ fn entry(kind: TunnelKind, deleted: bool) -> TunnelEntry {
         config_version: ConfigVersion::default(),
         secret: SecretDigest::of(b"secret"),
     }
+}
+
+fn replica_of(scene: &Scene, key: PeerKey) -> ConnectorId {
+    let mut all = scene.members.replicas();
+    all.find(|(_, _, linked)| linked.key == key).unwrap().1
 }
 
 fn at() -> Timestamp {
@@ -216,6 +223,27 @@ fn of_a_sites_replicas_only_the_one_that_carries_sends_and_gets_what_is_the_site
         Told::To(second.key)
     );
     assert_eq!(scene.verdict(first.key, "10.20.0.5", "10.10.0.5"), foreign);
+
+    let first_id = replica_of(&scene, first.key);
+    scene.carriers.accepted.insert((tunnel, first_id));
+    assert_eq!(
+        scene.verdict(first.key, "10.20.0.5", "10.10.0.5"),
+        Told::To(a.key),
+        "what it had in hand is not lost"
+    );
+    let (own_second, of_second) = (second.addresses.v4.to_string(), "10.20.0.9");
+    assert_eq!(
+        scene.verdict(first.key, &own_second, "10.10.0.5"),
+        foreign,
+        "not its address"
+    );
+    let back = scene.verdict(first.key, "10.20.0.5", of_second);
+    assert_eq!(back, Told::Denied(Denial::Sender), "nothing goes round");
+    assert_eq!(
+        scene.verdict(a.key, "10.10.0.5", "10.20.0.5"),
+        Told::To(second.key),
+        "and nothing more goes there"
+    );
 
     scene.carriers.active.remove(&tunnel);
     let told = scene.verdict(a.key, "10.10.0.5", "10.20.0.5");
@@ -289,7 +317,7 @@ fn no_route_takes_a_members_own_address_away() {
 }
 
 #[test]
-fn a_connectors_network_takes_no_packets_and_a_deleted_tunnels_route_is_none() {
+fn a_connectors_network_is_proxied_and_a_deleted_tunnels_route_is_none() {
     let mut scene = Scene::new();
     let space = scene.default;
     let device = scene.device(space);
@@ -297,12 +325,37 @@ fn a_connectors_network_takes_no_packets_and_a_deleted_tunnels_route_is_none() {
     let connector = scene.tunnel(TunnelKind::CfdTunnel);
     scene.route("10.30.0.0/16", space, connector);
     let told = scene.verdict(device.key, &own, "10.30.0.1");
-    assert_eq!(told, Told::Denied(Denial::NotPackets));
+    assert_eq!(told, Told::Proxied(connector, space));
     let gone = Change::Tunnel(connector, Some(entry(TunnelKind::CfdTunnel, true)));
     assert!(scene.members.apply(&gone));
     assert!(!scene.members.apply(&gone), "nothing changes twice");
     let told = scene.verdict(device.key, &own, "10.30.0.1");
     assert_eq!(told, Told::Denied(Denial::NoRoute));
+}
+
+#[test]
+fn answers_of_connectors_go_to_whoever_carries_the_address_in_that_virtual_network() {
+    let mut scene = Scene::new();
+    let (space, side) = (scene.default, VirtualNetworkId::random());
+    let (tunnel, first) = scene.site(&[("10.10.0.0/24", space)]);
+    let (second_id, second) = scene.replica(tunnel);
+    let connector = scene.tunnel(TunnelKind::CfdTunnel);
+    scene.route("10.30.0.0/16", space, connector);
+    scene.route("10.10.0.0/24", side, connector);
+    let leads = |scene: &Scene, network, address: &str| {
+        let table = scene.table();
+        let to = table.leads_to(scene.account, network, address.parse().unwrap())?;
+        Some(table.member(to).unwrap().keys[0])
+    };
+    assert_eq!(leads(&scene, space, "10.10.0.5"), Some(first.key));
+    let own = second.addresses.v6.to_string();
+    assert_eq!(leads(&scene, space, &own), Some(second.key));
+    scene.carriers.active.insert(tunnel, second_id);
+    assert_eq!(leads(&scene, space, "10.10.0.5"), Some(second.key));
+    scene.carriers.active.remove(&tunnel);
+    for (network, address) in [(space, "10.10.0.5"), (space, "10.30.0.1"), (side, "10.10.0.5")] {
+        assert_eq!(leads(&scene, network, address), None, "{address}");
+    }
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub enum EdgeSaid {
     },
     /// It heard the beat.
     Heard(u64),
+    /// What the node may do for a while.
+    Leased,
 }
 
 /// What the node does about it.
@@ -34,6 +36,8 @@ pub enum ClientAct {
     Apply,
     /// Nothing; the link took this long both ways, if that could be told.
     Measured(Option<Duration>),
+    /// Take the lease.
+    Lease,
     /// Nothing: an older configuration, or one that was sent before.
     Skip,
 }
@@ -113,6 +117,7 @@ impl ClientSession {
                     .or(self.round_trip);
                 Ok(ClientAct::Measured(self.round_trip))
             }
+            (Phase::Linked, EdgeSaid::Leased) => Ok(ClientAct::Lease),
             (Phase::Greeting | Phase::Proving, _) | (Phase::Linked, EdgeSaid::Challenge) => Err(OutOfTurn),
         }
     }
@@ -127,6 +132,11 @@ impl ClientSession {
         self.seq = self.seq.saturating_add(1);
         self.asked = self.asked.or(Some((self.seq, now)));
         Some(self.seq)
+    }
+
+    /// The next beat is due now: what it tells has changed.
+    pub fn hurry(&mut self, now: Duration) {
+        self.next_beat = self.next_beat.min(now);
     }
 
     /// When [`Self::beat_due`] or [`Self::is_over`] is to be asked next.

@@ -30,8 +30,15 @@ pub enum NodeSaid {
     },
     /// It has another key.
     Key(PeerKey),
-    /// It is about to stop.
+    /// Another replica is to take over.
     Leaving,
+    /// It may carry its site's traffic again.
+    Staying,
+    /// It became what a lease made it.
+    TookRole {
+        /// Of which decision.
+        epoch: u64,
+    },
 }
 
 /// What the edge does about it.
@@ -47,6 +54,10 @@ pub enum ServerAct {
     ChangeKey(PeerKey),
     /// Let another replica take over.
     StepBack,
+    /// Count it among those who may take over again.
+    StepForward,
+    /// Note that it has its role.
+    NoteRole,
 }
 
 /// What a node must not do.
@@ -64,6 +75,9 @@ pub enum BrokenRule {
     /// Nobody sent that.
     #[error("it acknowledged a configuration that it was not sent")]
     Acknowledgement,
+    /// Nobody sent that.
+    #[error("it acknowledged a lease that it was not sent")]
+    Role,
     /// Too much.
     #[error("it sent more than {MOST_A_SECOND} messages within a second")]
     Flood,
@@ -88,6 +102,8 @@ pub struct ServerSession {
     patience: Duration,
     last_beat: Option<u64>,
     sent: u64,
+    /// The highest epoch of a lease.
+    leased: Option<u64>,
     key_changed: Option<Duration>,
     second_began: Duration,
     in_second: u32,
@@ -112,6 +128,7 @@ impl ServerSession {
             patience: patience(BEAT, None),
             last_beat: None,
             sent: 0,
+            leased: None,
             key_changed: None,
             second_began: now,
             in_second: 0,
@@ -153,6 +170,9 @@ impl ServerSession {
                 Ok(ServerAct::ChangeKey(key))
             }
             NodeSaid::Leaving => Ok(ServerAct::StepBack),
+            NodeSaid::Staying => Ok(ServerAct::StepForward),
+            NodeSaid::TookRole { epoch } if Some(epoch) > self.leased => Err(BrokenRule::Role),
+            NodeSaid::TookRole { .. } => Ok(ServerAct::NoteRole),
         }
     }
 
@@ -175,6 +195,11 @@ impl ServerSession {
     /// This version of its configuration is on its way.
     pub fn configured(&mut self, version: u64) {
         self.sent = self.sent.max(version);
+    }
+
+    /// A lease of this decision is on its way.
+    pub fn leased(&mut self, epoch: u64) {
+        self.leased = self.leased.max(Some(epoch));
     }
 
     /// When [`Self::timeout`] is to be asked next; `None` while a claim is judged, which has a limit of its own.

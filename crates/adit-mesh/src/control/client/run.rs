@@ -2,8 +2,8 @@
 
 use std::{error::Error, fmt::Write as _};
 
-use adit_core::mesh::session::{Redial, Setback};
-use adit_wire::mesh::{ConfigAck, RefusalCode};
+use adit_core::mesh::session::{KeyOffer, Leases, Redial, Setback};
+use adit_wire::mesh::RefusalCode;
 use tokio::{
     select,
     sync::{mpsc, watch},
@@ -11,13 +11,19 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{ClientConfig, ClientPhase, ClientState, session};
+use super::{Ack, ClientConfig, ClientPhase, ClientState, HeldLease, session};
 
 /// A running client, without its handle.
 pub(super) struct Running {
     pub(super) config: ClientConfig,
     pub(super) state: watch::Sender<ClientState>,
-    pub(super) acks: mpsc::Receiver<ConfigAck>,
+    pub(super) lease: watch::Sender<Option<HeldLease>>,
+    pub(super) leases: Leases,
+    /// What the edge was told of this node's keys.
+    pub(super) offer: KeyOffer,
+    pub(super) acks: mpsc::Receiver<Ack>,
+    /// Why another replica is to carry the site's traffic, if one is.
+    pub(super) draining: watch::Receiver<Option<String>>,
     pub(super) leaving: watch::Receiver<Option<String>>,
 }
 
@@ -51,6 +57,8 @@ impl Running {
                 }
                 Over::EnrolAnew(trouble) => {
                     self.note(&trouble);
+                    self.leases = Leases::default();
+                    self.lease.send_replace(None);
                     self.state.send_modify(|state| {
                         state.enrolled = false;
                         state.config = None;

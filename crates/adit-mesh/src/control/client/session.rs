@@ -7,31 +7,29 @@ use std::{
 };
 
 use adit_core::mesh::session::{ClientAct, ClientSession, Redial, Setback};
-use adit_model::PeerKey;
 use adit_net::mesh::ControlStream;
 use adit_wire::mesh::{
-    Beat, Challenge, Closing, ClosingReason, ConfigAck, Drain, Enrol, EnrolProof, Exporter, Hello, KeyUpdate,
-    NodeConfig, RefusalCode, Refused, Role, ToEdge, ToNode,
+    Beat, Challenge, Closing, ClosingReason, Drain, Enrol, EnrolProof, Exporter, Hello, KeyUpdate, Lease,
+    NodeConfig, RefusalCode, Refused, Resume, Role, ToEdge, ToNode,
 };
-use tokio::{
-    select,
-    sync::watch,
-    time::{sleep_until, timeout},
-};
+use tokio::{select, time::sleep_until};
 
 use super::{
-    ClientPhase,
+    Ack, ClientPhase, Faring, HeldLease,
     run::{Over, Running, chain, told_to_leave},
 };
-use crate::control::{
-    channel::{Channel, ChannelError},
-    words::told,
+use crate::{
+    boot_clock,
+    control::{
+        channel::{Channel, ChannelError},
+        words::told,
+    },
 };
 
 /// How long the edge gets to have another replica take over before this one is gone.
-const HAND_OVER: Duration = Duration::from_millis(200);
-/// Edges take no further key before ten seconds are over.
-const BETWEEN_KEYS: Duration = Duration::from_secs(11);
+const HAND_OVER: Duration = Duration::from_secs(2);
+/// The same where no other one stands by.
+const ALONE: Duration = Duration::from_millis(200);
 /// The most bytes of what is told of why the node stops.
 const MOST_REASON: usize = 256;
 
@@ -47,8 +45,14 @@ struct Held<'a> {
     exporter: Exporter,
     /// The newest configuration of this session.
     version: Option<u64>,
-    /// Before this, no other key is told.
-    next_key: Instant,
+    /// The newest epoch that the edge told in this session.
+    epoch: Option<u64>,
+    /// What the role is that the newest lease of this session gives.
+    role: Option<Role>,
+    /// What this session was told of why another replica is to take over.
+    drain_told: Option<String>,
+    /// The node stops: it waits until then for another replica to take over.
+    leave_by: Option<Instant>,
 }
 
 /// Keeps a session up to its end.
@@ -61,7 +65,10 @@ pub(super) async fn hold(running: &mut Running, stream: ControlStream, redial: &
         exporter: stream.exporter(),
         channel: Channel::new(stream),
         version: None,
-        next_key: Instant::now(),
+        epoch: None,
+        role: None,
+        drain_told: None,
+        leave_by: None,
     };
     let over = held.run(redial).await;
     if matches!(over, Over::Left) {
@@ -78,23 +85,29 @@ impl Held<'_> {
 
     async fn run(&mut self, redial: &mut Redial) -> Over {
         loop {
-            if let Err(over) = self.beat().await {
+            if let Err(over) = self.speak().await {
                 return over;
             }
+            if self.is_time_to_leave() {
+                return Over::Left;
+            }
             let deadline = self.opened + self.session.deadline();
+            let deadline = self.key_due().map_or(deadline, |due| deadline.min(due));
+            let deadline = self.leave_by.map_or(deadline, |leave_by| deadline.min(leave_by));
+            let stays = self.leave_by.is_none();
             let linked = self.session.is_linked();
-            let next_key = self.next_key;
             let step = select! {
                 // What has come counts before time does: a host that was suspended or busy hears the edge first.
                 biased;
-                () = told_to_leave(&mut self.running.leaving) => Err(self.leave().await),
+                () = told_to_leave(&mut self.running.leaving), if stays => self.leave().await,
                 received = self.channel.receive() => match received {
                     Ok(Some(message)) => self.hear(message, redial).await,
                     Ok(None) => Err(self.lost("the edge ended the connection".to_owned())),
                     Err(error) => Err(self.broken(&error)),
                 },
                 Some(ack) = self.running.acks.recv(), if linked => self.acknowledge(ack).await,
-                Ok(()) = key_changed(&mut self.running.config.key, next_key), if linked => self.tell_key().await,
+                Ok(()) = self.running.draining.changed(), if linked && stays => Ok(()),
+                Ok(()) = self.running.config.keys.changed(), if linked && stays => Ok(()),
                 () = sleep_until(deadline.into()) => Ok(()),
             };
             if let Err(over) = step {
@@ -118,14 +131,26 @@ impl Held<'_> {
                 self.take(config);
                 Ok(())
             }
-            (ClientAct::Prove | ClientAct::Apply | ClientAct::Measured(_) | ClientAct::Skip, _) => Ok(()),
+            (ClientAct::Lease, ToNode::Lease(lease)) => {
+                self.take_lease(lease);
+                Ok(())
+            }
+            (
+                ClientAct::Prove
+                | ClientAct::Apply
+                | ClientAct::Lease
+                | ClientAct::Measured(_)
+                | ClientAct::Skip,
+                _,
+            ) => Ok(()),
         }
     }
 
     async fn prove(&mut self, challenge: &Challenge) -> Result<(), Over> {
         let enrolled = self.running.state.borrow().enrolled;
         let config = &mut self.running.config;
-        let key = *config.key.borrow_and_update();
+        let keys = *config.keys.borrow_and_update();
+        let key = self.running.offer.claim(boot_clock::now(), keys);
         let signature = config.identity.sign(&self.exporter);
         let claim = match (enrolled, &config.secret) {
             (true, _) => ToEdge::from(Hello {
@@ -151,6 +176,7 @@ impl Held<'_> {
                 return Err(Over::Refused(RefusalCode::NotLinked, trouble.to_owned()));
             }
         };
+        self.running.leases.claimed(boot_clock::now());
         self.send(&claim).await
     }
 
@@ -172,12 +198,31 @@ impl Held<'_> {
         }
     }
 
+    fn take_lease(&mut self, lease: Lease) {
+        let received = boot_clock::now();
+        self.epoch = self.epoch.max(Some(lease.epoch));
+        let ttl = Duration::from_millis(lease.ttl_ms.into());
+        let Some(until) = self.running.leases.take(lease.epoch, ttl, lease.seq) else {
+            return;
+        };
+        self.role = Some(lease.role);
+        self.running.lease.send_replace(Some(HeldLease {
+            epoch: lease.epoch,
+            role: lease.role,
+            received,
+            until,
+        }));
+    }
+
     /// The edge ends the session with a word.
-    fn dismissed(&self, message: ToNode) -> Over {
+    fn dismissed(&mut self, message: ToNode) -> Over {
         match message {
             ToNode::Refused(Refused { code, message }) => {
                 let trouble = format!("the edge refused this node: {message}");
                 let has_secret = self.running.config.secret.is_some();
+                if self.was_for_the_next_key(code) {
+                    return Over::Again(Setback::Lost, trouble);
+                }
                 if code == RefusalCode::NotLinked && has_secret {
                     Over::EnrolAnew(trouble)
                 } else if code == RefusalCode::Misbehaved || code.should_retry() {
@@ -202,57 +247,118 @@ impl Held<'_> {
                 let back_in = Duration::from_millis(back_in_ms.into());
                 Over::Again(Setback::AskedBack(back_in.min(LONGEST_ASKED)), trouble.to_owned())
             }
-            ToNode::Nonce(_) | ToNode::NodeConfig(_) | ToNode::BeatAck(_) => {
+            ToNode::Nonce(_) | ToNode::NodeConfig(_) | ToNode::Lease(_) | ToNode::BeatAck(_) => {
                 self.lost("the edge said something out of turn".to_owned())
             }
         }
+    }
+
+    /// Whether the edge did not take the node since it has another key than before: with that one it may come back.
+    fn was_for_the_next_key(&mut self, code: RefusalCode) -> bool {
+        let keys = *self.running.config.keys.borrow();
+        let for_its_sake = matches!(code, RefusalCode::TakenKey | RefusalCode::WeakKey);
+        let offer = &mut self.running.offer;
+        let is_other = offer.refused(boot_clock::now(), keys, for_its_sake);
+        let refused = offer.refused_key();
+        self.running.state.send_if_modified(|state| {
+            let is_news = state.refused_key != refused;
+            state.refused_key = refused;
+            is_news
+        });
+        is_other && (for_its_sake || code == RefusalCode::Unavailable)
+    }
+
+    /// Says what is due.
+    async fn speak(&mut self) -> Result<(), Over> {
+        self.beat().await?;
+        if !self.session.is_linked() || self.leave_by.is_some() {
+            return Ok(());
+        }
+        self.tell_key().await?;
+        let wanted = self.running.draining.borrow_and_update().clone();
+        if wanted == self.drain_told {
+            return Ok(());
+        }
+        let message = match &wanted {
+            Some(reason) => drain(reason.clone()),
+            None => Resume {}.into(),
+        };
+        self.drain_told = wanted;
+        self.send(&message).await
     }
 
     async fn beat(&mut self) -> Result<(), Over> {
         let Some(seq) = self.session.beat_due(self.now()) else {
             return Ok(());
         };
-        let mut report = (self.running.config.report)();
+        let Faring {
+            mut report,
+            epoch,
+            role,
+            lan,
+        } = (self.running.config.report)();
         let measured = self.session.round_trip();
         report.rtt_ms = measured.map(|taken| u32::try_from(taken.as_millis()).unwrap_or(u32::MAX));
-        self.send(&Beat { seq, report }.into()).await
+        self.running.leases.beat(seq, boot_clock::now());
+        let beat = Beat {
+            seq,
+            report,
+            epoch,
+            role,
+            lan,
+        };
+        self.send(&beat.into()).await
     }
 
-    async fn acknowledge(&mut self, ack: ConfigAck) -> Result<(), Over> {
-        // One of a session before this one may have waited; edges count anew in each.
-        if self.version.is_none_or(|version| ack.version > version) {
-            return Ok(());
+    async fn acknowledge(&mut self, ack: Ack) -> Result<(), Over> {
+        // One of a session before this one may have waited; edges count configurations anew in each.
+        match ack {
+            Ack::Config(ack) if Some(ack.version) <= self.version => self.send(&ack.into()).await,
+            Ack::Role(ack) if Some(ack.epoch) <= self.epoch => self.send(&ack.into()).await,
+            Ack::Config(_) | Ack::Role(_) => Ok(()),
+            Ack::Faring => {
+                self.session.hurry(self.now());
+                Ok(())
+            }
         }
-        self.send(&ack.into()).await
+    }
+
+    /// When another key is to be told.
+    fn key_due(&self) -> Option<Instant> {
+        let is_linked = self.session.is_linked() && self.leave_by.is_none();
+        let keys = *self.running.config.keys.borrow();
+        let due = self.running.offer.due(keys).filter(|_| is_linked)?;
+        Instant::now().checked_add(due.saturating_sub(boot_clock::now()))
     }
 
     async fn tell_key(&mut self) -> Result<(), Over> {
-        self.next_key = Instant::now() + BETWEEN_KEYS;
-        let key = *self.running.config.key.borrow_and_update();
-        self.send(&KeyUpdate { key }.into()).await
+        let keys = *self.running.config.keys.borrow_and_update();
+        match self.running.offer.update(boot_clock::now(), keys) {
+            Some(key) => self.send(&KeyUpdate { key }.into()).await,
+            None => Ok(()),
+        }
     }
 
-    /// Asks that another replica take over, and waits a moment until it has.
-    async fn leave(&mut self) -> Over {
-        if self.session.is_linked() {
-            let mut reason = self.running.leaving.borrow().clone().unwrap_or_default();
-            reason.truncate(reason.floor_char_boundary(MOST_REASON));
-            let asked = self.send(&Drain { reason }.into()).await;
-            if asked.is_ok() {
-                let _ = timeout(HAND_OVER, self.until_passive()).await;
-            }
+    /// Asks that another replica take over. The session goes on until it has, or the wait for it is over.
+    async fn leave(&mut self) -> Result<(), Over> {
+        if !self.session.is_linked() {
+            return Err(Over::Left);
         }
-        Over::Left
+        let config = self.running.state.borrow().config.clone();
+        let wait = if config.is_some_and(|config| config.ha) {
+            HAND_OVER
+        } else {
+            ALONE
+        };
+        self.leave_by = Some(Instant::now() + wait);
+        let reason = self.running.leaving.borrow().clone().unwrap_or_default();
+        self.send(&drain(reason)).await.map_err(|_| Over::Left)
     }
 
-    async fn until_passive(&mut self) {
-        while let Ok(Some(message)) = self.channel.receive().await {
-            if let ToNode::NodeConfig(config) = message
-                && config.role == Role::Passive
-            {
-                return self.take(config);
-            }
-        }
+    fn is_time_to_leave(&self) -> bool {
+        let is_passive = self.role == Some(Role::Passive);
+        self.leave_by
+            .is_some_and(|leave_by| is_passive || Instant::now() >= leave_by)
     }
 
     async fn send(&mut self, message: &ToEdge) -> Result<(), Over> {
@@ -266,6 +372,9 @@ impl Held<'_> {
 
     /// A session that was there is looked for at the same edge; one that did not come about, at another.
     fn lost(&self, trouble: String) -> Over {
+        if self.leave_by.is_some() {
+            return Over::Left;
+        }
         let setback = if self.session.is_linked() {
             Setback::Lost
         } else {
@@ -275,13 +384,7 @@ impl Held<'_> {
     }
 }
 
-/// Completes when there is another key and it may be told. An error: nobody changes it any more.
-async fn key_changed(
-    key: &mut watch::Receiver<PeerKey>,
-    not_before: Instant,
-) -> Result<(), watch::error::RecvError> {
-    sleep_until(not_before.into()).await;
-    key.changed().await?;
-    key.mark_changed();
-    Ok(())
+fn drain(mut reason: String) -> ToEdge {
+    reason.truncate(reason.floor_char_boundary(MOST_REASON));
+    Drain { reason }.into()
 }

@@ -39,6 +39,8 @@ type Sent = Vec<(MemberIndex, Vec<u8>)>;
 #[derive(Default)]
 struct Remembered {
     sent: Sent,
+    handed: Vec<Handed>,
+    takes_nothing: bool,
     mtus: BTreeMap<MemberIndex, u16>,
     closed: Option<MemberIndex>,
     told: Option<Bucket>,
@@ -64,6 +66,13 @@ impl Links for Remembered {
     fn may_tell(&mut self, _: MemberIndex, now: Instant) -> bool {
         let bucket = self.told.get_or_insert(Bucket::new(5, Duration::from_secs(1)));
         bucket.take(now)
+    }
+
+    fn hand_over(&mut self, handed: Handed) -> bool {
+        if !self.takes_nothing {
+            self.handed.push(handed);
+        }
+        !self.takes_nothing
     }
 }
 
@@ -131,6 +140,31 @@ fn packets_reach_the_other_site_with_one_hop_less_and_nothing_else_changed() {
 }
 
 #[test]
+fn what_connectors_reach_is_handed_over_with_what_its_path_takes() {
+    let mut scene = Scene::new();
+    let (device, [own, _]) = (scene.device, scene.own.clone());
+    scene.links.mtus.insert(device, 1300);
+    let syn = samples::syn(&own, "10.30.0.1", 2, &[2, 4, 5, 180]);
+    assert_eq!(scene.sends(device, &syn), (Ok(()), Vec::new()));
+    let [handed] = &scene.links.handed[..] else {
+        panic!("one packet is handed over");
+    };
+    let offered = 1300_u16 - 40;
+    let [high, low] = offered.to_be_bytes();
+    assert_eq!(
+        handed.packet,
+        samples::syn(&own, "10.30.0.1", 2, &[2, 4, high, low])
+    );
+    assert_eq!((handed.mtu, handed.head.hops), (1300, 64));
+    assert_eq!(handed.hub, Some("100.96.0.1".parse().unwrap()));
+
+    scene.links.takes_nothing = true;
+    scene.refuses(device, &syn, Dropped::ProxyFull, None);
+    let last = samples::udp(&own, "10.30.0.1", 1, b"");
+    scene.refuses(device, &last, Dropped::HopsUsedUp, Some((11, 0)));
+}
+
+#[test]
 fn whatever_goes_nowhere_is_answered_with_the_kind_of_icmp_that_fits() {
     let mut scene = Scene::new();
     let (a, device) = (scene.a, scene.device);
@@ -154,12 +188,6 @@ fn whatever_goes_nowhere_is_answered_with_the_kind_of_icmp_that_fits() {
             samples::udp(A, "10.10.0.9", 64, b""),
             denied(Denial::Sender),
             Some((3, 0)),
-        ),
-        (
-            device,
-            samples::udp(&own, "10.30.0.1", 64, b""),
-            denied(Denial::NotPackets),
-            Some((3, 13)),
         ),
         (
             device,

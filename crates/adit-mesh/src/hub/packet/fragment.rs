@@ -1,10 +1,11 @@
-//! Dividing IPv4 packets that are too large for a path, and may be divided.
+//! Dividing packets that are too large for a path: those of IPv4 that may be divided, and those of IPv6 that the hub makes,
+//! which only their source may divide.
 //!
-//! Source: RFC 791 section 2.3 and 3.2.
+//! Source: RFC 791 section 2.3 and 3.2; RFC 8200 section 4.5.
 
 use super::{
     bytes::{byte, number, put},
-    head::{Head, V4_BYTES, sum_header},
+    head::{Head, Part, V4_BYTES, V6_BYTES, protocol, sum_header},
 };
 
 /// Another fragment follows.
@@ -65,6 +66,55 @@ fn divided(
     Some(())
 }
 
+/// Bytes of a fragment header of IPv6.
+const V6_FRAGMENT_BYTES: usize = 8;
+
+/// Divides an IPv6 packet that this host makes, which has no extension headers, into packets of at most `mtu` bytes, as
+/// [`divide`]. `id` is to be another one for each packet.
+pub(crate) fn divide_own_v6(
+    packet: &[u8],
+    head: &Head,
+    mtu: usize,
+    id: u32,
+    scratch: &mut Vec<u8>,
+    mut each: impl FnMut(&[u8]),
+) -> bool {
+    divided_v6(packet, head, mtu, id, scratch, &mut each).is_some()
+}
+
+fn divided_v6(
+    packet: &[u8],
+    head: &Head,
+    mtu: usize,
+    id: u32,
+    scratch: &mut Vec<u8>,
+    each: &mut impl FnMut(&[u8]),
+) -> Option<()> {
+    let header = packet.get(..V6_BYTES)?;
+    let most = mtu.checked_sub(V6_BYTES + V6_FRAGMENT_BYTES)? / 8 * 8;
+    if head.header != V6_BYTES || head.part != Part::Whole || most == 0 {
+        return None;
+    }
+    let mut pieces = head.upper(packet).chunks(most).peekable();
+    let mut position = 0_u16;
+    while let Some(piece) = pieces.next() {
+        scratch.clear();
+        scratch.extend_from_slice(header);
+        let length = u16::try_from(V6_FRAGMENT_BYTES + piece.len()).ok()?;
+        let done = put(scratch, 4, &length.to_be_bytes()) && put(scratch, 6, &[protocol::FRAGMENT]);
+        done.then_some(())?;
+        let more = u16::from(pieces.peek().is_some());
+        scratch.extend_from_slice(&[head.protocol, 0]);
+        scratch.extend_from_slice(&(position | more).to_be_bytes());
+        scratch.extend_from_slice(&id.to_be_bytes());
+        scratch.extend_from_slice(piece);
+        each(scratch);
+        // In units of eight bytes, above three other bits: as many as bytes.
+        position = position.checked_add(u16::try_from(piece.len()).ok()?)?;
+    }
+    Some(())
+}
+
 /// The header of a fragment that is not the first: with those options only that each fragment has.
 fn put_later_header(scratch: &mut Vec<u8>, header: &[u8]) -> Option<()> {
     let (fixed, mut options) = header.split_at_checked(V4_BYTES)?;
@@ -91,10 +141,7 @@ fn put_later_header(scratch: &mut Vec<u8>, header: &[u8]) -> Option<()> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{
-        super::{head::Part, samples},
-        *,
-    };
+    use super::{super::samples, *};
 
     fn pieces(packet: &[u8], mtu: usize) -> Vec<Vec<u8>> {
         let head = Head::read(packet).unwrap();
@@ -132,6 +179,51 @@ mod tests {
             prop_assert!(twice.iter().all(|piece| piece.len() <= mtu.min(again)));
             prop_assert_eq!(joined(&twice), (head.upper(&packet).to_vec(), true));
         }
+    }
+
+    proptest! {
+        #[test]
+        fn fragments_of_ipv6_fit_and_join_to_what_was_divided(payload in 0_usize..9000, mtu in 56_usize..1500, id: u32) {
+            let payload: Vec<u8> = (0..=255_u8).cycle().take(payload).collect();
+            let packet = samples::udp("fd00:a::5", "fd00:b::7", 64, &payload);
+            let head = Head::read(&packet).unwrap();
+            let (mut made, mut scratch) = (Vec::new(), Vec::new());
+            let keep = |piece: &[u8]| made.push(piece.to_vec());
+            prop_assert!(divide_own_v6(&packet, &head, mtu, id, &mut scratch, keep));
+            let mut bytes = Vec::new();
+            for (at, piece) in made.iter().enumerate() {
+                prop_assert!(piece.len() <= mtu);
+                let part = Head::read(piece).unwrap();
+                prop_assert_eq!((part.source, part.destination, part.hops), (head.source, head.destination, 64));
+                let field = number(piece, V6_BYTES + 2).unwrap();
+                prop_assert_eq!(usize::from(field & !7), bytes.len());
+                prop_assert_eq!(field & 1 == 0, at + 1 == made.len());
+                prop_assert_eq!(&piece[V6_BYTES + 4..][..4], &id.to_be_bytes());
+                bytes.extend_from_slice(&piece[V6_BYTES + V6_FRAGMENT_BYTES..part.total]);
+            }
+            prop_assert_eq!(bytes, head.upper(&packet));
+        }
+    }
+
+    #[test]
+    fn what_is_a_fragment_already_is_not_divided_as_the_hubs_own() {
+        let packet = samples::udp("fd00:a::5", "fd00:b::7", 64, &[0; 2000]);
+        let head = Head::read(&packet).unwrap();
+        let mut first = Vec::new();
+        divide_own_v6(&packet, &head, 1280, 7, &mut Vec::new(), |piece| {
+            if first.is_empty() {
+                first = piece.to_vec();
+            }
+        });
+        let head = Head::read(&first).unwrap();
+        assert!(!divide_own_v6(
+            &first,
+            &head,
+            576,
+            8,
+            &mut Vec::new(),
+            |_| panic!("a piece")
+        ));
     }
 
     #[test]

@@ -18,7 +18,6 @@ pub(crate) mod protocol {
     pub(crate) const HOP_BY_HOP: u8 = 0;
     pub(crate) const ICMP_V4: u8 = 1;
     pub(crate) const TCP: u8 = 6;
-    #[cfg(test)]
     pub(crate) const UDP: u8 = 17;
     pub(crate) const ROUTING: u8 = 43;
     pub(crate) const FRAGMENT: u8 = 44;
@@ -183,7 +182,7 @@ fn read_v6(packet: &[u8]) -> Option<Head> {
 }
 
 /// Whether a router forwards packets from and to an address at all: one machine's, and meant beyond its own link.
-fn is_forwarded(address: IpAddr) -> bool {
+pub(crate) fn is_forwarded(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
             let [first, ..] = v4.octets();

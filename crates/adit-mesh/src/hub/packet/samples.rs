@@ -63,7 +63,11 @@ pub(crate) fn syn(source: &str, destination: &str, flags: u8, options: &[u8]) ->
         0,
         0,
     ];
-    let mut upper = [&fixed[..], options].concat();
+    tcp(source, destination, [&fixed[..], options].concat())
+}
+
+/// Any TCP segment whose checksum is 0, with the right one.
+pub(crate) fn tcp(source: &str, destination: &str, mut upper: Vec<u8>) -> Vec<u8> {
     let sum = upper_sum(source, destination, protocol::TCP, &upper);
     put(&mut upper, 16, &sum.to_be_bytes());
     packet(source, destination, 64, protocol::TCP, &upper)

@@ -110,13 +110,3 @@ fn a_flood_of_handshakes_leaves_everyone_elses_packets_alone() {
     assert!(paid_for <= 10 * seconds, "few cost more than a hash: {paid_for}");
     world.works();
 }
-
-#[test]
-fn a_site_whose_network_is_a_connectors_is_refused_and_told() {
-    let mut world = World::new(1);
-    world.company.tunnel(TunnelKind::CfdTunnel, &["10.30.0.0/24"]);
-    world.install();
-    world.a.send(&packets::udp(A, "10.30.0.1", 64, b"proxied only"));
-    assert_eq!(icmp(&world.a.receive()), [3, 13]);
-    assert_eq!(world.dropped(Dropped::Denied(Denial::NotPackets)), 1);
-}

@@ -124,7 +124,7 @@ impl Client {
     }
 
     /// Takes the next datagram, if one comes soon.
-    fn take(&mut self) -> Option<Vec<u8>> {
+    pub(super) fn take(&mut self) -> Option<Vec<u8>> {
         let mut buffer = [0; 2000];
         let (length, from) = self.socket.recv_from(&mut buffer).ok()?;
         let from = Endpoint::from(from);

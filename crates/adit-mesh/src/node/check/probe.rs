@@ -64,7 +64,7 @@ impl fmt::Display for Why {
 }
 
 /// Sends one echo request from an own address, and waits.
-pub(super) async fn echo(from: IpAddr, to: IpAddr, patience: Duration) -> io::Result<Echo> {
+pub(in crate::node) async fn echo(from: IpAddr, to: IpAddr, patience: Duration) -> io::Result<Echo> {
     let (domain, protocol) = match to {
         IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
         IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use adit_model::{AccountId, ConnectorId, Timestamp, TunnelId};
 
 use super::*;
-use crate::node::{HostReport, HubStatus, SessionStatus};
+use crate::node::{HaStatus, HostReport, HubStatus, SessionStatus};
 
 /// A way on which everything is as it should be.
 fn fine() -> Findings {
@@ -22,9 +22,13 @@ fn fine() -> Findings {
                 edges: vec!["edge:7844".to_owned()],
                 problem: None,
             },
+            ha: HaStatus::default(),
             role: Some(Role::Active),
             local: vec![net("10.10.0.0/24")],
+            key: None,
             hub: Some(HubStatus {
+                way: crate::way::Way::Udp,
+                degraded: false,
                 key: "k".to_owned(),
                 endpoint: "192.0.2.1:51820".parse().unwrap(),
                 handshake_age_ms: Some(7_000),

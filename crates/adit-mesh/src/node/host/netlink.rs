@@ -1,10 +1,12 @@
 //! The kernel's links and addresses, by rtnetlink; [`routes`] adds its routes and rules.
 
+mod interfaces;
 mod routes;
 
 use std::{collections::BTreeMap, io, net::IpAddr};
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{StreamExt, TryStream, TryStreamExt};
+pub(in crate::node) use interfaces::Interface;
 use ipnet::IpNet;
 pub(super) use routes::Rule;
 use rtnetlink::{
@@ -14,7 +16,10 @@ use rtnetlink::{
         link::LinkAttribute,
     },
 };
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{Mutex, watch},
+    task::JoinSet,
+};
 
 /// A question or an order that the kernel refused.
 #[derive(Debug, thiserror::Error)]
@@ -45,8 +50,10 @@ impl NetlinkError {
 
 /// A connection to the kernel, in the network namespace of the thread that made it.
 #[derive(Debug)]
-pub(super) struct Netlink {
+pub(in crate::node) struct Netlink {
     handle: Handle,
+    /// Whose turn it is to list something.
+    listing: Mutex<()>,
     changes: watch::Receiver<u64>,
     _tasks: JoinSet<()>,
 }
@@ -54,12 +61,21 @@ pub(super) struct Netlink {
 impl Netlink {
     /// Connects, and listens for changes of addresses and routes.
     pub(super) fn connect() -> io::Result<Self> {
-        let (connection, handle, mut messages) = new_multicast_connection(&[
+        Self::connect_for(&[
             MulticastGroup::Ipv4Ifaddr,
             MulticastGroup::Ipv6Ifaddr,
             MulticastGroup::Ipv4Route,
             MulticastGroup::Ipv6Route,
-        ])?;
+        ])
+    }
+
+    /// Connects, and listens for changes of links.
+    pub(in crate::node) fn connect_for_links() -> io::Result<Self> {
+        Self::connect_for(&[MulticastGroup::Link])
+    }
+
+    fn connect_for(groups: &[MulticastGroup]) -> io::Result<Self> {
+        let (connection, handle, mut messages) = new_multicast_connection(groups)?;
         let (changed, changes) = watch::channel(0);
         let mut tasks = JoinSet::new();
         tasks.spawn(connection);
@@ -70,18 +86,29 @@ impl Netlink {
         });
         Ok(Self {
             handle,
+            listing: Mutex::new(()),
             changes,
             _tasks: tasks,
         })
     }
 
     /// Counts what has changed; several changes may be told as one.
-    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+    pub(in crate::node) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.clone()
     }
 
+    /// Lists something. On one connection the kernel gives one list at a time, and refuses another one meanwhile.
+    async fn list<T, S>(&self, what: &str, ask: impl FnOnce(&Handle) -> S) -> Result<Vec<T>, NetlinkError>
+    where
+        S: TryStream<Ok = T, Error = rtnetlink::Error>,
+    {
+        let _turn = self.listing.lock().await;
+        let all = ask(&self.handle).try_collect().await;
+        all.map_err(|error| NetlinkError::new(format!("list the {what}"), error))
+    }
+
     /// A link's number, by its name.
-    pub(super) async fn link(&self, name: &str) -> Result<Option<u32>, NetlinkError> {
+    pub(in crate::node) async fn link(&self, name: &str) -> Result<Option<u32>, NetlinkError> {
         let mut found = self.handle.link().get().match_name(name.to_owned()).execute();
         match found.try_next().await {
             Ok(link) => Ok(link.map(|link| link.header.index)),
@@ -98,14 +125,9 @@ impl Netlink {
 
     /// The names of all links by their numbers.
     pub(super) async fn links(&self) -> Result<BTreeMap<u32, String>, NetlinkError> {
-        let links: Vec<_> = self
-            .handle
-            .link()
-            .get()
-            .execute()
-            .try_collect()
-            .await
-            .map_err(|error| NetlinkError::new("list the interfaces", error))?;
+        let links = self
+            .list("interfaces", |handle| handle.link().get().execute())
+            .await?;
         let name = |attribute: &LinkAttribute| {
             let LinkAttribute::IfName(name) = attribute else {
                 return None;
@@ -140,14 +162,9 @@ impl Netlink {
 
     /// The addresses of all links.
     pub(super) async fn addresses(&self) -> Result<Vec<IpAddr>, NetlinkError> {
-        let found: Vec<_> = self
-            .handle
-            .address()
-            .get()
-            .execute()
-            .try_collect()
-            .await
-            .map_err(|error| NetlinkError::new("list the addresses", error))?;
+        let found = self
+            .list("addresses", |handle| handle.address().get().execute())
+            .await?;
         let address = |attribute: &AddressAttribute| {
             let AddressAttribute::Address(address) = attribute else {
                 return None;
@@ -171,18 +188,18 @@ impl Netlink {
     }
 
     /// Takes an address from a link; that it is gone already is fine.
-    pub(super) async fn remove_address(&self, index: u32, address: IpAddr) -> Result<(), NetlinkError> {
-        let found = self
-            .handle
-            .address()
-            .get()
-            .set_link_index_filter(index)
-            .set_address_filter(address)
-            .execute();
-        let found: Vec<_> = found
-            .try_collect()
-            .await
-            .map_err(|error| NetlinkError::new("list the addresses", error))?;
+    pub(in crate::node) async fn remove_address(
+        &self,
+        index: u32,
+        address: IpAddr,
+    ) -> Result<(), NetlinkError> {
+        let ask = |handle: &Handle| {
+            let all = handle.address().get();
+            all.set_link_index_filter(index)
+                .set_address_filter(address)
+                .execute()
+        };
+        let found = self.list("addresses", ask).await?;
         for message in found {
             let done = self.handle.address().del(message).execute().await;
             done.map_err(|error| NetlinkError::new(format!("remove the address {address}"), error))?;

@@ -75,12 +75,7 @@ impl HostReport {
     /// Everything that is not as it should be, a line each.
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
-        let missed = self.missed.iter().map(|missed| {
-            format!(
-                "cannot set {} to {}: {}",
-                missed.name, missed.wanted, missed.problem
-            )
-        });
+        let missed = self.missed.iter().map(ToString::to_string);
         let refused = self
             .refused
             .iter()

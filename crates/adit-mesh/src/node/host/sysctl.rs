@@ -1,6 +1,6 @@
 //! The kernel settings of a router.
 
-use std::{collections::BTreeSet, fs, io, path::PathBuf};
+use std::{collections::BTreeSet, fmt, fs, io, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,12 @@ pub struct MissedSetting {
     pub problem: String,
 }
 
+impl fmt::Display for MissedSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot set {} to {}: {}", self.name, self.wanted, self.problem)
+    }
+}
+
 /// IPv4 forwarding.
 const FORWARD_V4: &str = "net.ipv4.ip_forward";
 /// IPv6 forwarding.
@@ -33,9 +39,9 @@ const FORWARD_V6: &str = "net.ipv6.conf.all.forwarding";
 
 /// What setting the host up as a router has done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Settings {
-    pub(super) changed: Vec<ChangedSetting>,
-    pub(super) missed: Vec<MissedSetting>,
+pub(in crate::node) struct Settings {
+    pub(in crate::node) changed: Vec<ChangedSetting>,
+    pub(in crate::node) missed: Vec<MissedSetting>,
 }
 
 impl Settings {
@@ -64,6 +70,28 @@ impl Settings {
         }
     }
 
+    /// Lets this host answer ARP on an interface for addresses that another one has. The stricter of an interface's own
+    /// setting and that of all counts, so the others get what that of all was. 3 differs from 0 only for addresses that
+    /// mean nothing on a LAN.
+    pub(in crate::node) fn let_arp_answer(&mut self, interface: &str) {
+        const ALL: &str = "net.ipv4.conf.all.arp_ignore";
+        let answers = |value: &str| matches!(value, "0" | "3");
+        let interface = interface.replace('.', "/");
+        let of_all = read(ALL).unwrap_or_else(|_| "0".to_owned());
+        if !answers(&of_all) {
+            for other in interfaces("net.ipv4.conf", "arp_ignore", "0") {
+                if other != interface {
+                    self.set(&format!("net.ipv4.conf.{other}.arp_ignore"), &of_all);
+                }
+            }
+            self.set(ALL, "0");
+        }
+        let own = format!("net.ipv4.conf.{interface}.arp_ignore");
+        if !read(&own).is_ok_and(|value| answers(&value)) {
+            self.set(&own, "0");
+        }
+    }
+
     fn set(&mut self, name: &str, to: &str) {
         let missed = |problem: io::Error| MissedSetting {
             name: name.to_owned(),
@@ -73,11 +101,14 @@ impl Settings {
         match read(name) {
             Ok(from) if from == to => {}
             Ok(from) => match fs::write(path(name), to) {
-                Ok(()) => self.changed.push(ChangedSetting {
-                    name: name.to_owned(),
-                    from,
-                    to: to.to_owned(),
-                }),
+                Ok(()) => {
+                    tracing::info!(setting = name, from, to, "changed a kernel setting");
+                    self.changed.push(ChangedSetting {
+                        name: name.to_owned(),
+                        from,
+                        to: to.to_owned(),
+                    });
+                }
                 Err(problem) => self.missed.push(missed(problem)),
             },
             // A kernel without IPv6 has nothing to forward.

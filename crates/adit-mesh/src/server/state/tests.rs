@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use adit_core::{mesh::MeshAddresses, port::LinkedReplica};
+use adit_core::{ha::Profile, mesh::MeshAddresses, port::LinkedReplica};
 use adit_model::{ConfigSource, ConfigVersion, SecretDigest, Timestamp, TunnelId, TunnelKind};
 use tokio::sync::watch;
 
@@ -11,6 +11,7 @@ use super::*;
 use crate::server::seat::Orders;
 
 const IDENTITY: IdentityKey = IdentityKey::from_bytes([1; 32]);
+const LOST: (CloseReason, Leave) = (CloseReason::Lost, Leave::Ended);
 const ACCOUNT: AccountId = AccountId::from_bytes([1; 16]);
 
 fn site(number: u8) -> TunnelKey {
@@ -70,6 +71,7 @@ fn seated() -> (Seated, watch::Receiver<Orders>) {
         connection: ConnectionId::random(),
         orders,
         mtu: None,
+        priority: 100,
     };
     (seated, told)
 }
@@ -77,11 +79,30 @@ fn seated() -> (Seated, watch::Receiver<Orders>) {
 fn join(state: &mut State, number: u8) -> (ConnectionId, watch::Receiver<Orders>) {
     let (seated, told) = seated();
     let connection = seated.connection;
-    state.join(site(1), replica(number), &IDENTITY, seated).unwrap();
+    let now = Instant::now();
+    state
+        .join(site(1), replica(number), &IDENTITY, seated, now)
+        .unwrap();
+    state.elect(site(1), now, |election, at| {
+        election.handle_told(at, replica(number), 1, Profile::Normal);
+        election.handle_took(at, replica(number), 1);
+    });
+    settle(state);
     (connection, told)
 }
 
+/// The store keeps what is decided.
+fn settle(state: &mut State) {
+    let now = Instant::now();
+    for (site, decision) in state.conclude(now).due {
+        let before = state.elections[&site].state();
+        let after = before.follow(decision.seen, decision.active).unwrap();
+        state.decided(site, Ok(after), now);
+    }
+}
+
 fn active(state: &mut State) -> Option<ConnectorId> {
+    settle(state);
     state.carriers(Instant::now()).active.get(&site(1)).copied()
 }
 
@@ -99,11 +120,11 @@ fn the_second_replica_carries_when_the_first_is_gone() {
             .collect::<Vec<_>>(),
         [true, false]
     );
-    let gone = state.leave(site(1), replica(1), first, CloseReason::Lost);
+    let gone = state.leave(site(1), replica(1), first, LOST, Instant::now());
     assert_eq!(gone.map(|gone| gone.replica), Some(replica(1)));
     assert_eq!(active(&mut state), Some(replica(2)));
     assert_eq!(
-        state.leave(site(1), replica(1), first, CloseReason::Lost),
+        state.leave(site(1), replica(1), first, LOST, Instant::now()),
         None,
         "once"
     );
@@ -115,14 +136,16 @@ fn the_newer_session_of_a_replica_wins_and_keeps_its_part() {
     let (old, old_orders) = join(&mut state, 1);
     let _second = join(&mut state, 2);
     let (seat, _told) = seated();
-    let replaced = state.join(site(1), replica(1), &IDENTITY, seat).unwrap();
+    let replaced = state
+        .join(site(1), replica(1), &IDENTITY, seat, Instant::now())
+        .unwrap();
     assert_eq!(
         replaced.map(|gone| (gone.connection, gone.reason)),
         Some((old, CloseReason::Replaced))
     );
     assert_eq!(old_orders.borrow().end, Some(Ending::Replaced));
     assert_eq!(
-        state.leave(site(1), replica(1), old, CloseReason::Lost),
+        state.leave(site(1), replica(1), old, LOST, Instant::now()),
         None,
         "the newer one stays"
     );
@@ -139,11 +162,15 @@ fn nobody_joins_who_is_not_linked_with_that_identity() {
         (site(2), 1, IDENTITY),
         (site(1), 1, other),
     ] {
-        let joined = state.join(site, replica(number), &identity, seated().0);
+        let joined = state.join(site, replica(number), &identity, seated().0, Instant::now());
         assert_eq!(joined, Err(Refusal::NotLinked));
     }
     state.apply(&[tunnel(site(1), true)], Instant::now());
-    assert!(state.join(site(1), replica(1), &IDENTITY, seated().0).is_err());
+    assert!(
+        state
+            .join(site(1), replica(1), &IDENTITY, seated().0, Instant::now())
+            .is_err()
+    );
     assert_eq!(state.sessions(), 0);
 }
 

@@ -136,6 +136,7 @@ fn head(parts: &Parts) -> RequestHead {
         host: parts.uri.authority().map(ToString::to_string).unwrap_or_default(),
         headers: parts.headers.clone(),
         flow_id: None,
+        extras: adit_wire::Extras::default(),
     }
 }
 

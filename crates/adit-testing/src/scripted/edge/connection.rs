@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use adit_net::h2::{H2RecvBody, H2SendBody, H2Session};
 use adit_net::quic::{QuicConnection, ReadError, RecvStream, SendStream};
+use adit_wire::http2::{RESPONSE_HEADERS, deserialize_headers};
 use adit_wire::registration::RegisterConnection;
 use adit_wire::{ConnectAnswer, FlowKind, RequestHead, decode_preamble, message_length};
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode, response};
 use parking_lot::Mutex;
 
 use crate::within;
@@ -14,9 +16,25 @@ use crate::within;
 /// A registered connection, seen from the edge.
 #[derive(Clone)]
 pub struct EdgeConnection {
-    connection: QuicConnection,
+    carrier: Carrier,
     request: Arc<RegisterConnection>,
     told: Arc<Mutex<Told>>,
+}
+
+/// What a connection runs over.
+#[derive(Clone)]
+pub(super) enum Carrier {
+    Quic(QuicConnection),
+    Http2(H2Session),
+}
+
+impl Carrier {
+    pub(super) fn set_window(&self, bytes: u32) {
+        match self {
+            Self::Quic(connection) => connection.set_window(bytes),
+            Self::Http2(session) => session.set_window(bytes),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -45,9 +63,9 @@ pub struct Answer {
 }
 
 impl EdgeConnection {
-    pub(super) fn new(connection: QuicConnection, request: RegisterConnection) -> Self {
+    pub(super) fn new(carrier: Carrier, request: RegisterConnection) -> Self {
         Self {
-            connection,
+            carrier,
             request: Arc::new(request),
             told: Arc::default(),
         }
@@ -72,14 +90,52 @@ impl EdgeConnection {
     }
 
     /// The QUIC connection.
+    ///
+    /// # Panics
+    /// If it runs over HTTP/2.
     #[must_use]
     pub fn quic(&self) -> &QuicConnection {
-        &self.connection
+        match &self.carrier {
+            Carrier::Quic(connection) => connection,
+            Carrier::Http2(_) => panic!("this connection runs over HTTP/2"),
+        }
+    }
+
+    /// The HTTP/2 session.
+    ///
+    /// # Panics
+    /// If it runs over QUIC.
+    #[must_use]
+    pub fn http2(&self) -> &H2Session {
+        match &self.carrier {
+            Carrier::Http2(session) => session,
+            Carrier::Quic(_) => panic!("this connection runs over QUIC"),
+        }
+    }
+
+    /// Whether it runs over QUIC.
+    #[must_use]
+    pub fn is_quic(&self) -> bool {
+        matches!(self.carrier, Carrier::Quic(_))
+    }
+
+    /// Sends a request over HTTP/2 and gives the head of the answer as it came, its body, and the request's body.
+    ///
+    /// # Panics
+    /// If it runs over QUIC, or no answer comes.
+    pub async fn ask_http2(
+        &self,
+        request: Request<()>,
+        is_whole: bool,
+    ) -> (response::Parts, H2RecvBody, H2SendBody) {
+        let (response, body) = self.http2().open(request, is_whole).await.unwrap();
+        let (head, answer) = within("the answer's head", response).await.unwrap();
+        (head, answer, body)
     }
 
     /// Opens a stream and sends `head` and the first bytes of the body.
     pub async fn open(&self, head: &RequestHead, body: &[u8]) -> Exchange {
-        let (mut send, recv) = self.connection.open_stream().await.unwrap();
+        let (mut send, recv) = self.quic().open_stream().await.unwrap();
         let opening = [&head.encode()[..], body].concat();
         send.write_chunk(Bytes::from(opening)).await.unwrap();
         Exchange { send, recv }
@@ -90,13 +146,30 @@ impl EdgeConnection {
     /// # Panics
     /// If the connector does not reach the origin, or breaks off.
     pub async fn get(&self, host: &str, path: &str) -> Answer {
+        if !self.is_quic() {
+            let request = Request::get(format!("http://{host}{path}")).body(()).unwrap();
+            let (head, mut answer, _) = self.ask_http2(request, true).await;
+            let mut body = BytesMut::new();
+            while let Some(chunk) = within("the body", answer.read_chunk()).await.unwrap() {
+                body.extend_from_slice(&chunk);
+            }
+            let packed = head.headers[RESPONSE_HEADERS].as_bytes();
+            return Answer {
+                status: head.status,
+                headers: deserialize_headers(packed).unwrap(),
+                body: body.freeze(),
+            };
+        }
         let mut exchange = self.open(&get(host, path), b"").await;
         exchange.send.finish();
         exchange.answer().await
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.connection.close_cause().is_none()
+        match &self.carrier {
+            Carrier::Quic(connection) => connection.close_cause().is_none(),
+            Carrier::Http2(session) => !session.has_ended(),
+        }
     }
 
     pub(super) fn set_unregistered(&self) {
@@ -117,6 +190,7 @@ fn get(host: &str, path: &str) -> RequestHead {
         host: host.to_owned(),
         headers: HeaderMap::new(),
         flow_id: None,
+        extras: adit_wire::Extras::default(),
     }
 }
 

@@ -50,7 +50,7 @@ fn a_token_says_what_connectors_read() {
             "account_tag": "699d98642c564d2e855e9661899b7252",
         },
         "actor": {"id": "user:ada@example.com", "support": false},
-        "res": ["logs"],
+        "res": ["logs", "ping"],
         "iat": 1_788_264_000,
         "exp": 1_788_267_600,
         "iss": "tunnelstore",

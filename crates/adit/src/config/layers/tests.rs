@@ -33,6 +33,7 @@ fn samples() -> BTreeMap<&'static str, (&'static str, &'static str)> {
         ("http.max_headers", ("64", "64")),
         ("http.max_connections", ("10", "1_0")),
         ("http.idle_timeout", ("5s", "\"5s\"")),
+        ("http.pass_access_jwt", ("true", "true")),
         ("https.listen", ("127.0.0.1:3", "\"127.0.0.1:3\"")),
         ("https.cert_dir", ("/etc/certs", "\"/etc/certs\"")),
         ("metrics.listen", ("127.0.0.1:4", "\"127.0.0.1:4\"")),
@@ -40,6 +41,10 @@ fn samples() -> BTreeMap<&'static str, (&'static str, &'static str)> {
         (
             "mesh.advertise",
             ("edge.example.com:51820", "\"edge.example.com:51820\""),
+        ),
+        (
+            "mesh.advertise_https",
+            ("edge.example.com:443", "\"edge.example.com:443\""),
         ),
         ("private_proxy.listen", ("127.0.0.1:6", "\"127.0.0.1:6\"")),
         (

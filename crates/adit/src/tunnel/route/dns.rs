@@ -9,15 +9,21 @@ use crate::{failure::Failure, personality::Personality, rest::Target};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Dns {
-    /// The tunnel's name or id
-    #[arg(value_name = "TUNNEL")]
-    tunnel: String,
-    /// The host name, whole or relative to the zone
-    #[arg(value_name = "HOSTNAME")]
-    hostname: String,
+    /// The tunnel's name or id, and the host name, whole or relative to the zone
+    #[arg(value_names = ["TUNNEL", "HOSTNAME"], num_args = 0..)]
+    words: Vec<String>,
     /// Replace a record that is already there
     #[arg(long, short = 'f', env = "TUNNEL_FORCE_PROVISIONING_DNS", hide_env_values = true, value_parser = clap::builder::BoolishValueParser::new())]
     overwrite_dns: bool,
+}
+
+impl Dns {
+    pub(super) fn new(tunnel: &str, hostname: &str, overwrite_dns: bool) -> Self {
+        Self {
+            words: vec![tunnel.to_owned(), hostname.to_owned()],
+            overwrite_dns,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -31,17 +37,19 @@ pub(super) async fn run(
     options: &TunnelOptions,
     personality: Personality,
 ) -> Result<(), Failure> {
+    let [tunnel, hostname] = &command.words[..] else {
+        return Err(Failure::usage(
+            "`tunnel route dns` needs two arguments: a tunnel and a host name",
+        ));
+    };
     let access = Access::open(options, personality)?;
-    let id = access.find(&command.tunnel).await?;
-    if !is_record_name(&command.hostname) {
-        return Err(Failure::because(format!(
-            "{} is not a host name",
-            command.hostname
-        )));
+    let id = access.find(tunnel).await?;
+    if !is_record_name(hostname) {
+        return Err(Failure::because(format!("{hostname} is not a host name")));
     }
-    let doing = format!("route {} to tunnel {:?}", command.hostname, command.tunnel);
+    let doing = format!("route {hostname} to tunnel {tunnel:?}");
     let target = Target::new(format!("/zones/{}/tunnels/{id}/routes", access.login.zone));
-    let body = json!({"type": "dns", "user_hostname": command.hostname, "overwrite_existing": command.overwrite_dns});
+    let body = json!({"type": "dns", "user_hostname": hostname, "overwrite_existing": command.overwrite_dns});
     let outcome: Outcome = access
         .rest
         .send(Method::PUT, target, &body)
@@ -62,8 +70,16 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// What the stock client lets through: letters, digits, `-`, `_`, `.` and `*`, not beginning with a dash or a dot.
-pub(super) fn is_record_name(name: &str) -> bool {
+/// What the stock client lets through: letters (of any script that IDNA has), digits, `-`, `_`, `.` and `*`, not
+/// beginning with a dash or a dot, and no longer than a name of DNS.
+pub(in crate::tunnel) fn is_record_name(name: &str) -> bool {
+    let Ok(name) = idna::domain_to_ascii(name) else {
+        return false;
+    };
+    is_plain_name(&name) && name.len() <= 253 && name.split('.').all(|label| (1..=63).contains(&label.len()))
+}
+
+fn is_plain_name(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let first = |byte: u8| byte.is_ascii_alphanumeric() || b"*_".contains(&byte);
     let mut bytes = name.bytes();
@@ -76,10 +92,17 @@ mod tests {
 
     #[test]
     fn a_record_name_may_be_relative_or_a_wildcard() {
-        for good in ["shop", "shop.adit.localhost", "*.adit.localhost", "_acme", "a-b"] {
+        for good in [
+            "shop",
+            "shop.adit.localhost",
+            "*.adit.localhost",
+            "_acme",
+            "a-b",
+            "ümlaut.example",
+        ] {
             assert!(is_record_name(good), "{good}");
         }
-        for bad in ["", "bad host", "-a", ".a", "a/b", "a*", "ü"] {
+        for bad in ["", "bad host", "-a", ".a", "a/b", "a*", "a..b", "no host"] {
             assert!(!is_record_name(bad), "{bad}");
         }
     }

@@ -1,6 +1,6 @@
 //! `tunnel route ip …`: private networks that a tunnel leads to.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, str::FromStr};
 
 use adit_model::{RouteId, TunnelId, VirtualNetworkId};
 use http::Method;
@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::super::{
     access::Access,
+    format::ResultFormat,
     networks::{NetworkRoute, routes_table},
-    options::{ResultFormat, TunnelOptions},
-    render,
+    options::{TunnelOptions, switch},
 };
 use crate::{failure::Failure, output, personality::Personality, rest::Target};
 
@@ -49,37 +49,34 @@ struct InNetwork {
 struct Add {
     #[command(flatten)]
     within: InNetwork,
-    /// The network, such as 10.0.0.0/8
-    #[arg(value_name = "CIDR")]
-    network: IpNet,
-    /// The tunnel's name or id
-    #[arg(value_name = "TUNNEL")]
-    tunnel: String,
-    /// What to remember of it
-    #[arg(value_name = "COMMENT", default_value = "")]
-    comment: String,
+    /// The network, such as 10.0.0.0/8, the tunnel's name or id, and what to remember of it
+    #[arg(value_names = ["CIDR", "TUNNEL", "COMMENT"], num_args = 0..)]
+    words: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]
 struct Show {
     /// Only deleted ones
-    #[arg(long)]
+    #[arg(long, value_name = "WHETHER", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true, hide_possible_values = true, value_parser = switch())]
     filter_is_deleted: bool,
     /// Only those to this tunnel
     #[arg(long, value_name = "ID")]
-    filter_tunnel_id: Option<TunnelId>,
+    filter_tunnel_id: Option<String>,
     /// Only those that lie within this network
     #[arg(long, alias = "nsub", value_name = "CIDR")]
-    filter_network_is_subset_of: Option<IpNet>,
+    filter_network_is_subset_of: Option<String>,
     /// Only those that this network lies within
     #[arg(long, alias = "nsup", value_name = "CIDR")]
-    filter_network_is_superset_of: Option<IpNet>,
+    filter_network_is_superset_of: Option<String>,
     /// Only those with this comment
     #[arg(long, value_name = "COMMENT")]
     filter_comment_is: Option<String>,
     /// Only those in this virtual network
     #[arg(long, value_name = "ID")]
-    filter_vnet_id: Option<VirtualNetworkId>,
+    filter_vnet_id: Option<String>,
+    /// Ignored, as by the stock client
+    #[arg(hide = true)]
+    rest: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -88,7 +85,7 @@ struct Delete {
     within: InNetwork,
     /// The route's id or network
     #[arg(value_name = "ROUTE")]
-    route: String,
+    words: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -97,7 +94,7 @@ struct Get {
     within: InNetwork,
     /// The address
     #[arg(value_name = "IP")]
-    address: IpAddr,
+    words: Vec<String>,
 }
 
 impl InNetwork {
@@ -110,7 +107,7 @@ impl InNetwork {
 }
 
 pub(super) async fn run(ip: &Ip, options: &TunnelOptions, personality: Personality) -> Result<(), Failure> {
-    let format = options.result_format()?;
+    let format = ResultFormat::of(options)?;
     let access = Access::open(options, personality)?;
     match &ip.command {
         IpCommand::Add(command) => add(command, &access).await,
@@ -121,8 +118,15 @@ pub(super) async fn run(ip: &Ip, options: &TunnelOptions, personality: Personali
 }
 
 async fn add(command: &Add, access: &Access) -> Result<(), Failure> {
-    let (network, tunnel) = (command.network.trunc(), access.find(&command.tunnel).await?);
-    let mut body = json!({"network": network, "tunnel_id": tunnel, "comment": command.comment});
+    let [network, word, rest @ ..] = &command.words[..] else {
+        return Err(Failure::misuse(
+            "`tunnel route ip add` needs a network, such as 10.0.0.0/8, and a tunnel",
+        ));
+    };
+    let network = network_of(network)?;
+    let tunnel = access.find(word).await?;
+    let comment = rest.first().map_or("", String::as_str);
+    let mut body = json!({"network": network, "tunnel_id": tunnel, "comment": comment});
     if let Some(vnet) = command.within.find(access).await?
         && let Some(body) = body.as_object_mut()
     {
@@ -132,7 +136,7 @@ async fn add(command: &Add, access: &Access) -> Result<(), Failure> {
         .rest
         .send(Method::POST, access.network_routes(""), &body)
         .await
-        .map_err(|error| error.while_to(&format!("route {network} to tunnel {:?}", command.tunnel)))?;
+        .map_err(|error| error.while_to(&format!("route {network} to tunnel {word:?}")))?;
     output::result(&format!(
         "Successfully added route for {network} over tunnel {tunnel}\n"
     ))
@@ -144,20 +148,31 @@ async fn show(
     format: ResultFormat,
     personality: Personality,
 ) -> Result<(), Failure> {
-    let text = |value: Option<&dyn ToString>| value.map(ToString::to_string);
-    let network = |network: Option<IpNet>| network.map(|network| network.trunc().to_string());
+    let network = |text: Option<&String>| -> Result<Option<String>, Failure> {
+        let network = text.map(|text| network_of(text)).transpose()?;
+        Ok(network.map(|network| network.to_string()))
+    };
     let mut target = live(access, command.filter_is_deleted);
     for (name, value) in [
         (
             "tunnel_id",
-            text(command.filter_tunnel_id.as_ref().map(|id| id as _)),
+            id::<TunnelId>(command.filter_tunnel_id.as_ref(), "--filter-tunnel-id")?,
         ),
-        ("network_subset", network(command.filter_network_is_subset_of)),
-        ("network_superset", network(command.filter_network_is_superset_of)),
-        ("comment", command.filter_comment_is.clone()),
+        (
+            "network_subset",
+            network(command.filter_network_is_subset_of.as_ref())?,
+        ),
+        (
+            "network_superset",
+            network(command.filter_network_is_superset_of.as_ref())?,
+        ),
+        (
+            "comment",
+            command.filter_comment_is.clone().filter(|text| !text.is_empty()),
+        ),
         (
             "virtual_network_id",
-            text(command.filter_vnet_id.as_ref().map(|id| id as _)),
+            id::<VirtualNetworkId>(command.filter_vnet_id.as_ref(), "--filter-vnet-id")?,
         ),
     ] {
         if let Some(value) = value {
@@ -169,14 +184,30 @@ async fn show(
         .list(&target, access.page_size())
         .await
         .map_err(|error| error.while_to("list routes"))?;
-    match format {
-        ResultFormat::Json => render::json(&routes),
-        ResultFormat::Table if routes.is_empty() => output::result(&format!(
+    format.print_list(&routes, || match &routes[..] {
+        [] => format!(
             "No route matches. Make one with `{} tunnel route ip add CIDR TUNNEL`.\n",
             personality.program()
-        )),
-        ResultFormat::Table => output::result(&routes_table(&routes)),
-    }
+        ),
+        routes => routes_table(routes),
+    })
+}
+
+/// A network in the form in which routes have it: without the bits of a host.
+fn network_of(text: &str) -> Result<IpNet, Failure> {
+    let network: Result<IpNet, _> = text.parse();
+    network.map(|network| network.trunc()).map_err(|_| {
+        Failure::misuse(format!("{text:?} is no network")).hint("such as 10.0.0.0/8 or 10.0.0.1/32")
+    })
+}
+
+/// What a flag with an id says, if it says anything.
+fn id<T: FromStr + ToString>(given: Option<&String>, flag: &str) -> Result<Option<String>, Failure> {
+    let id = given.filter(|id| !id.is_empty()).map(|id| id.parse::<T>());
+    let id = id
+        .transpose()
+        .map_err(|_| Failure::misuse(format!("{flag} is not an id")))?;
+    Ok(id.map(|id| id.to_string()))
 }
 
 /// The routes of tunnels, either those that are or those that were.
@@ -188,15 +219,14 @@ fn live(access: &Access, deleted: bool) -> Target {
 }
 
 async fn delete(command: &Delete, access: &Access) -> Result<(), Failure> {
-    let word = &command.route;
+    let [word] = &command.words[..] else {
+        return Err(Failure::misuse(
+            "`tunnel route ip delete` needs one argument: a route's id or network",
+        ));
+    };
     let id: RouteId = match word.parse() {
         Ok(id) => id,
-        Err(_) => {
-            let network: IpNet = word.parse().map_err(|_| {
-                Failure::usage(format!("{word:?} is neither the id nor the network of a route"))
-            })?;
-            find(network.trunc(), &command.within, access).await?
-        }
+        Err(_) => find(network_of(word)?, &command.within, access).await?,
     };
     access
         .rest
@@ -234,7 +264,14 @@ async fn find(network: IpNet, within: &InNetwork, access: &Access) -> Result<Rou
 }
 
 async fn get(command: &Get, access: &Access) -> Result<(), Failure> {
-    let address = command.address;
+    let [word] = &command.words[..] else {
+        return Err(Failure::misuse(
+            "`tunnel route ip get` needs one argument: an address",
+        ));
+    };
+    let address: IpAddr = word
+        .parse()
+        .map_err(|_| Failure::misuse(format!("{word:?} is no address")))?;
     let mut target = access.network_routes(&format!("/ip/{address}"));
     if let Some(vnet) = command.within.find(access).await? {
         target = target.with("virtual_network_id", &vnet);

@@ -12,15 +12,17 @@ use crate::{failure::Failure, personality::Personality, rest::Target};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Lb {
-    /// The tunnel's name or id
-    #[arg(value_name = "TUNNEL")]
-    tunnel: String,
-    /// The load balancer's host name
-    #[arg(value_name = "HOSTNAME")]
-    hostname: String,
-    /// The pool's name
-    #[arg(value_name = "POOL")]
-    pool: String,
+    /// The tunnel's name or id, the load balancer's host name, and its pool's name
+    #[arg(value_names = ["TUNNEL", "HOSTNAME", "POOL"], num_args = 0..)]
+    words: Vec<String>,
+}
+
+impl Lb {
+    pub(super) fn new(tunnel: &str, hostname: &str, pool: &str) -> Self {
+        Self {
+            words: vec![tunnel.to_owned(), hostname.to_owned(), pool.to_owned()],
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -52,16 +54,20 @@ pub(super) async fn run(
     options: &TunnelOptions,
     personality: Personality,
 ) -> Result<(), Failure> {
-    let (hostname, pool) = (&command.hostname, &command.pool);
+    let [tunnel, hostname, pool] = &command.words[..] else {
+        return Err(Failure::usage(
+            "`tunnel route lb` needs three arguments: a tunnel, a host name and a pool",
+        ));
+    };
+    let access = Access::open(options, personality)?;
+    let id = access.find(tunnel).await?;
     if !is_record_name(hostname) {
         return Err(Failure::because(format!("{hostname} is not a host name")));
     }
     if !is_record_name(pool) || pool.starts_with('*') {
         return Err(Failure::because(format!("{pool} is not the name of a pool")));
     }
-    let access = Access::open(options, personality)?;
-    let id = access.find(&command.tunnel).await?;
-    let doing = format!("route {hostname} to tunnel {:?}", command.tunnel);
+    let doing = format!("route {hostname} to tunnel {tunnel:?}");
     let target = Target::new(format!("/zones/{}/tunnels/{id}/routes", access.login.zone));
     let body = json!({"type": "lb", "lb_name": hostname, "lb_pool": pool});
     let outcome: Outcome = access

@@ -52,11 +52,11 @@ fn any_world() -> impl Strategy<Value = World> {
 /// Where an address of a space leads, found by looking at every route and every member.
 struct Naive {
     own: Vec<(usize, IpAddr, PeerKey)>,
-    routes: Vec<(usize, Network, Result<PeerKey, Denial>)>,
+    routes: Vec<(usize, Network, Result<PeerKey, Told>)>,
 }
 
 impl Naive {
-    fn lead(&self, space: usize, address: IpAddr) -> Option<(u8, Result<PeerKey, Denial>)> {
+    fn lead(&self, space: usize, address: IpAddr) -> Option<(u8, Result<PeerKey, Told>)> {
         let whole = Network::of_address(address);
         let mut own = self.own.iter();
         if let Some((.., key)) = own.find(|(at, one, _)| *at == space && *one == address) {
@@ -80,7 +80,7 @@ impl Naive {
             match self.lead(*space, destination) {
                 Some((_, Ok(key))) if key == from => return Told::Denied(Denial::Sender),
                 Some((_, Ok(key))) => return Told::To(key),
-                Some((_, Err(denial))) => return Told::Denied(denial),
+                Some((_, Err(told))) => return told,
                 None => {}
             }
         }
@@ -106,7 +106,7 @@ proptest! {
         let mut tunnels = Vec::new();
         for (site, (replicas, carries)) in world.sites.iter().enumerate() {
             let tunnel = scene.tunnel(TunnelKind::WarpConnector);
-            let mut carrier = Err(Denial::NoCarrier);
+            let mut carrier = Err(Told::Denied(Denial::NoCarrier));
             for place in 0..*replicas {
                 let (id, replica) = scene.replica(tunnel);
                 if *carries == Some(place) {
@@ -118,7 +118,8 @@ proptest! {
             }
             tunnels.push((tunnel, carrier));
         }
-        tunnels.push((scene.tunnel(TunnelKind::CfdTunnel), Err(Denial::NotPackets)));
+        let connectors = scene.tunnel(TunnelKind::CfdTunnel);
+        tunnels.push((connectors, Err(Told::Proxied(connectors, spaces[0]))));
         for space in &world.devices {
             let device = scene.device(spaces[*space]);
             members.push((device.key, device.addresses, vec![*space]));
@@ -126,6 +127,10 @@ proptest! {
         for (network, space, site) in &world.routes {
             let (tunnel, carrier) = tunnels[*site];
             scene.route(network, spaces[*space], tunnel);
+            let carrier = match carrier {
+                Err(Told::Proxied(tunnel, _)) => Err(Told::Proxied(tunnel, spaces[*space])),
+                other => other,
+            };
             naive.routes.push((*space, network.parse().unwrap(), carrier));
         }
         for (key, addresses, in_them) in &members {
@@ -149,6 +154,7 @@ proptest! {
             let told = match table.verdict(table.member_of(key).unwrap(), source, destination) {
                 Verdict::To(to) => Told::To(table.member(to).unwrap().keys[0]),
                 Verdict::Hub => Told::Hub,
+                Verdict::Proxied(to) => Told::Proxied(to.tunnel, to.network),
                 Verdict::Denied(denial) => Told::Denied(denial),
             };
             prop_assert_eq!(told, expected, "{} to {}", source, destination);

@@ -45,6 +45,17 @@ fn it_beats_twice_a_second_from_the_moment_it_is_let_in() {
 }
 
 #[test]
+fn one_in_a_hurry_beats_at_once_and_then_as_ever() {
+    let mut session = linked();
+    session.beat_due(at(0)).unwrap();
+    assert_eq!(session.beat_due(at(100)), None);
+    session.hurry(at(100));
+    assert_eq!(session.beat_due(at(100)), Some(2));
+    assert_eq!(session.beat_due(at(599)), None);
+    assert_eq!(session.beat_due(at(600)), Some(3));
+}
+
+#[test]
 fn a_silent_edge_is_given_up_after_two_seconds() {
     let mut session = linked();
     for millis in (0..2_000).step_by(500) {

@@ -76,14 +76,9 @@ impl Netlink {
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
             let mut question = RouteMessage::default();
             question.header.address_family = family;
-            let routes: Vec<RouteMessage> = self
-                .handle
-                .route()
-                .get(question)
-                .execute()
-                .try_collect()
-                .await
-                .map_err(|error| NetlinkError::new("list the routes", error))?;
+            let routes = self
+                .list("routes", |handle| handle.route().get(question).execute())
+                .await?;
             all.extend(routes.into_iter().filter(|route| table_of(route) == table));
         }
         Ok(all)
@@ -142,14 +137,9 @@ impl Netlink {
         table: u32,
         version: IpVersion,
     ) -> Result<Vec<RuleMessage>, NetlinkError> {
-        let rules: Vec<RuleMessage> = self
-            .handle
-            .rule()
-            .get(version)
-            .execute()
-            .try_collect()
-            .await
-            .map_err(|error| NetlinkError::new("list the rules", error))?;
+        let rules = self
+            .list("rules", |handle| handle.rule().get(version).execute())
+            .await?;
         let own = |rule: &RuleMessage| {
             let has = |wanted: RuleAttribute| rule.attributes.contains(&wanted);
             has(RuleAttribute::Table(table)) && has(RuleAttribute::Protocol(PROTOCOL))

@@ -1,0 +1,22 @@
+-- How eagerly a site fails over: ha_state has it beside the decision that it is for.
+ALTER TABLE ha_state ADD COLUMN profile TEXT COLLATE "C" NOT NULL DEFAULT 'normal';
+ALTER TABLE ha_state ADD COLUMN preempt_after_s BIGINT;
+ALTER TABLE ha_state ADD COLUMN passive_onramp TEXT COLLATE "C" NOT NULL DEFAULT 'drain';
+
+-- The decisions about who is active in a site, the newest ones: at in microseconds, and so gap_us, the time without
+-- traffic, where it is known.
+CREATE TABLE ha_events (
+    account_id TEXT COLLATE "C" NOT NULL,
+    tunnel_id UUID NOT NULL,
+    epoch BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    cause TEXT COLLATE "C" NOT NULL,
+    from_connector UUID,
+    to_connector UUID,
+    gap_us BIGINT,
+    PRIMARY KEY (account_id, tunnel_id, epoch),
+    FOREIGN KEY (account_id, tunnel_id) REFERENCES ha_state (account_id, tunnel_id) ON DELETE CASCADE
+);
+
+-- The name of a connector's host, where it says so.
+ALTER TABLE connectors ADD COLUMN hostname TEXT COLLATE "C";

@@ -1,0 +1,43 @@
+//! From words to a command: forms that the stock client's parser takes are brought into those of ours, flags of the
+//! configuration file are added, and what cannot be understood is told in the way of whoever was called.
+
+mod help;
+mod refusal;
+mod variables;
+mod walk;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::Parser;
+
+use crate::{output, personality::Personality, tunnel::config_flags::with_flags_of_file};
+
+/// The stock client without a command serves the forwarders of a configuration file.
+const NO_COMMAND: &str = "\
+error: cloudflared without a command is not in this version (it would serve the forwarders of a configuration file)
+  try: `tunnel run` for a connector, `access tcp` for a forwarder, `help` for all commands";
+
+/// Reads the command line.
+///
+/// # Errors
+/// The exit code, after a help text was printed or what is wrong was told.
+pub(crate) fn parse<T: Parser>(arguments: Vec<OsString>, personality: Personality) -> Result<T, ExitCode> {
+    let mut command = variables::settled(T::command());
+    command.build();
+    if personality == Personality::Cloudflared && arguments.len() < 2 {
+        output::note(NO_COMMAND);
+        return Err(ExitCode::FAILURE);
+    }
+    let arguments = personality.habits(arguments);
+    let arguments =
+        help::asked_for(&command, arguments).map_err(|topic| refusal::no_topic(&topic, personality))?;
+    let arguments = with_flags_of_file(&command, arguments).map_err(|failure| {
+        output::note(&failure.to_string());
+        failure.exit_code(personality)
+    })?;
+    let parsed = command
+        .clone()
+        .try_get_matches_from(&arguments)
+        .and_then(|mut matches| T::from_arg_matches_mut(&mut matches));
+    parsed.map_err(|error| refusal::tell(&error, command, &arguments, personality))
+}
