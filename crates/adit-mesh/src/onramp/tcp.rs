@@ -3,6 +3,7 @@
 //! It is a whole stack of smoltcp's with one address, which is the flow's destination, and one socket. So an end costs what
 //! its own packets cost, however many there are.
 
+mod sent;
 mod wire;
 
 use std::{
@@ -18,7 +19,7 @@ use smoltcp::{
     wire::{HardwareAddress, IpCidr},
 };
 
-use self::wire::Wire;
+use self::{sent::Sent, wire::Wire};
 
 /// How long a member may take over the handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -36,6 +37,7 @@ pub struct TcpEnd {
     sockets: SocketSet<'static>,
     socket: SocketHandle,
     wire: Wire,
+    sent: Sent,
     address: IpCidr,
     began: Instant,
     is_open: bool,
@@ -84,6 +86,7 @@ impl TcpEnd {
             sockets,
             socket: handle,
             wire,
+            sent: Sent::default(),
             address,
             began: now,
             is_open: false,
@@ -96,6 +99,7 @@ impl TcpEnd {
 
     /// Takes a packet, which is looked at by the next [`TcpEnd::ingress`].
     pub fn take(&mut self, packet: BytesMut) {
+        self.sent.heard(&packet);
         self.wire.arrived.push_back(packet);
     }
 
@@ -107,6 +111,11 @@ impl TcpEnd {
             .poll_ingress_single(stamp, &mut self.wire, &mut self.sockets)
             != PollIngressSingleResult::None
         {}
+        // Before more is written, which would hide what has been acknowledged.
+        let owed = self.socket().send_queue();
+        if owed < self.owed.0 {
+            self.owed = (owed, now);
+        }
         if !self.is_open && self.socket().may_send() {
             self.is_open = true;
             let socket = self.socket_mut();
@@ -118,13 +127,12 @@ impl TcpEnd {
     /// Makes packets, `most` of them at most beside those that had to be made before.
     pub fn egress(&mut self, now: Instant, most: usize) -> Vec<BytesMut> {
         let owed = self.socket().send_queue();
-        if owed == 0 || owed < self.owed.0 {
-            self.owed = (owed, now);
+        if self.owed.0 == 0 {
+            self.owed.1 = now;
         } else if now.saturating_duration_since(self.owed.1) >= STALLED {
             self.reset();
-        } else {
-            self.owed.0 = owed;
         }
+        self.owed.0 = owed;
         self.wire.room = self.wire.leaving.len() + most;
         let stamp = self.stamp(now);
         while self
@@ -133,7 +141,11 @@ impl TcpEnd {
             == PollResult::SocketStateChanged
             && self.wire.leaving.len() < self.wire.room
         {}
-        std::mem::take(&mut self.wire.leaving)
+        let mut leaving = std::mem::take(&mut self.wire.leaving);
+        for packet in &mut leaving {
+            self.sent.leaves(packet);
+        }
+        leaving
     }
 
     /// When [`TcpEnd::egress`] is to be called again if nothing else happens.
