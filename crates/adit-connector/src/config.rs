@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use adit_core::ingress::Ingress;
+use adit_model::Hostname;
 use adit_net::proxy::{EnvironmentProxies, OutboundProxy};
 use adit_net::tls::{KeyExchange, TrustAnchors};
 use adit_wire::{Destination, TunnelToken};
@@ -168,6 +169,13 @@ impl EdgeAddress {
         Destination::host(host, port.parse().ok()?)
     }
 
+    /// The host, if it is a name.
+    pub(crate) fn name(&self) -> Option<Hostname> {
+        let (host, _port) = self.0.rsplit_once(':')?;
+        let is_name = !host.starts_with('[') && host.parse::<IpAddr>().is_err();
+        is_name.then(|| host.parse().ok()).flatten()
+    }
+
     /// As written.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -184,6 +192,9 @@ mod tests {
         for good in ["127.0.0.1:7844", "[::1]:7844", " edge.example.com:1 "] {
             assert_eq!(good.parse::<EdgeAddress>().unwrap().as_str(), good.trim());
         }
+        let name = |text: &str| text.parse::<EdgeAddress>().unwrap().name();
+        assert_eq!(name("edge.example.com:1"), "edge.example.com".parse().ok());
+        assert_eq!([name("127.0.0.1:7844"), name("[::1]:7844")], [None, None]);
         for bad in [
             "",
             "edge",

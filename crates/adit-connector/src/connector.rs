@@ -24,7 +24,7 @@ use crate::reconnects::{Reconnects, Wishes};
 use crate::serving::Proxy;
 use crate::slot::{Shared, Slot};
 use crate::{
-    Configurations, ConnectorConfig, LocalView, Protocol, ProtocolChoice, RenderMetrics, Status, network,
+    Configurations, ConnectorConfig, EdgeAddress, LocalView, Protocol, ProtocolChoice, RenderMetrics, Status, network,
     prechecks,
 };
 
@@ -101,7 +101,10 @@ impl Connector {
         let lanes = Arc::new(RpcLanes::start(1).map_err(ConnectorError::System)?);
         Metrics::built(&config.version);
         let tags = Tags::new(connector, &config.tags).ok_or(ConnectorError::BadTag)?;
-        let private = Arc::new(Private::new(&config.private, Arc::clone(&lanes)));
+        let name = config.edges.iter().find_map(EdgeAddress::name);
+        // One that every resolver knows.
+        let name = name.or_else(|| "localhost".parse().ok());
+        let private = Arc::new(Private::new(&config.private, name, Arc::clone(&lanes)));
         let status = Status::new(connector);
         let management = Management::of(&config, &status);
         let proxy = Proxy::new(
@@ -208,6 +211,8 @@ impl Connector {
         }
         let names = Arc::clone(&shared.dialers.names);
         watching.spawn(network::watch(names, shared.horizon.clone()));
+        let private = Arc::clone(&shared.proxy.private);
+        watching.spawn(async move { private.keep_up().await });
         let mut slots = JoinSet::new();
         let mut unstarted = (0..shared.config.ha_connections.max(1)).map(ConnectionIndex);
         let mut start_next = |slots: &mut JoinSet<_>| match unstarted.next() {

@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adit_net::tls::{self, TrustAnchors};
-use adit_wire::dns::{DnsError, Server, decode_service_answer, encode_service_question};
+use adit_wire::dns::{Server, decode_service_answer, encode_service_question};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::TcpStream;
 
-use crate::EdgeAddress;
+use crate::{EdgeAddress, resolvers};
 
 /// The service, without the region before it.
 const SERVICE: &str = "v2-origintunneld._tcp.argotunnel.com";
-const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// A resolver of the system answers by then, or is asked once more.
 const LIMIT: Duration = Duration::from_secs(2);
 const ROUNDS: usize = 2;
@@ -56,8 +55,7 @@ pub enum DiscoveryError {
 /// See [`DiscoveryError`]. Only [`DiscoveryError::BadRegion`] is for ever.
 pub async fn discover_edges(region: Option<&str>) -> Result<Vec<EdgeAddress>, DiscoveryError> {
     let name = service_name(region)?;
-    let resolvers = tokio::fs::read_to_string(RESOLV_CONF).await.unwrap_or_default();
-    let resolvers = resolvers_of(&resolvers);
+    let resolvers = resolvers::system();
     let mut found = Err(io::ErrorKind::NotFound.into());
     for resolver in resolvers.iter().cycle().take(resolvers.len() * ROUNDS) {
         found = limited(LIMIT, ask(*resolver, &name)).await;
@@ -94,60 +92,16 @@ fn edges_of(name: String, servers: Vec<Server>) -> Result<Vec<EdgeAddress>, Disc
     }
 }
 
-/// The lines `nameserver ADDRESS`; a resolver on this machine where there is none.
-/// The resolver that the system asks first.
-pub(crate) fn system_resolver() -> SocketAddr {
-    let resolvers = std::fs::read_to_string(RESOLV_CONF).unwrap_or_default();
-    let first = resolvers_of(&resolvers).into_iter().next();
-    first.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 53)))
-}
-
-fn resolvers_of(resolv_conf: &str) -> Vec<SocketAddr> {
-    let words = |line: &str| {
-        let mut words = line.split_whitespace().map(str::to_owned);
-        (words.next() == Some("nameserver".to_owned()))
-            .then(|| words.next())
-            .flatten()
-    };
-    let address = |text: String| text.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, 53));
-    let found: Vec<_> = resolv_conf
-        .lines()
-        .filter_map(words)
-        .filter_map(address)
-        .take(3)
-        .collect();
-    match found.is_empty() {
-        true => vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 53))],
-        false => found,
-    }
-}
-
 async fn limited<T>(limit: Duration, asking: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     let answered = tokio::time::timeout(limit, asking).await;
     answered.unwrap_or_else(|elapsed| Err(elapsed.into()))
 }
 
 async fn ask(resolver: SocketAddr, name: &str) -> io::Result<Vec<Server>> {
-    let any: IpAddr = match resolver {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let socket = UdpSocket::bind((any, 0)).await?;
-    socket.connect(resolver).await?;
     let id = rand::random();
     let question = encode_service_question(id, name).ok_or(io::ErrorKind::InvalidInput)?;
-    socket.send(&question).await?;
-    let mut buffer = vec![0; 4096];
-    loop {
-        let length = socket.recv(&mut buffer).await?;
-        let answer = buffer.get(..length).unwrap_or_default();
-        match decode_service_answer(answer, id, name) {
-            Ok(servers) => return Ok(servers),
-            // Late, or somebody's guess.
-            Err(DnsError::AnotherQuestion) => {}
-            Err(error) => return Err(io::Error::other(error)),
-        }
-    }
+    let decode = |answer: &[u8]| decode_service_answer(answer, id, name);
+    resolvers::ask(resolver, &question, decode).await
 }
 
 async fn ask_over_tls(resolver: SocketAddr, server_name: &str, name: &str) -> io::Result<Vec<Server>> {
@@ -170,6 +124,8 @@ async fn ask_over_tls(resolver: SocketAddr, server_name: &str, name: &str) -> io
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::UdpSocket;
+
     use super::*;
 
     #[test]
@@ -187,16 +143,6 @@ mod tests {
             "_us-v2-origintunneld._tcp.argotunnel.com"
         );
         assert!(service_name(Some("u.s")).is_err());
-    }
-
-    #[test]
-    fn resolvers_are_those_of_the_system() {
-        let text =
-            "# home\nnameserver 192.0.2.53\nsearch lan\nnameserver\t2001:db8::53\nnameserver nonsense\n";
-        let resolvers = resolvers_of(text);
-        assert_eq!(resolvers.len(), 2);
-        assert_eq!(resolvers[0], "192.0.2.53:53".parse().unwrap());
-        assert_eq!(resolvers_of(""), ["127.0.0.1:53".parse().unwrap()]);
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod prechecks;
 mod private;
 mod reconnects;
 mod redial;
+mod resolvers;
 mod serving;
 mod session;
 mod slot;

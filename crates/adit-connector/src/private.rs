@@ -22,6 +22,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use adit_core::warp_routing::WarpRouting;
+use adit_model::Hostname;
 use adit_rpc::RpcLanes;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -44,7 +45,7 @@ pub struct PrivateConfig {
     pub routing: WarpRouting,
     /// How many flows there may be at once, TCP and UDP together, whatever any configuration says; 0 is no limit.
     pub max_active_flows: Option<u64>,
-    /// The resolvers that the virtual DNS service leads to, at random. Empty: the first of the system's.
+    /// The resolvers that the virtual DNS service leads to, at random. Empty: the first of the system's that answers.
     pub dns_resolvers: Vec<SocketAddr>,
     /// Whether echo requests are carried, where the system lets this process send them. Default yes.
     pub icmp: bool,
@@ -85,10 +86,10 @@ pub(crate) struct Private {
 }
 
 impl Private {
-    /// Opens no socket.
-    pub(crate) fn new(config: &PrivateConfig, lanes: Arc<RpcLanes>) -> Self {
+    /// Opens no socket. Whether the system's resolvers answer is seen by asking them for this name.
+    pub(crate) fn new(config: &PrivateConfig, name: Option<Hostname>, lanes: Arc<RpcLanes>) -> Self {
         Self {
-            dialer: Dialer::new(&config.dns_resolvers),
+            dialer: Dialer::new(&config.dns_resolvers, name),
             limit: FlowLimit::new(config.max_active_flows),
             sockets: FlowLimit::new(Some(limits::MAX_SESSIONS)),
             waiting: FlowLimit::new(Some(limits::MAX_WAITING)),
@@ -109,6 +110,11 @@ impl Private {
     pub(crate) fn serve(&self, routing: &WarpRouting) {
         self.dialer.serve(routing);
         self.limit.set(routing.max_active_flows());
+    }
+
+    /// Follows what changes on this machine, until it is dropped.
+    pub(crate) async fn keep_up(&self) {
+        self.dialer.keep_up().await;
     }
 
     /// Ends every session once the answer is dropped.

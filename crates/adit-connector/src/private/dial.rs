@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use adit_core::warp_routing::WarpRouting;
+use adit_model::Hostname;
 use arc_swap::ArcSwap;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, UdpSocket};
@@ -32,9 +33,9 @@ pub(super) struct Target {
 }
 
 impl Dialer {
-    pub(super) fn new(resolvers: &[SocketAddr]) -> Self {
+    pub(super) fn new(resolvers: &[SocketAddr], name: Option<Hostname>) -> Self {
         Self {
-            dns: VirtualDns::new(resolvers),
+            dns: VirtualDns::new(resolvers, name),
             routing: ArcSwap::default(),
         }
     }
@@ -42,6 +43,11 @@ impl Dialer {
     /// Goes by another configuration from now on.
     pub(super) fn serve(&self, routing: &WarpRouting) {
         self.routing.store(routing.clone().into());
+    }
+
+    /// Sees to it that the machine's resolver is one that answers, until it is dropped.
+    pub(super) async fn keep_up(&self) {
+        self.dns.keep_up().await;
     }
 
     /// Where a flow goes that asks for this address.
@@ -58,11 +64,24 @@ impl Dialer {
         }
     }
 
-    /// Connects.
+    /// Connects. Where a resolver takes no connection, the next one may.
     ///
     /// # Errors
     /// Why not, for the edge and the log.
     pub(super) async fn tcp(&self, target: Target) -> Result<TcpStream, String> {
+        let mut connected = self.connect(target).await;
+        if connected.is_err() && target.is_resolver {
+            for address in self.dns.besides(target.address) {
+                connected = self.connect(Target { address, ..target }).await;
+                if connected.is_ok() {
+                    break;
+                }
+            }
+        }
+        connected
+    }
+
+    async fn connect(&self, target: Target) -> Result<TcpStream, String> {
         let address = target.address;
         let refused =
             |why: &str| format!("unable to dial tcp to origin {address}: dial tcp {address}: {why}");
@@ -119,10 +138,19 @@ fn connected(address: SocketAddr) -> io::Result<UdpSocket> {
 mod tests {
     use super::*;
 
+    fn name() -> Option<Hostname> {
+        "edge.example.com".parse().ok()
+    }
+
+    async fn free_port() -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap()
+    }
+
     #[test]
     fn the_vendors_address_is_the_machines_resolver_on_its_port_alone() {
         let resolver: SocketAddr = "10.9.8.7:5353".parse().unwrap();
-        let dialer = Dialer::new(&[resolver]);
+        let dialer = Dialer::new(&[resolver], name());
         let dns = dialer.target(virtual_dns::ADDRESS);
         assert_eq!((dns.address, dns.is_resolver), (resolver, true));
         let other = SocketAddr::new(virtual_dns::ADDRESS.ip(), 853);
@@ -133,15 +161,24 @@ mod tests {
 
     #[tokio::test]
     async fn a_port_that_nobody_listens_on_is_told_as_by_stock_connectors() {
-        let free = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
-        let dialer = Dialer::new(&[]);
+        let free = free_port().await;
+        let dialer = Dialer::new(&[], name());
         let words = dialer.tcp(dialer.target(free)).await.unwrap_err();
         assert_eq!(
             words,
             format!("unable to dial tcp to origin {free}: dial tcp {free}: connect: connection refused")
         );
+    }
+    #[tokio::test]
+    async fn where_a_resolver_takes_no_connection_the_next_one_is_asked() {
+        let free = free_port().await;
+        let resolver = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let named = [free, resolver.local_addr().unwrap()];
+        let dialer = Dialer::new(&named, name());
+        // Which one is first is left to chance.
+        for _ in 0..8 {
+            let tcp = dialer.tcp(dialer.target(virtual_dns::ADDRESS)).await.unwrap();
+            assert_eq!(tcp.peer_addr().unwrap(), named[1]);
+        }
     }
 }
