@@ -3,6 +3,7 @@
 
 mod help;
 mod refusal;
+mod switches;
 mod variables;
 mod walk;
 
@@ -10,19 +11,28 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser;
 
-use crate::{output, personality::Personality, tunnel::config_flags::with_flags_of_file};
+use crate::{
+    output,
+    personality::{Personality, is_stock_command},
+    tunnel::config_flags::with_flags_of_file,
+};
 
 /// The stock client without a command serves the forwarders of a configuration file.
 const NO_COMMAND: &str = "\
 error: cloudflared without a command is not in this version (it would serve the forwarders of a configuration file)
   try: `tunnel run` for a connector, `access tcp` for a forwarder, `help` for all commands";
 
+/// The commands whose switches are the stock client's.
+fn has_stock_switches(command: &str) -> bool {
+    is_stock_command(command) || ["service", "update", "version"].contains(&command)
+}
+
 /// Reads the command line.
 ///
 /// # Errors
 /// The exit code, after a help text was printed or what is wrong was told.
 pub(crate) fn parse<T: Parser>(arguments: Vec<OsString>, personality: Personality) -> Result<T, ExitCode> {
-    let mut command = variables::settled(T::command());
+    let mut command = switches::settled(variables::settled(T::command()), has_stock_switches);
     command.build();
     if personality == Personality::Cloudflared && arguments.len() < 2 {
         output::note(NO_COMMAND);

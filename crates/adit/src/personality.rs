@@ -49,10 +49,10 @@ impl Personality {
 }
 
 /// The stock client's commands, which take its parser's forms.
-fn is_stock_command(word: &OsString) -> bool {
+pub(crate) fn is_stock_command(word: impl AsRef<OsStr>) -> bool {
     ["tunnel", "access", "forward", "login", "tail", "management"]
         .iter()
-        .any(|name| word == name)
+        .any(|name| word.as_ref() == *name)
 }
 
 /// Flags of a command may stand before it (`cloudflared --no-autoupdate tunnel run`): service files have it so. Flags

@@ -1,6 +1,6 @@
 //! `tunnel` without a command: `--name` makes, routes and runs a tunnel in one go; `--url` alone runs a quick one.
 
-use clap::{Args, builder::BoolishValueParser};
+use clap::Args;
 
 use super::{
     access::Access, connect, create, options::TunnelOptions, plan::Prepared, quick, route,
@@ -41,9 +41,14 @@ pub(super) struct AdHocFlags {
     )]
     lb_pool: Option<String>,
     /// With --hostname: replace a record that is already there
-    #[arg(long, short = 'f', hide = true, env = "TUNNEL_FORCE_PROVISIONING_DNS", hide_env_values = true,
-        num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false",
-        value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set, id = "ad hoc overwrite")]
+    #[arg(
+        long,
+        short = 'f',
+        hide = true,
+        env = "TUNNEL_FORCE_PROVISIONING_DNS",
+        hide_env_values = true,
+        id = "ad hoc overwrite"
+    )]
     overwrite_dns: bool,
     /// Of an older stock client; it says nothing.
     #[arg(

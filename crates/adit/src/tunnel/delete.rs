@@ -18,7 +18,7 @@ pub(super) struct Delete {
     #[arg(value_name = "TUNNEL")]
     tunnels: Vec<String>,
     /// Also if it has connections or routes
-    #[arg(long, short, env = "TUNNEL_RUN_FORCE_OVERWRITE", hide_env_values = true, value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(long, short, env = "TUNNEL_RUN_FORCE_OVERWRITE", hide_env_values = true)]
     force: bool,
 }
 

@@ -2,7 +2,7 @@
 
 use adit_connector::{ConnectorConfig, DEFAULT_EDGE_RETRIES, IpVersion, Prechecks, Protocol, ProtocolChoice};
 use adit_net::{proxy::OutboundProxy, tls::KeyExchange};
-use clap::{ArgAction, Args, builder::BoolishValueParser};
+use clap::Args;
 
 use crate::failure::Failure;
 
@@ -59,13 +59,6 @@ pub(super) struct EdgeFlags {
         global = true,
         env = "TUNNEL_NO_PRECHECKS",
         hide_env_values = true,
-        action = ArgAction::Set,
-        num_args = 0..=1,
-        require_equals = true,
-        default_value = "false",
-        default_missing_value = "true",
-        hide_possible_values = true,
-        value_parser = BoolishValueParser::new(),
         help_heading = "Connector"
     )]
     no_prechecks: bool,
@@ -79,13 +72,6 @@ pub(super) struct EdgeFlags {
         global = true,
         env = "TUNNEL_POST_QUANTUM",
         hide_env_values = true,
-        action = ArgAction::Set,
-        num_args = 0..=1,
-        require_equals = true,
-        default_value = "false",
-        default_missing_value = "true",
-        hide_possible_values = true,
-        value_parser = BoolishValueParser::new(),
         help_heading = "Connector"
     )]
     post_quantum: bool,

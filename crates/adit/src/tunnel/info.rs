@@ -30,7 +30,7 @@ pub(super) struct Info {
     )]
     sort_by: String,
     /// The other way round
-    #[arg(long, env = "TUNNEL_INFO_INVERT_SORT", hide_env_values = true, value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(long, env = "TUNNEL_INFO_INVERT_SORT", hide_env_values = true)]
     invert_sort: bool,
 }
 

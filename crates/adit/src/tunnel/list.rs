@@ -41,7 +41,7 @@ pub(super) struct List {
     )]
     sort_by: String,
     /// The other way round
-    #[arg(long, env = "TUNNEL_LIST_INVERT_SORT", hide_env_values = true, value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(long, env = "TUNNEL_LIST_INVERT_SORT", hide_env_values = true)]
     invert_sort: bool,
     /// Ignored, as by the stock client
     #[arg(hide = true)]

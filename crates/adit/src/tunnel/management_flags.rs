@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use adit_connector::ManagementConfig;
-use clap::{ArgAction, Args, builder::BoolishValueParser};
+use clap::{ArgAction, Args};
 
 use crate::{logging, personality::Personality};
 
@@ -30,11 +30,7 @@ pub(super) struct ManagementFlags {
         env = "TUNNEL_MANAGEMENT_DIAGNOSTICS",
         hide_env_values = true,
         action = ArgAction::Set,
-        num_args = 0..=1,
-        require_equals = true,
         default_value = "true",
-        default_missing_value = "true",
-        value_parser = BoolishValueParser::new(),
         help_heading = "Connector"
     )]
     management_diagnostics: bool,

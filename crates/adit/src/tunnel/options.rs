@@ -135,13 +135,7 @@ pub(crate) struct TunnelOptions {
         global = true,
         hide = true,
         env = "STDIN_CONTROL",
-        hide_env_values = true,
-        action = clap::ArgAction::Set,
-        num_args = 0..=1,
-        require_equals = true,
-        default_value = "false",
-        default_missing_value = "true",
-        value_parser = clap::builder::BoolishValueParser::new()
+        hide_env_values = true
     )]
     pub(super) stdin_control: bool,
     #[command(flatten)]
@@ -174,11 +168,6 @@ impl TunnelOptions {
             .map(str::to_owned)
             .collect()
     }
-}
-
-/// A switch that may be given a value: `--force=false`.
-pub(super) fn switch() -> impl TypedValueParser<Value = bool> {
-    clap::builder::BoolishValueParser::new()
 }
 
 /// An empty variable stands for no path; who uses the path leaves empty ones out. `~/` stands for the home directory.

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use adit_core::ingress::{Ingress, IngressError, OriginRequest, ProxyType, Service};
-use clap::{Args, builder::BoolishValueParser};
+use clap::Args;
 
 use super::options::{go_duration, path, set};
 use crate::failure::Failure;
@@ -22,26 +22,35 @@ pub(super) struct OriginFlags {
     )]
     url: Option<String>,
     /// Serve a built-in page instead of an origin
-    #[arg(long, global = true, env = "TUNNEL_HELLO_WORLD", hide_env_values = true, num_args = 0..=1,
-        require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true,
-        hide_possible_values = true, value_name = "BOOL", value_parser = BoolishValueParser::new(),
-        action = clap::ArgAction::Set, help_heading = "Origin")]
+    #[arg(
+        long,
+        global = true,
+        env = "TUNNEL_HELLO_WORLD",
+        hide_env_values = true,
+        help_heading = "Origin"
+    )]
     hello_world: bool,
     /// A Unix socket that the origin listens on, instead of --url
     #[arg(long, global = true, value_name = "PATH", env = "TUNNEL_UNIX_SOCKET", hide_env_values = true,
         value_parser = path(), help_heading = "Origin")]
     unix_socket: Option<PathBuf>,
     /// Serve as a jump host: clients name their destination
-    #[arg(long, global = true, env = "TUNNEL_BASTION", hide_env_values = true, num_args = 0..=1,
-        require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true,
-        hide_possible_values = true, value_name = "BOOL", value_parser = BoolishValueParser::new(),
-        action = clap::ArgAction::Set, help_heading = "Origin")]
+    #[arg(
+        long,
+        global = true,
+        env = "TUNNEL_BASTION",
+        hide_env_values = true,
+        help_heading = "Origin"
+    )]
     bastion: bool,
     /// Serve as a SOCKS5 proxy, with --url tcp://…
-    #[arg(long, global = true, env = "TUNNEL_SOCKS", hide_env_values = true, num_args = 0..=1,
-        require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true,
-        hide_possible_values = true, value_name = "BOOL", value_parser = BoolishValueParser::new(),
-        action = clap::ArgAction::Set, help_heading = "Origin")]
+    #[arg(
+        long,
+        global = true,
+        env = "TUNNEL_SOCKS",
+        hide_env_values = true,
+        help_heading = "Origin"
+    )]
     socks5: bool,
     /// The Host that the origin is asked for, instead of the client's
     #[arg(
@@ -68,22 +77,31 @@ pub(super) struct OriginFlags {
         value_parser = path(), help_heading = "Origin")]
     origin_ca_pool: Option<PathBuf>,
     /// Take any certificate from the origin
-    #[arg(long, global = true, env = "NO_TLS_VERIFY", hide_env_values = true, num_args = 0..=1,
-        require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true,
-        hide_possible_values = true, value_name = "BOOL", value_parser = BoolishValueParser::new(),
-        action = clap::ArgAction::Set, help_heading = "Origin")]
+    #[arg(
+        long,
+        global = true,
+        env = "NO_TLS_VERIFY",
+        hide_env_values = true,
+        help_heading = "Origin"
+    )]
     no_tls_verify: bool,
     /// Send bodies with their length, as origins want that speak WSGI
-    #[arg(long, global = true, env = "TUNNEL_NO_CHUNKED_ENCODING", hide_env_values = true, num_args = 0..=1,
-        require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true,
-        hide_possible_values = true, value_name = "BOOL", value_parser = BoolishValueParser::new(),
-        action = clap::ArgAction::Set, help_heading = "Origin")]
+    #[arg(
+        long,
+        global = true,
+        env = "TUNNEL_NO_CHUNKED_ENCODING",
+        hide_env_values = true,
+        help_heading = "Origin"
+    )]
     no_chunked_encoding: bool,
     /// Speak HTTP/2 with an https origin that does
-    #[arg(long, global = true, env = "TUNNEL_ORIGIN_ENABLE_HTTP2", hide_env_values = true, num_args = 0..=1,
-        require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true,
-        hide_possible_values = true, value_name = "BOOL", value_parser = BoolishValueParser::new(),
-        action = clap::ArgAction::Set, help_heading = "Origin")]
+    #[arg(
+        long,
+        global = true,
+        env = "TUNNEL_ORIGIN_ENABLE_HTTP2",
+        hide_env_values = true,
+        help_heading = "Origin"
+    )]
     http2_origin: bool,
     /// How long connecting to the origin may take
     #[arg(long, global = true, value_name = "TIME", default_value = "30s", value_parser = go_duration,
@@ -98,9 +116,7 @@ pub(super) struct OriginFlags {
         help_heading = "Origin")]
     proxy_tcp_keepalive: Duration,
     /// Try the origin's addresses one after the other
-    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true",
-        default_value = "false", hide_default_value = true, hide_possible_values = true, value_name = "BOOL",
-        value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set, help_heading = "Origin")]
+    #[arg(long, global = true, help_heading = "Origin")]
     proxy_no_happy_eyeballs: bool,
     /// How many idle connections to the origin are kept
     #[arg(

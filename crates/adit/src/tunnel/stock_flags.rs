@@ -2,10 +2,7 @@
 //! working; their values are read as the stock client reads them, so that a slip is told. docs/connector-flags.md says of
 //! each why it changes nothing.
 
-use clap::{
-    Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches,
-    builder::{BoolishValueParser, ValueParser},
-};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, builder::ValueParser};
 
 use super::options::go_duration;
 
@@ -105,12 +102,7 @@ impl Flag {
             arg = arg.env(variable).hide_env_values(true);
         }
         match kind {
-            Switch => arg
-                .action(ArgAction::Set)
-                .num_args(0..=1)
-                .require_equals(true)
-                .default_missing_value("true")
-                .value_parser(BoolishValueParser::new()),
+            Switch => arg.action(ArgAction::SetTrue),
             Whole => arg
                 .action(ArgAction::Append)
                 .allow_negative_numbers(true)

@@ -8,7 +8,7 @@ use super::{
     access::Access,
     format::ResultFormat,
     networks::{VirtualNetwork, networks_table},
-    options::{TunnelOptions, switch},
+    options::TunnelOptions,
 };
 use crate::{failure::Failure, output, personality::Personality};
 
@@ -37,7 +37,7 @@ struct Add {
     #[arg(value_names = ["NAME", "COMMENT"], num_args = 0..)]
     words: Vec<String>,
     /// What names no virtual network means this one from now on
-    #[arg(long, short, value_name = "WHETHER", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true, hide_possible_values = true, value_parser = switch())]
+    #[arg(long, short)]
     default: bool,
 }
 
@@ -50,10 +50,10 @@ struct List {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Only the default one; with =false, only the others
-    #[arg(long, value_name = "WHETHER", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, value_parser = switch())]
+    #[arg(long)]
     is_default: Option<bool>,
     /// Only deleted ones
-    #[arg(long, value_name = "WHETHER", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true, hide_possible_values = true, value_parser = switch())]
+    #[arg(long)]
     show_deleted: bool,
     /// Ignored, as by the stock client
     #[arg(hide = true)]
@@ -66,7 +66,7 @@ struct Delete {
     #[arg(value_name = "VNET")]
     words: Vec<String>,
     /// Its routes, too
-    #[arg(long, short, value_name = "WHETHER", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true, hide_possible_values = true, value_parser = switch())]
+    #[arg(long, short)]
     force: bool,
 }
 
@@ -82,7 +82,7 @@ struct Update {
     #[arg(long, short, value_name = "COMMENT")]
     comment: Option<String>,
     /// What names no virtual network means this one from now on
-    #[arg(long, short, value_name = "WHETHER", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, value_parser = switch())]
+    #[arg(long, short)]
     default: Option<bool>,
 }
 

@@ -13,7 +13,12 @@ pub(super) struct Dns {
     #[arg(value_names = ["TUNNEL", "HOSTNAME"], num_args = 0..)]
     words: Vec<String>,
     /// Replace a record that is already there
-    #[arg(long, short = 'f', env = "TUNNEL_FORCE_PROVISIONING_DNS", hide_env_values = true, value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(
+        long,
+        short = 'f',
+        env = "TUNNEL_FORCE_PROVISIONING_DNS",
+        hide_env_values = true
+    )]
     overwrite_dns: bool,
 }
 

@@ -11,7 +11,7 @@ use super::super::{
     access::Access,
     format::ResultFormat,
     networks::{NetworkRoute, routes_table},
-    options::{TunnelOptions, switch},
+    options::TunnelOptions,
 };
 use crate::{failure::Failure, output, personality::Personality, rest::Target};
 
@@ -57,7 +57,7 @@ struct Add {
 #[derive(Debug, clap::Args)]
 struct Show {
     /// Only deleted ones
-    #[arg(long, value_name = "WHETHER", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true, hide_possible_values = true, value_parser = switch())]
+    #[arg(long)]
     filter_is_deleted: bool,
     /// Only those to this tunnel
     #[arg(long, value_name = "ID")]
