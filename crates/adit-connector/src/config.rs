@@ -67,6 +67,9 @@ pub struct ConnectorConfig {
     /// After a fall-back, QUIC is tried again after this, then after twice as long, and so on up to ten minutes. Default
     /// [`DEFAULT_QUIC_RETRY`].
     pub quic_retry: Duration,
+    /// A write that takes longer fails, and with it its stream: one to a QUIC stream of the edge, or to a private TCP
+    /// service. Default none: what takes nothing is waited for.
+    pub write_limit: Option<Duration>,
     /// The management service. Default none: requests for its host go by the rules, as any other.
     pub management: Option<ManagementConfig>,
     /// How private networks are reached.
@@ -121,6 +124,7 @@ impl ConnectorConfig {
             proxy: None,
             max_edge_retries: DEFAULT_EDGE_RETRIES,
             quic_retry: DEFAULT_QUIC_RETRY,
+            write_limit: None,
             management: None,
             private: PrivateConfig::default(),
             features: Vec::new(),

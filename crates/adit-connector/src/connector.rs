@@ -107,15 +107,7 @@ impl Connector {
         let private = Arc::new(Private::new(&config.private, name, Arc::clone(&lanes)));
         let status = Status::new(connector);
         let management = Management::of(&config, &status);
-        let proxy = Proxy::new(
-            config.ingress.clone(),
-            config.origin_proxies.clone(),
-            tags,
-            Arc::clone(&lanes),
-            private,
-            config.private.routing.clone(),
-            management,
-        )?;
+        let proxy = Proxy::new(&config, tags, Arc::clone(&lanes), private, management)?;
         let tls = ConnectorTls::new(&config.trust, config.key_exchange).map_err(ConnectorError::Tls)?;
         let protocol = match (config.protocol, &config.proxy) {
             (ProtocolChoice::Only(Protocol::Quic), Some(_)) => return Err(ConnectorError::QuicThroughProxy),

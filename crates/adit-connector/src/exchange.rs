@@ -20,7 +20,7 @@ use bytes::Bytes;
 use tokio::io::AsyncReadExt;
 
 use crate::configuration::Configurations;
-use crate::flow::{Answering, Asking, FlowError};
+use crate::flow::{Answering, Asking, FlowError, LimitedSend};
 use crate::origin::{Guard, Origin, Verdict, path_of};
 use crate::private::{self, Carrier, EdgeCalls};
 use crate::serving::Proxy;
@@ -50,13 +50,14 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, carrier: Arc<Carrier>, send: SendSt
     match opened {
         Ok(Ok(Opening::Request(head, first))) => {
             let reply = Answering::Quic {
-                send,
+                send: LimitedSend::new(send, proxy.write_limit),
                 framed: head.extras.trailers && head.kind == FlowKind::Http,
             };
             let upload = Upload::new(first, Asking::Quic(recv));
             answer(&proxy, carrier.index(), *head, upload, reply).await;
         }
         Ok(Ok(Opening::Malformed(reason))) => {
+            let send = LimitedSend::new(send, proxy.write_limit);
             let mut reply = Answering::Quic { send, framed: false };
             if refuse(&mut reply, reason).await.is_ok() {
                 reply.finish();

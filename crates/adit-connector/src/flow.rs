@@ -1,19 +1,22 @@
 //! One stream of the edge's, on whichever transport it came: what is asked, and where the answer goes.
 
 mod http2;
+mod limited;
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use adit_net::h2::{H2Error, H2RecvBody, H2Reply};
-use adit_net::quic::{ReadError, RecvStream, SendStream, WriteError};
+use adit_net::quic::{ReadError, RecvStream};
 use adit_wire::{ConnectAnswer, encode_body_end, encode_body_frame};
 use bytes::Bytes;
 use http::HeaderMap;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 pub(crate) use http2::request_head;
+use limited::LimitedError;
+pub(crate) use limited::LimitedSend;
 
 /// What the edge sends on a stream, after the head.
 pub(crate) enum Asking {
@@ -28,7 +31,7 @@ pub(crate) enum Answering {
     /// On a QUIC stream.
     Quic {
         /// The stream.
-        send: SendStream,
+        send: LimitedSend,
         /// The edge wants the body in frames, and trailers behind it.
         framed: bool,
     },
@@ -44,9 +47,9 @@ pub(crate) enum Answering {
 /// Why a stream failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FlowError {
-    /// The edge wants no more of it.
+    /// The edge wants no more of it, or takes nothing.
     #[error(transparent)]
-    Write(#[from] WriteError),
+    Write(#[from] LimitedError),
     /// What came broke off.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -163,10 +166,7 @@ impl Answering {
     /// transport tells. The future borrows nothing, so it can be watched, in the same task, while the answer is written.
     pub(crate) fn stopped(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         match self {
-            Self::Quic { send, .. } => {
-                let stopped = send.stopped();
-                Box::pin(async move { drop(stopped.await) })
-            }
+            Self::Quic { send, .. } => Box::pin(send.stopped()),
             Self::Http2 { reply, .. } => Box::pin(reply.stopped()),
         }
     }

@@ -10,7 +10,7 @@ use http::Response;
 use http::request::Parts;
 
 use crate::Protocol;
-use crate::flow::{Answering, Asking};
+use crate::flow::{Answering, Asking, LimitedSend};
 
 /// The last packets of a closed connection leave within this.
 const CLOSE_LIMIT: Duration = Duration::from_millis(500);
@@ -89,6 +89,7 @@ impl Link {
             Self::Quic { connection, .. } => {
                 let opened = connection.open_stream().await;
                 let (send, recv) = opened.map_err(|cause| cause.to_string())?;
+                let send = LimitedSend::new(send, None);
                 let answering = Answering::Quic { send, framed: false };
                 Ok((Asking::Quic(recv), answering))
             }

@@ -2,6 +2,7 @@
 //! what it began with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use adit_core::ingress::Ingress;
 use adit_core::warp_routing::WarpRouting;
@@ -11,17 +12,19 @@ use adit_rpc::RpcLanes;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use crate::ConnectorError;
 use crate::management::Management;
 use crate::metrics::Metrics;
 use crate::origin::{self, Served, Tags};
 use crate::private::Private;
+use crate::{ConnectorConfig, ConnectorError};
 
 /// What every stream of a connector needs.
 pub(crate) struct Proxy {
     pub(crate) tags: Tags,
     pub(crate) metrics: Metrics,
     pub(crate) lanes: Arc<RpcLanes>,
+    /// A write to a QUIC stream of the edge, or to a private TCP service, that takes longer fails.
+    pub(crate) write_limit: Option<Duration>,
     /// For requests that name the management host.
     pub(crate) management: Option<Management>,
     origin_proxies: EnvironmentProxies,
@@ -48,27 +51,26 @@ impl Proxy {
     /// # Errors
     /// If an origin's settings make no sense.
     pub(crate) fn new(
-        ingress: Ingress,
-        origin_proxies: EnvironmentProxies,
+        config: &ConnectorConfig,
         tags: Tags,
         lanes: Arc<RpcLanes>,
         private: Arc<Private>,
-        warp_routing: WarpRouting,
         management: Option<Management>,
     ) -> Result<Self, ConnectorError> {
-        private.serve(&warp_routing);
+        private.serve(&config.private.routing);
         let serving = Serving {
             version: NO_REMOTE,
-            origins: origin::build(&ingress, &origin_proxies, None)?,
-            ingress,
-            warp_routing,
+            origins: origin::build(&config.ingress, &config.origin_proxies, None)?,
+            ingress: config.ingress.clone(),
+            warp_routing: config.private.routing.clone(),
         };
         Ok(Self {
             tags,
             metrics: Metrics::new(),
             lanes,
+            write_limit: config.write_limit,
             management,
-            origin_proxies,
+            origin_proxies: config.origin_proxies.clone(),
             private,
             serving: ArcSwap::from_pointee(serving),
             local: watch::Sender::new(0),

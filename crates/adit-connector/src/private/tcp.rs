@@ -73,7 +73,7 @@ pub(crate) async fn carry(
         .metrics
         .connect_latency
         .record(began.elapsed().as_secs_f64() * 1000.0);
-    relay(tcp, upload, reply).await
+    relay(tcp, upload, reply, proxy.write_limit).await
 }
 
 async fn refuse(reply: &mut Answering, message: String, flow_limited: bool) -> io::Result<()> {
@@ -84,15 +84,29 @@ async fn refuse(reply: &mut Answering, message: String, flow_limited: bool) -> i
     Ok(reply.answer(ConnectAnswer::Failed(failure), Bytes::new()).await?)
 }
 
+async fn within(limit: Option<Duration>, writing: impl Future<Output = io::Result<()>>) -> io::Result<()> {
+    match limit {
+        None => writing.await,
+        Some(limit) => tokio::time::timeout(limit, writing).await?,
+    }
+}
+
 /// Moves bytes both ways until the origin has ended. A client that has ended its side still gets what the origin says.
-async fn relay(tcp: TcpStream, mut upload: Upload, reply: &mut Answering) -> io::Result<()> {
+async fn relay(
+    tcp: TcpStream,
+    mut upload: Upload,
+    reply: &mut Answering,
+    write_limit: Option<Duration>,
+) -> io::Result<()> {
     let (mut from_origin, mut to_origin) = tcp.into_split();
     let came = AtomicU64::new(0);
     let up = async {
         while let Some(chunk) = upload.chunk().await? {
-            // An origin that takes no more may still have said something.
-            if to_origin.write_all(&chunk).await.is_err() {
-                break;
+            match within(write_limit, to_origin.write_all(&chunk)).await {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(error),
+                // An origin that takes no more may still have said something.
+                Err(_) => break,
             }
         }
         drop(to_origin.shutdown().await);

@@ -15,6 +15,7 @@ mod reconfiguration;
 mod registration;
 mod services;
 mod shutdown;
+mod slow_edges;
 mod support;
 mod tcp_services;
 mod transports;

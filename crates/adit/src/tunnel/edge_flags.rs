@@ -1,9 +1,12 @@
 //! The flags of `tunnel` that say how edges are dialled. Names, variables and defaults are the stock client's.
 
+use std::time::Duration;
+
 use adit_connector::{ConnectorConfig, DEFAULT_EDGE_RETRIES, IpVersion, Prechecks, Protocol, ProtocolChoice};
 use adit_net::{proxy::OutboundProxy, tls::KeyExchange};
 use clap::Args;
 
+use super::options::go_duration;
 use crate::failure::Failure;
 
 /// How edges are dialled; each flag may stand before or after the sub-command.
@@ -65,6 +68,10 @@ pub(super) struct EdgeFlags {
     /// QUIC dials that may stay unanswered before the connector falls back to HTTP/2
     #[arg(long, global = true, hide = true, value_name = "COUNT", default_value_t = DEFAULT_EDGE_RETRIES)]
     max_edge_addr_retries: u32,
+    /// A write to a QUIC stream of the edge or to a private TCP service that takes longer fails; 0 is no limit
+    #[arg(long, global = true, hide = true, value_name = "TIME", env = "TUNNEL_STREAM_WRITE_TIMEOUT",
+        hide_env_values = true, default_value = "0s", value_parser = go_duration)]
+    write_stream_timeout: Duration,
     /// Offer edges X25519MLKEM768 and no other key exchange
     #[arg(
         long,
@@ -112,6 +119,7 @@ impl EdgeFlags {
         };
         config.prechecks = (!self.no_prechecks).then(Prechecks::default);
         config.max_edge_retries = self.max_edge_addr_retries;
+        config.write_limit = Some(self.write_stream_timeout).filter(|limit| !limit.is_zero());
         if self.post_quantum {
             config.key_exchange = KeyExchange::PostQuantumOnly;
         }

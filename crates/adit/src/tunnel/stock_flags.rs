@@ -62,7 +62,6 @@ const IDLE: &[Flag] = &[
     // Dials go on as long as the process does, and transports tune themselves: docs/connector.md.
     Flag(Whole, "retries", "", "TUNNEL_RETRIES"),
     Flag(Time, "rpc-timeout", "", ""),
-    Flag(Time, "write-stream-timeout", "", "TUNNEL_STREAM_WRITE_TIMEOUT"),
     Flag(
         Switch,
         "quic-disable-pmtu-discovery",

@@ -1,6 +1,7 @@
 //! TCP flows on both transports. Points 17, 18 and 23.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use adit_connector::Protocol;
 use adit_model::ConfigVersion;
@@ -86,6 +87,14 @@ impl Flow {
         match self {
             Self::Quic(exchange) => exchange.send.write_chunk(bytes).await.unwrap(),
             Self::Http2(_, body) => body.write_chunk(bytes).await.unwrap(),
+        }
+    }
+
+    /// Whether the connector wants more.
+    async fn takes(&mut self, bytes: Bytes) -> bool {
+        match self {
+            Self::Quic(exchange) => exchange.send.write_chunk(bytes).await.is_ok(),
+            Self::Http2(_, body) => body.write_chunk(bytes).await.is_ok(),
         }
     }
 
@@ -278,5 +287,27 @@ async fn the_virtual_dns_service_is_reached_over_tcp() {
         asked.write_all(b"answer").await.unwrap();
         drop(asked);
         assert_eq!(flow.rest().await, "answer", "{protocol}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_takes_nothing_for_the_limit_of_a_write_loses_its_flow() {
+    for protocol in [Protocol::Quic, Protocol::Http2] {
+        let stage = Stage::over(protocol, Version::V2, 1, |config| {
+            config.write_limit = Some(Duration::from_millis(300));
+        })
+        .await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = listener.local_addr().unwrap().to_string();
+        let mut flow = stage.open(&to).await.unwrap();
+        let _silent = within("the flow", listener.accept()).await.unwrap();
+        let chunk = Bytes::from(vec![0; 65_536]);
+        within("the end of the flow", async {
+            while flow.takes(chunk.clone()).await {}
+        })
+        .await;
+        // The connection goes on.
+        let (service, _serving) = service().await;
+        stage.open(&service.to_string()).await.unwrap();
     }
 }
