@@ -27,8 +27,9 @@ pub struct CredentialsFile {
 struct WireCredentials {
     account_tag: AccountId,
     tunnel_secret: String,
-    #[serde(rename = "TunnelID")]
-    tunnel_id: TunnelId,
+    // Files of the first versions have none.
+    #[serde(rename = "TunnelID", default)]
+    tunnel_id: Option<TunnelId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tunnel_name: Option<String>,
     // Empty except for hosts of the vendor that no one else can serve.
@@ -42,15 +43,15 @@ impl CredentialsFile {
     /// # Errors
     /// [`TokenError::WrongShape`] or [`TokenError::BadSecret`].
     pub fn parse(text: &str) -> Result<Self, TokenError> {
-        let wire: WireCredentials = serde_json::from_str(text).map_err(|_| TokenError::WrongShape)?;
-        Ok(Self {
-            tunnel: TunnelKey {
-                account: wire.account_tag,
-                tunnel: wire.tunnel_id,
-            },
-            secret: read_secret(&wire.tunnel_secret)?,
-            name: wire.tunnel_name.filter(|name| !name.is_empty()),
-        })
+        WireCredentials::read(text)?.of(None)
+    }
+
+    /// Reads the text of that tunnel's file, which may name another one, or none as those of the first versions.
+    ///
+    /// # Errors
+    /// As [`CredentialsFile::parse`].
+    pub fn parse_of(text: &str, tunnel: TunnelId) -> Result<Self, TokenError> {
+        WireCredentials::read(text)?.of(Some(tunnel))
     }
 
     /// The text of a file. A credential: write it readable by its owner only.
@@ -61,12 +62,31 @@ impl CredentialsFile {
     }
 }
 
+impl WireCredentials {
+    fn read(text: &str) -> Result<Self, TokenError> {
+        serde_json::from_str(text).map_err(|_| TokenError::WrongShape)
+    }
+
+    /// The credentials of a tunnel, or of the one that they name.
+    fn of(self, tunnel: Option<TunnelId>) -> Result<CredentialsFile, TokenError> {
+        let tunnel = tunnel.or(self.tunnel_id).ok_or(TokenError::WrongShape)?;
+        Ok(CredentialsFile {
+            tunnel: TunnelKey {
+                account: self.account_tag,
+                tunnel,
+            },
+            secret: read_secret(&self.tunnel_secret)?,
+            name: self.tunnel_name.filter(|name| !name.is_empty()),
+        })
+    }
+}
+
 impl Serialize for CredentialsFile {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         WireCredentials {
             account_tag: self.tunnel.account,
             tunnel_secret: BASE64_STANDARD.encode(self.secret.expose()),
-            tunnel_id: self.tunnel.tunnel,
+            tunnel_id: Some(self.tunnel.tunnel),
             tunnel_name: self.name.clone(),
             endpoint: self.name.is_none().then(String::new),
         }
@@ -126,6 +146,18 @@ mod tests {
         ];
         for (text, error) in cases {
             assert_eq!(CredentialsFile::parse(text).unwrap_err(), error, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_names_no_tunnel_is_of_whichever_is_meant() {
+        let meant: TunnelId = "d1744f8b-faa1-48a4-9e5c-02ac921467fb".parse().unwrap();
+        let old = FILE.replace(r#""TunnelID":"c1744f8b-faa1-48a4-9e5c-02ac921467fa","#, "");
+        assert_eq!(CredentialsFile::parse(&old).unwrap_err(), TokenError::WrongShape);
+        for text in [&old, FILE] {
+            let file = CredentialsFile::parse_of(text, meant).unwrap();
+            assert_eq!(file.tunnel.tunnel, meant);
+            assert_eq!(file.secret.expose().len(), 32);
         }
     }
 

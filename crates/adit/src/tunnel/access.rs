@@ -141,7 +141,7 @@ impl Access {
             return Ok(id);
         }
         if let Some(path) = &self.credentials_file
-            && let Ok(credentials) = read_credentials(path)
+            && let Ok(credentials) = read_credentials(path, None)
         {
             return Ok(credentials.tunnel.tunnel);
         }
@@ -218,14 +218,18 @@ pub(crate) fn directories() -> Vec<PathBuf> {
         .collect()
 }
 
-/// Reads a credentials file.
-pub(super) fn read_credentials(path: &Path) -> Result<CredentialsFile, Failure> {
+/// Reads a credentials file, which is of that tunnel, or of the one that it names.
+pub(super) fn read_credentials(path: &Path, tunnel: Option<TunnelId>) -> Result<CredentialsFile, Failure> {
     let text = fs::read_to_string(path).map_err(|error| {
         Failure::failed(
             anyhow::Error::new(error).context(format!("cannot read the credentials file {}", path.display())),
         )
     })?;
-    CredentialsFile::parse(&text).map_err(|error| {
+    let file = match tunnel {
+        Some(tunnel) => CredentialsFile::parse_of(&text, tunnel),
+        None => CredentialsFile::parse(&text),
+    };
+    file.map_err(|error| {
         Failure::failed(
             anyhow::Error::new(error).context(format!("cannot use the credentials file {}", path.display())),
         )

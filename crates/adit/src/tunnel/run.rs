@@ -74,19 +74,20 @@ async fn token(
         })?;
         return parse_token(&text);
     }
-    if let Some(text) = command
-        .credentials_contents
-        .as_deref()
-        .filter(|text| !text.is_empty())
-    {
-        return CredentialsFile::parse(text)
-            .map(Into::into)
-            .map_err(|error| Failure::misuse(format!("the credentials' content cannot be used: {error}")));
-    }
-    if let Some(path) = set(options.credentials_file.as_ref()) {
-        return read_credentials(path).map(Into::into);
+    let contents = command.credentials_contents.as_deref();
+    if let Some(text) = contents.filter(|text| !text.is_empty()) {
+        let id = command.tunnel.as_deref().and_then(|word| word.parse().ok());
+        let file = match id {
+            Some(id) => CredentialsFile::parse_of(text, id),
+            None => CredentialsFile::parse(text),
+        };
+        let told = |error| Failure::misuse(format!("the credentials' content cannot be used: {error}"));
+        return file.map(Into::into).map_err(told);
     }
     let Some(word) = command.tunnel.as_deref() else {
+        if let Some(path) = set(options.credentials_file.as_ref()) {
+            return read_credentials(path, None).map(Into::into);
+        }
         return Err(Failure::usage(
             "which tunnel? Neither a token nor credentials nor a tunnel's name or id is given",
         )
@@ -104,17 +105,25 @@ pub(super) async fn of_tunnel(
     options: &TunnelOptions,
     personality: Personality,
 ) -> Result<TunnelToken, Failure> {
-    if let Some(path) = set(options.credentials_file.as_ref()) {
-        return read_credentials(path).map(Into::into);
-    }
+    let named = set(options.credentials_file.as_ref());
     let (id, login) = match word.parse::<TunnelId>() {
         Ok(id) => (id, set(options.origincert.as_ref()).cloned()),
         Err(_) => {
+            // A file knows its tunnel without the API, unless it is of the first versions.
+            if let Some(path) = named
+                && let Ok(file) = read_credentials(path, None)
+            {
+                return Ok(file.into());
+            }
             let access = Access::open(options, personality)?;
             (access.find(word).await?, Some(access.login_path))
         }
     };
-    read_credentials(&find_credentials(id, login.as_deref())?).map(Into::into)
+    let path = match named {
+        Some(path) => path.clone(),
+        None => find_credentials(id, login.as_deref())?,
+    };
+    read_credentials(&path, Some(id)).map(Into::into)
 }
 
 fn parse_token(text: &str) -> Result<TunnelToken, Failure> {

@@ -99,6 +99,76 @@ async fn credentials_beside_the_login_are_found_by_the_tunnels_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn credentials_of_the_first_versions_are_those_of_the_tunnel_that_is_named() {
+    let test = "credentials_of_the_first_versions_are_those_of_the_tunnel_that_is_named";
+    for program in Program::both(test) {
+        let scene = Scene::build();
+        let id = scene.token.tunnel.tunnel.to_string();
+        let whole: serde_json::Value = serde_json::from_str(&scene.credentials()).unwrap();
+        let mut old = whole.clone();
+        old.as_object_mut().unwrap().remove("TunnelID").unwrap();
+        // What a file says of its tunnel does not count where another one is named.
+        let mut others = whole;
+        others["TunnelID"] = "d1744f8b-faa1-48a4-9e5c-02ac921467fb".into();
+        let others_text = others.to_string();
+        let (old_text, old) = (old.to_string(), scene.write("old.json", &old.to_string()));
+        let others = scene.write("others.json", &others_text);
+        let config = format!("tunnel: {id}\ncredentials-file: {}\n", old.display());
+        let config = scene.write("config.yml", &config);
+        let (old, others) = (old.to_str().unwrap(), others.to_str().unwrap());
+        for (flags, words) in [
+            (["--cred-file", old], &["run", &id][..]),
+            (["--config", config.to_str().unwrap()], &["run"]),
+            (
+                ["--ha-connections", "1"],
+                &["run", "--credentials-contents", &old_text, &id],
+            ),
+            (["--cred-file", others], &["run", &id]),
+        ] {
+            let all = [
+                "tunnel",
+                "--hello-world",
+                "--metrics",
+                "127.0.0.1:0",
+                "--grace-period",
+                "1s",
+            ];
+            let all = [&all[..], &flags, words].concat();
+            let mut running = scene.start(&program, scene.command(&program, &all));
+            scene.registered(1).await;
+            let live = scene.edge.live();
+            let tunnels = live.iter().map(|at| at.request().tunnel.to_string());
+            assert!(
+                tunnels.into_iter().all(|tunnel| tunnel == id),
+                "{program}: {all:?}"
+            );
+            assert!(running.0.terminate().await.success());
+            scene.is_left().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_speaks_of_a_key_that_says_nothing_and_the_tunnel_runs() {
+    for program in Program::both("nobody_speaks_of_a_key_that_says_nothing_and_the_tunnel_runs") {
+        let scene = Scene::build();
+        let credentials = scene.write("c.json", &scene.credentials());
+        let config = scene.config(credentials.to_str().unwrap());
+        let config = format!("no-such-key: 5\n{config}    odd-key: 1\n");
+        let config = scene.write("config.yml", &config);
+        let words = ["tunnel", "--config", config.to_str().unwrap(), "run"];
+        let mut running = scene.start(&program, scene.command(&program, &words));
+        scene.registered(4).await;
+        scene.serves_what_the_file_says().await;
+        assert!(
+            !running.has_line(&["no-such-key"]) && !running.has_line(&["odd-key"]),
+            "{program}"
+        );
+        assert!(running.0.terminate().await.success());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pid_file_is_written_once_the_tunnel_is_connected() {
     for program in Program::both("a_pid_file_is_written_once_the_tunnel_is_connected") {
         let scene = Scene::build();
