@@ -75,8 +75,11 @@ pub struct ConnectorConfig {
     /// How private networks are reached.
     pub private: PrivateConfig,
     /// Features announced beside the connector's own, as in `--features`. [`adit_wire::datagram::V3_FEATURE`] chooses the
-    /// third version of datagrams; without it, the second.
+    /// third version of datagrams; without it, the second, unless DNS has a say.
     pub features: Vec<String>,
+    /// Whether the vendor's DNS has a say: its record names a percentage of accounts whose datagrams are of the third
+    /// version. It is asked beside the start, and every hour. Default no.
+    pub remote_features: bool,
 }
 
 /// A family of addresses (`--edge-ip-version`).
@@ -128,6 +131,7 @@ impl ConnectorConfig {
             management: None,
             private: PrivateConfig::default(),
             features: Vec::new(),
+            remote_features: false,
         }
     }
 }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::choice::Choice;
 use crate::dial::Dialers;
+use crate::features::Features;
 use crate::management::Management;
 use crate::metrics::Metrics;
 use crate::origin::Tags;
@@ -24,8 +25,8 @@ use crate::reconnects::{Reconnects, Wishes};
 use crate::serving::Proxy;
 use crate::slot::{Shared, Slot};
 use crate::{
-    Configurations, ConnectorConfig, EdgeAddress, LocalView, Protocol, ProtocolChoice, RenderMetrics, Status, network,
-    prechecks,
+    Configurations, ConnectorConfig, EdgeAddress, LocalView, Protocol, ProtocolChoice, RenderMetrics, Status,
+    network, prechecks,
 };
 
 /// Between the starts of two slots, once the first one is registered.
@@ -123,6 +124,7 @@ impl Connector {
             status,
             proxy: Arc::new(proxy),
             wishes: Wishes::default(),
+            features: Features::new(&config),
             config,
         };
         Ok(Self {
@@ -203,6 +205,8 @@ impl Connector {
         }
         let names = Arc::clone(&shared.dialers.names);
         watching.spawn(network::watch(names, shared.horizon.clone()));
+        let asking = Arc::clone(&shared);
+        watching.spawn(async move { asking.features.keep_up().await });
         let private = Arc::clone(&shared.proxy.private);
         watching.spawn(async move { private.keep_up().await });
         let mut slots = JoinSet::new();

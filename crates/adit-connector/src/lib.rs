@@ -3,7 +3,8 @@
 //! [`Connector`] dials edges, registers its connections, and serves each stream that an edge opens by asking the
 //! origin that the ingress rules name. It knows nothing of command lines or files: the binary hands in a
 //! [`ConnectorConfig`]. Start with [`Connector::run`]; `redial` decides when to dial and `choice` by which transport,
-//! `slot` does it, `vigil` decides whether a connection lives, `exchange` serves one stream, `origin` speaks with origins.
+//! `slot` does it, `vigil` decides whether a connection lives, `exchange` serves one stream, `origin` speaks with origins,
+//! `features` says what a connection announces.
 //! What is served may change while it runs: [`Configurations`].
 
 mod choice;
@@ -13,6 +14,7 @@ mod connector;
 mod dial;
 mod discovery;
 mod exchange;
+mod features;
 mod flow;
 mod hello;
 mod link;

@@ -1,6 +1,5 @@
 //! One connection from its registration to its end.
 
-mod features;
 mod report;
 
 use std::net::IpAddr;
@@ -28,7 +27,6 @@ use crate::private::{self, Carried};
 use crate::slot::Shared;
 use crate::vigil::{NetworkChange, Verdict, Vigil};
 use crate::{LiveConnection, Protocol, Shutdown, exchange};
-use features::announced;
 use report::report_changes;
 
 /// An edge answers a registration call by then.
@@ -65,6 +63,8 @@ pub(crate) struct Session {
     index: ConnectionIndex,
     shared: Arc<Shared>,
     link: Link,
+    /// What is announced of it.
+    features: Vec<String>,
     previous_attempts: u8,
     vigil: Vigil,
     /// From where packets left for the edge when the connection began.
@@ -89,14 +89,16 @@ impl Session {
     ) -> Self {
         let mut horizon = shared.horizon.subscribe();
         let seen = *horizon.borrow_and_update();
+        let features = shared.features.announced();
         let carrier = link.quic().map(|quic| {
-            let version = Version::of_features(&announced(&shared.config.features));
+            let version = Version::of_features(&features);
             Carried::new(Arc::clone(&shared.proxy.private), quic.clone(), index.0, version)
         });
         Self {
             index,
             source: route::source_towards(link.remote()).ok(),
             link,
+            features,
             previous_attempts,
             vigil: Vigil::new(Instant::now()),
             seen,
@@ -204,7 +206,7 @@ impl Session {
             index: self.index,
             client: ClientInfo {
                 id: self.shared.status.connector_id(),
-                features: announced(&config.features),
+                features: self.features.clone(),
                 version: config.version.clone(),
                 arch: platform(),
             },

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::choice::Choice;
 use crate::dial::{DialFailure, Dialers};
+use crate::features::Features;
 use crate::link::Link;
 use crate::network::Horizon;
 use crate::reconnects::Wishes;
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) status: Status,
     pub(crate) proxy: Arc<Proxy>,
     pub(crate) wishes: Wishes,
+    pub(crate) features: Features,
 }
 
 /// One slot.

@@ -1,8 +1,10 @@
-//! Questions for the addresses of a name or the servers of a service, and their answers: RFC 1035, RFC 3596, RFC 2782. Over TCP each message follows its
-//! length in two bytes, which is the caller's business.
+//! Questions for the addresses or the texts of a name, or the servers of a service, and their answers: RFC 1035, RFC 3596,
+//! RFC 2782. Over TCP each message follows its length in two bytes, which is the caller's business.
 
 mod name;
+mod question;
 mod service;
+mod text;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -11,6 +13,7 @@ use adit_model::Hostname;
 use self::name::{Reader, write_name};
 
 pub use self::service::{Server, decode_service_answer, encode_service_question};
+pub use self::text::{decode_text_answer, encode_text_question};
 
 const CLASS_INTERNET: u16 = 1;
 const CNAME: u16 = 5;

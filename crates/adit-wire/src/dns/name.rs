@@ -50,6 +50,12 @@ impl<'b> Reader<'b> {
         Ok(words)
     }
 
+    pub(super) fn take(&mut self, count: usize) -> Result<&'b [u8], DnsError> {
+        let start = self.place;
+        self.skip(count)?;
+        self.bytes.get(start..self.place).ok_or(DnsError::Malformed)
+    }
+
     pub(super) fn skip(&mut self, count: usize) -> Result<(), DnsError> {
         let place = self.place.checked_add(count);
         self.place = place

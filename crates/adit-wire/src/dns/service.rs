@@ -1,13 +1,10 @@
 //! Questions for the servers of a service (SRV, RFC 2782), and their answers.
 
-use super::name::{Reader, write_labels};
-use super::{
-    CLASS_INTERNET, DnsError, MOST_RECORDS, NO_SUCH_NAME, OPCODE, RECURSION_DESIRED, REPLY, TRUNCATED,
-};
+use super::name::Reader;
+use super::question::{encode, records};
+use super::{CLASS_INTERNET, DnsError};
 
 const SRV: u16 = 33;
-/// The longest name, with its dots.
-const MOST_NAME_BYTES: usize = 253;
 
 /// A server of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,18 +22,7 @@ pub struct Server {
 /// Writes a question; `None` for what is no name.
 #[must_use]
 pub fn encode_service_question(id: u16, name: &str) -> Option<Vec<u8>> {
-    let is_label = |label: &str| (1..=63).contains(&label.len());
-    if name.len() > MOST_NAME_BYTES || !name.split('.').all(is_label) {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(18 + name.len());
-    for word in [id, RECURSION_DESIRED, 1, 0, 0, 0] {
-        bytes.extend(word.to_be_bytes());
-    }
-    write_labels(name, &mut bytes);
-    bytes.extend(SRV.to_be_bytes());
-    bytes.extend(CLASS_INTERNET.to_be_bytes());
-    Some(bytes)
+    encode(id, name, SRV)
 }
 
 /// Reads the answer to a question, the first to be tried first. A service that does not exist has no servers.
@@ -44,24 +30,9 @@ pub fn encode_service_question(id: u16, name: &str) -> Option<Vec<u8>> {
 /// # Errors
 /// [`DnsError`]
 pub fn decode_service_answer(bytes: &[u8], id: u16, name: &str) -> Result<Vec<Server>, DnsError> {
-    let mut reader = Reader::new(bytes);
-    let [got, flags, questions, answers, _, _] = reader.words()?;
-    if got != id || flags & (REPLY | OPCODE) != REPLY || questions != 1 {
-        return Err(DnsError::AnotherQuestion);
-    }
-    let asked = reader.name()?;
-    let [kind, class] = reader.words()?;
-    if !asked.eq_ignore_ascii_case(name) || kind != SRV || class != CLASS_INTERNET {
-        return Err(DnsError::AnotherQuestion);
-    }
-    match flags & 0xf {
-        0 if flags & TRUNCATED == 0 => {}
-        0 => return Err(DnsError::Malformed),
-        NO_SUCH_NAME => return Ok(Vec::new()),
-        code => return Err(DnsError::Failed(u8::try_from(code).unwrap_or(u8::MAX))),
-    }
     let mut servers = Vec::new();
-    for _ in 0..answers.min(MOST_RECORDS) {
+    let (mut reader, answers) = records(bytes, id, name, SRV)?;
+    for _ in 0..answers {
         servers.extend(server(&mut reader)?);
     }
     servers.sort_by_key(|server| (server.priority, u16::MAX - server.weight));
@@ -97,6 +68,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::dns::name::write_labels;
 
     const NAME: &str = "_edge._tcp.example.com";
 

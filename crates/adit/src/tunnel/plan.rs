@@ -107,6 +107,7 @@ impl<'a> Prepared<'a> {
             tags: self.tags,
             bind_address: self.bind_address,
             reported_flags: reported(options),
+            remote_features: self.personality == Personality::Cloudflared,
             management: options
                 .management
                 .config(options.label.as_deref(), self.personality),

@@ -92,6 +92,11 @@ impl Internet {
 
     /// The program as it is run against the vendor's edges, on a machine whose roots are these edges'.
     fn run(&self, program: &Program, flags: &[&str]) -> Process {
+        self.run_with(program, flags, &[])
+    }
+
+    /// As [`Internet::run`], with flags of the command.
+    fn run_with(&self, program: &Program, flags: &[&str], of_run: &[&str]) -> Process {
         let mut command = self.laptop.command(program.path());
         command
             .args([
@@ -103,10 +108,18 @@ impl Internet {
             ])
             .args(flags)
             .arg("run")
+            .args(of_run)
             .env("HOME", self.files.path())
             .env("SSL_CERT_FILE", self.files.path().join("roots.pem"))
             .env("TUNNEL_TOKEN", token().encode());
         Process::spawn(&format!("cloudflared ({program})"), command)
+    }
+
+    /// What the connection of that index has announced.
+    fn features_of(&self, index: u8) -> Option<Vec<String>> {
+        let mut live = self.edges.iter().flat_map(|(_, _, edge)| edge.live());
+        let of_index = live.find(|at| at.request().index.0 == index)?;
+        Some(of_index.request().client.features.clone())
     }
 
     /// How many connections a region's edges of a family have.
@@ -186,6 +199,34 @@ async fn edges_of_ipv6_are_dialled_where_they_are_wanted() {
         let internet = Internet::build(everybodys());
         let _running = internet.run(&program, &["--edge-ip-version", "6"]);
         internet.has_four_at([1, 2], true).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dns_chooses_the_version_of_datagrams_unless_a_flag_does() {
+    let name = "dns_chooses_the_version_of_datagrams_unless_a_flag_does";
+    if let Some(reason) = netns::absent() {
+        return skip(name, reason);
+    }
+    for program in Program::both(name) {
+        for (flags, is_third) in [(&[][..], true), (&["--features", "support_datagram_v2"], false)] {
+            let zone = everybodys().text("cfd-features.argotunnel.com", r#"{"dv3_2":100}"#);
+            let internet = Internet::build(zone);
+            let two = ["--edge-ip-version", "4", "--ha-connections", "2"];
+            let _running = internet.run_with(&program, &two, flags);
+            // The first connection of ours may be registered before DNS has answered.
+            wait_within(SOON, "the second connection", async || {
+                internet.features_of(1).is_some()
+            })
+            .await;
+            let last = internet.features_of(1).unwrap();
+            assert_eq!(
+                last.iter().any(|one| one == "support_datagram_v3_2"),
+                is_third,
+                "{program}"
+            );
+            assert!(last.iter().any(|one| one == "management_logs"), "{program}");
+        }
     }
 }
 

@@ -110,20 +110,18 @@ async fn credentials_of_the_first_versions_are_those_of_the_tunnel_that_is_named
         // What a file says of its tunnel does not count where another one is named.
         let mut others = whole;
         others["TunnelID"] = "d1744f8b-faa1-48a4-9e5c-02ac921467fb".into();
-        let others_text = others.to_string();
-        let (old_text, old) = (old.to_string(), scene.write("old.json", &old.to_string()));
-        let others = scene.write("others.json", &others_text);
+        let old_text = old.to_string();
+        let old = scene.write("old.json", &old_text);
+        let others = scene.write("others.json", &others.to_string());
         let config = format!("tunnel: {id}\ncredentials-file: {}\n", old.display());
         let config = scene.write("config.yml", &config);
-        let (old, others) = (old.to_str().unwrap(), others.to_str().unwrap());
         for (flags, words) in [
-            (["--cred-file", old], &["run", &id][..]),
-            (["--config", config.to_str().unwrap()], &["run"]),
+            (["--config", config.to_str().unwrap()], &["run"][..]),
             (
                 ["--ha-connections", "1"],
                 &["run", "--credentials-contents", &old_text, &id],
             ),
-            (["--cred-file", others], &["run", &id]),
+            (["--cred-file", others.to_str().unwrap()], &["run", &id]),
         ] {
             let all = [
                 "tunnel",
