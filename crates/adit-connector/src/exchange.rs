@@ -54,7 +54,7 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, carrier: Arc<Carrier>, send: SendSt
                 framed: head.extras.trailers && head.kind == FlowKind::Http,
             };
             let upload = Upload::new(first, Asking::Quic(recv));
-            answer(&proxy, carrier.index(), *head, upload, reply).await;
+            answer(&proxy, carrier.index(), head, upload, reply).await;
         }
         Ok(Ok(Opening::Malformed(reason))) => {
             let send = LimitedSend::new(send, proxy.write_limit);
@@ -86,7 +86,7 @@ async fn calls(proxy: Arc<Proxy>, carrier: Arc<Carrier>, first: Bytes, recv: Rec
 pub(crate) async fn serve_http2(
     proxy: Arc<Proxy>,
     connection: ConnectionIndex,
-    head: RequestHead,
+    head: Box<RequestHead>,
     asking: Asking,
     reply: Answering,
 ) {
@@ -97,7 +97,7 @@ pub(crate) async fn serve_http2(
 async fn answer(
     proxy: &Proxy,
     connection: ConnectionIndex,
-    head: RequestHead,
+    head: Box<RequestHead>,
     upload: Upload,
     mut reply: Answering,
 ) {
@@ -125,15 +125,16 @@ async fn answer(
     }
 }
 
+/// What few streams are is on the heap, so that the task of every stream need not have room for it.
 async fn exchange(
     proxy: &Proxy,
     connection: ConnectionIndex,
-    head: RequestHead,
+    head: Box<RequestHead>,
     upload: Upload,
     reply: &mut Answering,
 ) -> Result<(), Broken> {
     if head.kind == FlowKind::Tcp {
-        return Ok(private::carry_tcp(proxy, &head, upload, reply).await?);
+        return Ok(Box::pin(private::carry_tcp(proxy, &head, upload, reply)).await?);
     }
     if head.method == Method::CONNECT {
         let text = "CONNECT is no request to an origin";
@@ -144,7 +145,7 @@ async fn exchange(
         .as_ref()
         .filter(|service| service.is_meant(&head.host))
     {
-        return Ok(management.serve(proxy, &head, upload, reply).await?);
+        return Ok(Box::pin(management.serve(proxy, &head, upload, reply)).await?);
     }
     let serving = proxy.serving();
     let matched = serving.ingress.find(&head.host, path_of(&head.dest));
@@ -158,13 +159,13 @@ async fn exchange(
     };
     told.request(&head);
     if let Some(guard) = &served.guard
-        && !let_through(guard, proxy, &head, reply).await?
+        && !Box::pin(let_through(guard, proxy, &head, reply)).await?
     {
         return Ok(());
     }
     let failed = match &*served.origin {
         Origin::Http(origin) => http::ask(proxy, origin, &told, head, upload, reply).await?,
-        Origin::Tcp(origin) => tcp::carry(proxy, origin, &head, upload, reply).await?,
+        Origin::Tcp(origin) => Box::pin(tcp::carry(proxy, origin, &head, upload, reply)).await?,
         Origin::Status(status) => {
             status_only(proxy, *status, reply).await?;
             None
@@ -214,15 +215,19 @@ async fn status_only(proxy: &Proxy, status: StatusCode, reply: &mut Answering) -
 }
 
 /// Sends the head of an answer with the first bytes of its body, which may be none.
-async fn accept(reply: &mut Answering, head: ResponseHead, first: Bytes) -> io::Result<()> {
-    Ok(reply.answer(ConnectAnswer::Accepted(head), first).await?)
+fn accept(
+    reply: &mut Answering,
+    head: ResponseHead,
+    first: Bytes,
+) -> impl Future<Output = Result<(), FlowError>> {
+    reply.answer(ConnectAnswer::Accepted(head), first)
 }
 
 /// Tells the edge why there is no answer of an origin; it answers the client with 502.
-async fn refuse(reply: &mut Answering, message: String) -> io::Result<()> {
+fn refuse(reply: &mut Answering, message: String) -> impl Future<Output = Result<(), FlowError>> {
     let failure = ConnectFailure {
         message,
         flow_limited: false,
     };
-    Ok(reply.answer(ConnectAnswer::Failed(failure), Bytes::new()).await?)
+    reply.answer(ConnectAnswer::Failed(failure), Bytes::new())
 }

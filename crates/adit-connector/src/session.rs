@@ -349,7 +349,7 @@ impl Session {
                     self.streams.spawn(exchange::take_push(proxy, body, reply));
                     return;
                 }
-                let head = flow::request_head(*head);
+                let head = Box::new(flow::request_head(*head));
                 let websocket = head.kind == adit_wire::FlowKind::WebSocket;
                 let answering = Answering::Http2 { reply, websocket };
                 self.streams.spawn(exchange::serve_http2(

@@ -4,6 +4,7 @@
 //! they next have nothing else to do.
 
 mod large;
+mod program;
 
 use std::{
     alloc::{GlobalAlloc, Layout},
@@ -76,6 +77,9 @@ unsafe impl GlobalAlloc for Allocator {
 /// How often the allocator is asked.
 const EACH: Duration = Duration::from_secs(3);
 
+/// The first time but these.
+const START_IS_OVER: u64 = 1;
+
 /// How often threads were asked.
 static ASKED: AtomicU64 = AtomicU64::new(0);
 
@@ -106,13 +110,19 @@ fn collect() {
     }
 }
 
-/// Gives back what is free, now and then, for ever.
+/// Gives back what is free, now and then, for ever; and once, when the start is over, what only the start needed.
 pub(crate) async fn give_back_now_and_then() {
     let mut ticks = tokio::time::interval(EACH);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
+    for tick in 0_u64.. {
         ticks.tick().await;
         // Off the threads that carry traffic.
-        let _ = tokio::task::spawn_blocking(give_back).await;
+        let given_back = tokio::task::spawn_blocking(move || {
+            if tick == START_IS_OVER {
+                program::give_back();
+            }
+            give_back();
+        });
+        let _ = given_back.await;
     }
 }

@@ -2,6 +2,7 @@
 //! configuration file are added, and what cannot be understood is told in the way of whoever was called.
 
 mod help;
+mod outline;
 mod refusal;
 mod switches;
 mod variables;
@@ -32,22 +33,27 @@ fn has_stock_switches(command: &str) -> bool {
 /// # Errors
 /// The exit code, after a help text was printed or what is wrong was told.
 pub(crate) fn parse<T: Parser>(arguments: Vec<OsString>, personality: Personality) -> Result<T, ExitCode> {
-    let mut command = switches::settled(variables::settled(T::command()), has_stock_switches);
-    command.build();
     if personality == Personality::Cloudflared && arguments.len() < 2 {
         output::note(NO_COMMAND);
         return Err(ExitCode::FAILURE);
     }
     let arguments = personality.habits(arguments);
+    let whole = T::command();
     let arguments =
-        help::asked_for(&command, arguments).map_err(|topic| refusal::no_topic(&topic, personality))?;
-    let arguments = with_flags_of_file(&command, arguments).map_err(|failure| {
+        help::asked_for(&whole, arguments).map_err(|topic| refusal::no_topic(&topic, personality))?;
+    let named: Vec<String> = walk::path(&whole, &arguments)
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let command = variables::settled(outline::only(whole, &named));
+    let mut command = switches::settled(command, has_stock_switches);
+    command.build();
+    let arguments = with_flags_of_file(&mut command, arguments).map_err(|failure| {
         output::note(&failure.to_string());
         failure.exit_code(personality)
     })?;
     let parsed = command
-        .clone()
-        .try_get_matches_from(&arguments)
+        .try_get_matches_from_mut(&arguments)
         .and_then(|mut matches| T::from_arg_matches_mut(&mut matches));
     parsed.map_err(|error| refusal::tell(&error, command, &arguments, personality))
 }

@@ -19,7 +19,7 @@ pub(super) async fn ask(
     proxy: &Proxy,
     origin: &HttpOrigin,
     told: &Told<'_>,
-    head: RequestHead,
+    head: Box<RequestHead>,
     upload: Upload,
     reply: &mut Answering,
 ) -> Result<Option<String>, Broken> {
@@ -28,9 +28,9 @@ pub(super) async fn ask(
     let (body, flow) = match has_body(&head.headers) {
         _ if upgrade => (RequestBody::Empty, Some(upload)),
         // Over HTTP/2 a body needs no announcement, and no length.
-        Ok((_, length)) if upload.has_body() == Some(true) => (RequestBody::Stream { upload, length }, None),
+        Ok((_, length)) if upload.has_body() == Some(true) => (RequestBody::stream(upload, length), None),
         Ok(_) if upload.has_body() == Some(false) => (RequestBody::Empty, None),
-        Ok((true, length)) => (RequestBody::Stream { upload, length }, None),
+        Ok((true, length)) => (RequestBody::stream(upload, length), None),
         Ok((false, _)) => (RequestBody::Empty, None),
         Err(reason) => {
             refuse(reply, reason).await?;
@@ -38,7 +38,7 @@ pub(super) async fn ask(
         }
     };
     let body = match origin.measures_bodies() {
-        true => body.measured().await,
+        true => Box::pin(body.measured()).await,
         false => Ok(body),
     };
     let asked = match body {
@@ -69,7 +69,7 @@ pub(super) async fn ask(
     if let (Some(upgrading), Some(upload)) = (upgrading, flow) {
         accept(reply, answer, Bytes::new()).await?;
         let io = upgrading.await.map_err(Broken::Origin)?;
-        websocket::pass_through(TokioIo::new(io), upload, reply).await?;
+        Box::pin(websocket::pass_through(TokioIo::new(io), upload, reply)).await?;
         return Ok(None);
     }
     pass_on(answer, body, reply).await?;

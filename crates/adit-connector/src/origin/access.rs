@@ -161,7 +161,7 @@ impl Guard {
             extras: Extras::default(),
         };
         let tags = Tags::none();
-        let asked = self.keys_at.send(head, RequestBody::Empty, &tags);
+        let asked = self.keys_at.send(Box::new(head), RequestBody::Empty, &tags);
         let response = asked.await.map_err(|error| error.to_string())?;
         if response.status() != StatusCode::OK {
             return Err(format!("status {}", response.status()));

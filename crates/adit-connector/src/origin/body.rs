@@ -21,7 +21,7 @@ pub(crate) enum RequestBody {
     /// The rest of the stream.
     Stream {
         /// What follows the head.
-        upload: Upload,
+        upload: Box<Upload>,
         /// The length, where the head tells.
         length: Option<u64>,
     },
@@ -30,6 +30,13 @@ pub(crate) enum RequestBody {
 }
 
 impl RequestBody {
+    /// The rest of a stream, and its length where the head tells.
+    pub(crate) fn stream(upload: Upload, length: Option<u64>) -> Self {
+        // The queue of a connection to an origin has room for many requests, most of which have no body.
+        let upload = Box::new(upload);
+        Self::Stream { upload, length }
+    }
+
     /// Reads a body of unknown length, so that it has one.
     ///
     /// # Errors

@@ -185,10 +185,22 @@ impl HttpOrigin {
     /// Sends a request and waits for the head of its answer, however long that takes; dropping the future cancels.
     pub(crate) async fn send(
         &self,
-        head: RequestHead,
+        head: Box<RequestHead>,
         body: RequestBody,
         tags: &Tags,
     ) -> Result<Response<Incoming>, OriginError> {
+        let upgrade = head.kind == FlowKind::WebSocket;
+        let client = self.upgrades.as_ref().filter(|_| upgrade).unwrap_or(&self.client);
+        let response = client.request(self.request(*head, body, tags)?).await;
+        response.map_err(|error| OriginError::Unreachable(chain(&error)))
+    }
+
+    fn request(
+        &self,
+        head: RequestHead,
+        body: RequestBody,
+        tags: &Tags,
+    ) -> Result<Request<RequestBody>, OriginError> {
         let upgrade = head.kind == FlowKind::WebSocket;
         let says_empty = body.is_end_stream() && SAY_EMPTY.contains(&head.method);
         let mut request = Request::new(body);
@@ -207,9 +219,7 @@ impl HttpOrigin {
         if let Some(login) = &self.proxy_authorization {
             request.headers_mut().insert(PROXY_AUTHORIZATION, login.clone());
         }
-        let client = self.upgrades.as_ref().filter(|_| upgrade).unwrap_or(&self.client);
-        let response = client.request(request).await;
-        response.map_err(|error| OriginError::Unreachable(chain(&error)))
+        Ok(request)
     }
 
     fn uri(&self, head: &RequestHead) -> Result<Uri, OriginError> {

@@ -22,10 +22,10 @@ const NEVER: [&str; 2] = ["config", "help"];
 /// # Errors
 /// If there is a file and it cannot be used.
 pub(crate) fn with_flags_of_file(
-    command: &Command,
+    command: &mut Command,
     arguments: Vec<OsString>,
 ) -> Result<Vec<OsString>, Failure> {
-    let Ok(matches) = command.clone().try_get_matches_from(&arguments) else {
+    let Ok(matches) = command.try_get_matches_from_mut(&arguments) else {
         return Ok(arguments);
     };
     let at = arguments.iter().position(|word| word == "tunnel");
