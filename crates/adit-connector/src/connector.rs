@@ -1,5 +1,6 @@
 //! All connections of one connector.
 
+use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -59,10 +60,22 @@ pub enum ConnectorError {
 }
 
 /// How a running connector is told to stop.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Shutdown {
     pub(crate) drain: CancellationToken,
     pub(crate) abort: CancellationToken,
+    /// Whether the first is about to be cancelled.
+    announced: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
+}
+
+impl fmt::Debug for Shutdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (drain, abort) = (&self.drain, &self.abort);
+        f.debug_struct("Shutdown")
+            .field("drain", drain)
+            .field("abort", abort)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Shutdown {
@@ -70,6 +83,21 @@ impl Shutdown {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Not told yet, and from the moment on that `announced` is true no longer ready: [`Self::drain`] is to follow. It is
+    /// asked whenever somebody asks for readiness, and should take microseconds.
+    #[must_use]
+    pub fn announced_by(announced: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self {
+            announced: Some(Arc::new(announced)),
+            ..Self::default()
+        }
+    }
+
+    /// True once it is told, or about to be.
+    pub(crate) fn is_announced(&self) -> bool {
+        self.drain.is_cancelled() || self.announced.as_ref().is_some_and(|announced| announced())
     }
 
     /// Unregister, let running requests finish within the grace period, then stop.
@@ -193,7 +221,7 @@ impl Connector {
 
     async fn hold(self, shutdown: Shutdown) -> Result<(), ConnectorError> {
         let shared = self.shared;
-        shared.status.is_ready_until(shutdown.drain.clone());
+        shared.status.is_ready_until(shutdown.clone());
         let id = shared.status.connector_id();
         tracing::info!(tunnelID = %shared.config.token.tunnel.tunnel, "Starting tunnel");
         tracing::info!("Generated Connector ID: {id}");

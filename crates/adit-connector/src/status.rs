@@ -8,9 +8,8 @@ use std::time::SystemTime;
 use adit_model::{ConnectionId, ConnectionIndex, ConnectorId};
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
-use crate::Protocol;
+use crate::{Protocol, Shutdown};
 
 /// The most that is kept of an error's text, bytes.
 const MAX_WORDS: usize = 512;
@@ -47,8 +46,8 @@ pub struct Status {
     connector: ConnectorId,
     live: Arc<watch::Sender<BTreeMap<ConnectionIndex, LiveConnection>>>,
     troubles: Arc<Mutex<BTreeMap<ConnectionIndex, Trouble>>>,
-    /// Cancelled when the connector is told to stop; absent before it runs.
-    drain: Arc<OnceLock<CancellationToken>>,
+    /// How the connector is told to stop; absent before it runs.
+    shutdown: Arc<OnceLock<Shutdown>>,
 }
 
 impl Status {
@@ -57,7 +56,7 @@ impl Status {
             connector,
             live: Arc::new(watch::Sender::new(BTreeMap::new())),
             troubles: Arc::default(),
-            drain: Arc::default(),
+            shutdown: Arc::default(),
         }
     }
 
@@ -77,13 +76,13 @@ impl Status {
     /// is told to stop, whatever still runs on them.
     #[must_use]
     pub fn ready_connections(&self) -> usize {
-        let stops = self.drain.get().is_some_and(CancellationToken::is_cancelled);
+        let stops = self.shutdown.get().is_some_and(Shutdown::is_announced);
         if stops { 0 } else { self.live.borrow().len() }
     }
 
     /// It is ready until then; the first call counts.
-    pub(crate) fn is_ready_until(&self, drain: CancellationToken) {
-        drop(self.drain.set(drain));
+    pub(crate) fn is_ready_until(&self, shutdown: Shutdown) {
+        drop(self.shutdown.set(shutdown));
     }
 
     /// The last trouble of each slot that has had one. It stays when the slot has a connection again.

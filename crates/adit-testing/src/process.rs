@@ -25,7 +25,7 @@ use tokio::{
 pub use clean::clean;
 pub use usage::Usage;
 
-use crate::wait::{wait_for_some, wait_within};
+use crate::wait::{wait_for, wait_for_some, wait_within};
 
 /// How many of its last lines a process keeps.
 const KEPT_LINES: usize = 10_000;
@@ -127,6 +127,16 @@ impl Process {
             .expect("a process id is positive");
         kill_process(id, signal)
             .unwrap_or_else(|error| panic!("cannot send {signal:?} to {}: {error}", self.name));
+    }
+
+    /// Holds it still (SIGSTOP) and waits until none of its threads runs; `Signal::CONT` lets it go on.
+    ///
+    /// # Panics
+    /// When it has ended already, or still runs after 10 s.
+    pub async fn hold(&self) {
+        self.signal(Signal::STOP);
+        let what = format!("{} to stand still", self.name);
+        wait_for(&what, async || usage::is_held(self.id)).await;
     }
 
     /// Asks it to end (SIGTERM) and waits until it has.

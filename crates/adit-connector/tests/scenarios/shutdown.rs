@@ -1,8 +1,11 @@
 //! How a connector leaves.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::{Running, single};
+use adit_connector::Shutdown;
 use adit_testing::scripted::{ScriptedEdge, ScriptedOrigin, full};
 use adit_testing::wait_for;
 use http::Response;
@@ -41,6 +44,27 @@ async fn a_draining_connector_unregisters_finishes_what_runs_and_leaves_at_once(
         finished.elapsed() < Duration::from_secs(2),
         "the grace period is not sat out"
     );
+}
+
+#[tokio::test]
+async fn a_connector_whose_stop_is_announced_is_not_ready_and_serves_until_it_is_told() {
+    let origin = ScriptedOrigin::start(async |_| Response::new(full("served"))).await;
+    let edge = ScriptedEdge::start();
+    let announced = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&announced);
+    let shutdown = Shutdown::announced_by(move || flag.load(Ordering::SeqCst));
+    let mut connector = Running::start_with(single(&edge, &origin.url(), 1), shutdown);
+    let at = edge.connected(1).await.remove(0);
+    wait_for("readiness", async || connector.status.ready_connections() == 1).await;
+
+    announced.store(true, Ordering::SeqCst);
+    assert_eq!(connector.status.ready_connections(), 0, "no balancer sends more");
+    assert_eq!(at.get("shop.example", "/").await.body, "served");
+    assert!(!at.is_unregistered());
+
+    connector.shutdown.drain();
+    connector.ended().await.unwrap();
+    assert!(at.is_unregistered());
 }
 
 #[tokio::test]

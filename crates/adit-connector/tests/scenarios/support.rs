@@ -27,8 +27,12 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(config: ConnectorConfig) -> Self {
+        Self::start_with(config, Shutdown::new())
+    }
+
+    pub(crate) fn start_with(config: ConnectorConfig, shutdown: Shutdown) -> Self {
         let connector = Connector::new(config).unwrap();
-        let (status, shutdown) = (connector.status(), Shutdown::new());
+        let status = connector.status();
         let configurations = connector.configurations();
         let view = connector.local_view(Arc::new(String::new));
         let mut task = JoinSet::new();

@@ -38,6 +38,18 @@ impl Usage {
     }
 }
 
+/// Whether every thread of the process stands still by SIGSTOP.
+pub(super) fn is_held(process_id: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{process_id}/task")) else {
+        return false;
+    };
+    threads.flatten().all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(')')
+            .is_some_and(|(_, after_name)| after_name.starts_with(" T"))
+    })
+}
+
 fn kibibytes(status: &str, key: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(key))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)

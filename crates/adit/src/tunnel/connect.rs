@@ -12,7 +12,7 @@ use super::{rules_file::RulesFile, stdin_control};
 use crate::{
     failure::Failure,
     recorder,
-    signals::{Hangups, StopSignals},
+    signals::{Hangups, StopSent, StopSignals},
     systemd,
 };
 
@@ -49,6 +49,9 @@ pub(super) async fn serve(plan: RunPlan) -> Result<(), Failure> {
         flags,
     } = plan;
     let mut signals = StopSignals::listen()
+        .context("cannot listen for signals")
+        .map_err(Failure::failed)?;
+    let stop = StopSent::watch()
         .context("cannot listen for signals")
         .map_err(Failure::failed)?;
     let recorder = recorder::install().map_err(Failure::failed)?;
@@ -88,14 +91,13 @@ pub(super) async fn serve(plan: RunPlan) -> Result<(), Failure> {
         helpers.spawn(write_pid(path, status));
     }
 
-    let shutdown = Shutdown::new();
+    let shutdown = Shutdown::announced_by(move || stop.is_sent());
     let mut running = std::pin::pin!(connector.run(shutdown.clone()));
     let mut draining = false;
     loop {
         tokio::select! {
             ended = &mut running => return ended.map_err(Failure::failed),
             signal = signals.next() => {
-                // First of all: whoever asks /ready next is to hear of it.
                 if draining { shutdown.abort() } else { shutdown.drain() }
                 let word = if signal == "SIGINT" { "interrupt" } else { "terminated" };
                 if draining {

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use adit_testing::{client, process::Signal, wait_for};
+use adit_testing::{client, process::Signal, wait_for, within};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::scene::{Program, Scene};
 
@@ -86,6 +90,45 @@ async fn it_is_not_ready_from_the_signal_on_while_what_runs_is_finished() {
         assert!(told.elapsed() < Duration::from_secs(3), "{program}");
         assert!(running.0.is_running(), "{program}: a request still runs");
         assert_eq!(running.0.ended().await.code(), Some(0), "{program}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_after_the_signal_was_sent_hears_that_it_is_not_ready() {
+    // The stock client may still say that it is.
+    for program in Program::both("whoever_asks_after_the_signal_was_sent_hears_that_it_is_not_ready")
+        .into_iter()
+        .filter(|it| it.is_ours)
+    {
+        let scene = Scene::build();
+        let mut command = scene.command(&program, &WORDS);
+        command
+            .args(["--grace-period", "60s", "run"])
+            .env("TUNNEL_TOKEN", scene.token.encode());
+        let running = scene.start(&program, command);
+        scene.registered(4).await;
+        running.ready(4).await;
+        let metrics = running.metrics().await;
+        let connection = scene.edge.live().pop().unwrap();
+        let _exchange = connection.open(&events(), b"").await;
+        // Signal and questions wait together, and the program gets to all of them at once.
+        running.0.hold().await;
+        running.0.signal(Signal::TERM);
+        let mut clients = Vec::new();
+        for _ in 0..8 {
+            let mut client = TcpStream::connect(metrics).await.unwrap();
+            let question = b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+            client.write_all(question).await.unwrap();
+            clients.push(client);
+        }
+        running.0.signal(Signal::CONT);
+        for mut client in clients {
+            let mut answer = String::new();
+            within("an answer", client.read_to_string(&mut answer))
+                .await
+                .unwrap();
+            assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        }
     }
 }
 
