@@ -1,40 +1,37 @@
 //! One connection from its registration to its end.
 
+mod leave;
+mod registration;
 mod report;
 
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use adit_model::ConnectionIndex;
 use adit_net::route;
 use adit_rpc::{RegistrationClient, RpcError};
 use adit_wire::datagram::Version;
 use adit_wire::http2::{UPGRADE_CONFIGURATION, UPGRADE_HEADER};
-use adit_wire::registration::{
-    ClientInfo, ConnectionDetails, PresentedSecret, RegisterConnection, RegistrationRefusal,
-};
+use adit_wire::registration::{ConnectionDetails, RegistrationRefusal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::flow::{self, Answering, Asking};
 use crate::link::{self, Link, Opened};
-use crate::metrics::{Procedure, QuicMeter};
+use crate::metrics::QuicMeter;
 use crate::network::Horizon;
 use crate::private::{self, Carried};
 use crate::slot::Shared;
 use crate::vigil::{NetworkChange, Verdict, Vigil};
-use crate::{LiveConnection, Protocol, Shutdown, exchange};
+use crate::{Protocol, Shutdown, exchange};
+use registration::register;
 use report::report_changes;
 
-/// An edge answers a registration call by then.
-const CALL_LIMIT: Duration = Duration::from_secs(5);
 /// How often a connection's measurements go to the metrics.
 const MEASURE_INTERVAL: Duration = Duration::from_secs(5);
-/// A connection that another one has replaced serves at least this long: what the edge sent before it knew arrives.
-const LINGER: Duration = Duration::from_secs(1);
 /// Streams kept that the edge opened before the connector has seen the answer to its registration; more are reset.
 const MAX_EARLY: usize = 256;
 
@@ -193,56 +190,6 @@ impl Session {
         end
     }
 
-    fn registration(&self) -> RegisterConnection {
-        tracing::debug!(
-            connIndex = self.index.0, event = 0, ip = %self.link.remote().ip(),
-            protocol = %self.link.protocol(), "Registering tunnel connection"
-        );
-        let config = &self.shared.config;
-        RegisterConnection {
-            account_tag: config.token.tunnel.account.to_string(),
-            secret: PresentedSecret(config.token.secret.expose().to_vec()),
-            tunnel: config.token.tunnel.tunnel,
-            index: self.index,
-            client: ClientInfo {
-                id: self.shared.status.connector_id(),
-                features: self.features.clone(),
-                version: config.version.clone(),
-                arch: platform(),
-            },
-            origin_local_ip: self.link.local_ip(),
-            previous_attempts: self.previous_attempts,
-        }
-    }
-
-    /// The connection counts as ready until the answer is dropped.
-    fn went_live(&self, details: &ConnectionDetails) -> Live {
-        let (edge, protocol) = (self.link.remote(), self.link.protocol());
-        tracing::info!(
-            connIndex = self.index.0, connection = %details.connection, event = 0, ip = %edge.ip(),
-            location = details.location, %protocol, "Registered tunnel connection"
-        );
-        let connection = LiveConnection {
-            connection: details.connection,
-            edge,
-            protocol,
-            location: details.location.clone(),
-            remotely_managed: details.remotely_managed,
-            since: SystemTime::now(),
-        };
-        self.shared.status.opened(self.index, connection);
-        self.shared.proxy.metrics.connections.increment(1.0);
-        self.shared
-            .proxy
-            .metrics
-            .located(self.index.0, &details.location, true);
-        Live {
-            shared: Arc::clone(&self.shared),
-            index: self.index,
-            details: details.clone(),
-        }
-    }
-
     async fn serve(
         &mut self,
         edge: &RegistrationClient,
@@ -362,87 +309,6 @@ impl Session {
             }
         }
     }
-
-    /// Unregisters, and lets what runs finish: at most the grace period, and no longer than needed.
-    async fn drain(&mut self, edge: &RegistrationClient, mut control: Control<'_>, shutdown: &Shutdown) {
-        let mut grace = pin!(tokio::time::sleep(self.shared.config.grace_period));
-        let began = Instant::now();
-        let mut unregister = pin!(edge.unregister());
-        let (mut unregistered, mut control_ended) = (false, false);
-        while !unregistered || !self.streams.is_empty() {
-            tokio::select! {
-                answer = &mut unregister, if !unregistered => {
-                    unregistered = true;
-                    let metrics = &self.shared.proxy.metrics;
-                    metrics.called(Procedure::UNREGISTER, began, answer.is_ok());
-                    match answer {
-                        Ok(()) => tracing::info!(connIndex = self.index.0, event = 0, "Unregistered tunnel connection"),
-                        Err(error) => tracing::warn!(connIndex = self.index.0, %error, "the edge did not unregister"),
-                    }
-                }
-                // Sent before the edge had the call: it still expects an answer.
-                opened = self.link.accept() => match opened {
-                    Ok(opened) => self.take(opened),
-                    Err(_gone) => return,
-                },
-                Some(done) = self.streams.join_next() => log_panic(done),
-                // Also how some edges answer.
-                _ = control.as_mut(), if !control_ended => (unregistered, control_ended) = (true, true),
-                () = &mut grace => return,
-                () = shutdown.abort.cancelled() => return,
-            }
-        }
-    }
-
-    /// Lets what runs finish while another connection has this one's place already.
-    async fn linger(&mut self, shutdown: &Shutdown) {
-        let mut grace = pin!(tokio::time::sleep(self.shared.config.grace_period));
-        let mut least = pin!(tokio::time::sleep(LINGER));
-        let mut lingered = false;
-        while !lingered || !self.streams.is_empty() {
-            tokio::select! {
-                opened = self.link.accept() => match opened {
-                    Ok(opened) => self.take(opened),
-                    Err(_gone) => return,
-                },
-                Some(done) = self.streams.join_next() => log_panic(done),
-                () = &mut least, if !lingered => lingered = true,
-                () = &mut grace => return,
-                () = shutdown.abort.cancelled() => return,
-            }
-        }
-    }
-}
-
-async fn register(
-    shared: &Shared,
-    edge: &RegistrationClient,
-    request: RegisterConnection,
-) -> Result<ConnectionDetails, SessionEnd> {
-    let metrics = &shared.proxy.metrics;
-    let began = Instant::now();
-    let answer = tokio::time::timeout(CALL_LIMIT, edge.register(request)).await;
-    metrics.called(Procedure::REGISTER, began, matches!(&answer, Ok(Ok(Ok(_)))));
-    match answer {
-        Ok(Ok(Ok(details))) => {
-            metrics.registered.increment(1);
-            Ok(details)
-        }
-        Ok(Ok(Err(refusal))) => {
-            metrics.register_failed("refused");
-            Err(SessionEnd::Refused(refusal))
-        }
-        Ok(Err(error)) => {
-            metrics.register_failed("rpc");
-            Err(SessionEnd::Lost(format!("the registration failed: {error}")))
-        }
-        Err(_elapsed) => {
-            metrics.register_failed("timeout");
-            Err(SessionEnd::Lost(
-                "the edge did not answer the registration".to_owned(),
-            ))
-        }
-    }
 }
 
 fn control_ended(ended: Result<(), RpcError>) -> SessionEnd {
@@ -457,37 +323,5 @@ fn log_panic(done: Result<(), tokio::task::JoinError>) {
         && error.is_panic()
     {
         tracing::error!(%error, "a stream's task panicked");
-    }
-}
-
-/// As Go names operating system and architecture.
-fn platform() -> String {
-    let arch = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        "x86" => "386",
-        other => other,
-    };
-    let os = match std::env::consts::OS {
-        "macos" => "darwin",
-        other => other,
-    };
-    format!("{os}_{arch}")
-}
-
-/// A connection that counts as ready; dropping it ends that.
-struct Live {
-    shared: Arc<Shared>,
-    index: ConnectionIndex,
-    details: ConnectionDetails,
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        let metrics = &self.shared.proxy.metrics;
-        metrics.connections.decrement(1.0);
-        if self.shared.status.closed(self.index, self.details.connection) {
-            metrics.located(self.index.0, &self.details.location, false);
-        }
     }
 }

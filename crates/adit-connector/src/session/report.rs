@@ -6,7 +6,7 @@ use std::time::Instant;
 use adit_rpc::RegistrationClient;
 use serde_json::json;
 
-use super::CALL_LIMIT;
+use super::registration::CALL_LIMIT;
 use crate::metrics::Procedure;
 use crate::slot::Shared;
 
