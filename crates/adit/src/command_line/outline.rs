@@ -18,11 +18,12 @@ pub(super) fn only(command: Command, names: &[String]) -> Command {
 }
 
 fn outline(command: &Command) -> Command {
-    let aliases = command.get_all_aliases().map(str::to_owned);
-    let visible = command.get_visible_aliases().map(str::to_owned);
+    let visible: Vec<String> = command.get_visible_aliases().map(str::to_owned).collect();
+    let all = command.get_all_aliases().map(str::to_owned);
+    let hidden: Vec<String> = all.filter(|alias| !visible.contains(alias)).collect();
     let outline = Command::new(command.get_name().to_owned())
-        .aliases(aliases.collect::<Vec<_>>())
-        .visible_aliases(visible.collect::<Vec<_>>())
+        .aliases(hidden)
+        .visible_aliases(visible)
         .hide(command.is_hide_set());
     match command.get_about() {
         Some(about) => outline.about(about.clone()),
@@ -60,7 +61,9 @@ mod tests {
         let command = only(root(), &["tunnel".to_owned(), "run".to_owned()]);
         assert_eq!(arguments(&command, &["tunnel", "run"]), 1);
         assert_eq!(arguments(&command, &["tunnel", "ls"]), 0);
+        assert_eq!(arguments(&command, &["tunnel", "show"]), 0);
         assert_eq!(arguments(&command, &["access"]), 0);
+        command.clone().debug_assert();
         let shown = |mut command: Command| command.render_long_help().to_string();
         assert_eq!(shown(command), shown(root()));
     }
