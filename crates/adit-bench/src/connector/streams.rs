@@ -10,7 +10,6 @@ use tokio::{select, sync::watch, task::JoinSet};
 
 use crate::{
     load::Target,
-    modes::until::until,
     origin::{DRIP, DRIP_BYTES},
 };
 
@@ -58,18 +57,13 @@ pub(super) async fn while_open<T>(
 
 type Opened = (hyper::body::Incoming, JoinSet<()>);
 
-/// The stock one takes 250 at a time on each of its four connections over HTTP/2, which is all that are wanted: the edge
-/// may have to be asked again, until it knows of the place that another one has left.
 async fn open(target: &Target) -> anyhow::Result<Opened> {
-    until("a place for a stream", async || {
-        let (mut sender, driver) = target.connect().await?;
-        let response = sender
-            .send_request(target.request(DRIP, Empty::<Bytes>::new())?)
-            .await?;
-        ensure!(response.status() == 200, "the answer was {}", response.status());
-        Ok((response.into_body(), driver))
-    })
-    .await
+    let (mut sender, driver) = target.connect().await?;
+    let response = sender
+        .send_request(target.request(DRIP, Empty::<Bytes>::new())?)
+        .await?;
+    ensure!(response.status() == 200, "the answer was {}", response.status());
+    Ok((response.into_body(), driver))
 }
 
 async fn read((mut body, driver): Opened, mut until: watch::Receiver<()>) -> anyhow::Result<usize> {

@@ -42,6 +42,7 @@ mod tests {
         let list = Command::new("list")
             .arg(Arg::new("name"))
             .alias("ls")
+            .visible_alias("show")
             .about("List");
         let tunnel = Command::new("tunnel").subcommand(run).subcommand(list);
         let other = Command::new("access").subcommand(Command::new("tcp"));
